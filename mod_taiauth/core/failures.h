@@ -1,0 +1,41 @@
+#ifndef TAI_FAILURES_H
+#define TAI_FAILURES_H
+
+#include "table.h"
+#include "window.h"
+
+/*
+ * Failed authentications by identity, and the locks that they start. The Nth failure within the
+ * window starts a lock and empties the count; the lock is not prolonged by tries during it; a
+ * success clears nothing. A locked entry is pinned in its table: only a table full of locks gives
+ * one up, the one that ends first.
+ */
+
+/* bytes of an entry of a table of failures */
+apr_size_t tai_failures_entry_size(void);
+
+/**
+ * @param table    a table of failures
+ * @param id       client prefix or pair, folded with the policy
+ * @param now      milliseconds of tai_clock_ms
+ * @param left_ms  set to what is left of the lock; 0: not locked
+ * @return APR_SUCCESS; else nothing was decided
+ */
+apr_status_t tai_failures_locked(tai_table_t *table, tai_id_t id, apr_uint64_t now,
+                                 apr_uint64_t *left_ms);
+
+/**
+ * Record one failure, unless a lock runs.
+ * @param table    a table of failures
+ * @param id       client prefix or pair, folded with the policy
+ * @param lockout  N, window and duration
+ * @param now      milliseconds of tai_clock_ms
+ * @param left_ms  set to what is left of a lock that ran before this failure (the failure is then
+ *                 not counted); 0: counted
+ * @param started  set to 1 if this failure started a lock, else 0
+ * @return APR_SUCCESS; else nothing was decided
+ */
+apr_status_t tai_failures_record(tai_table_t *table, tai_id_t id, const tai_lockout_t *lockout,
+                                 apr_uint64_t now, apr_uint64_t *left_ms, int *started);
+
+#endif

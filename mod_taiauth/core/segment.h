@@ -1,0 +1,76 @@
+#ifndef TAI_SEGMENT_H
+#define TAI_SEGMENT_H
+
+#include "metrics.h"
+#include "table.h"
+
+/*
+ * The one block of shared memory:
+ *
+ *   tai_segment_t (magic, layout, size, secrets, metrics) | known | windows | addresses | clients | pairs
+ *
+ * known      digests of keys that the database has lately confirmed: they are looked up without
+ *            being held back by the throttles for unknown ones
+ * windows    rolling windows of keys and accounts
+ * addresses  rolling windows of client prefixes, apart, so that traffic without a key can never
+ *            push out the window of a real key
+ * clients    failures of client prefixes
+ * pairs      failures of (apikey, client prefix)
+ *
+ * Identities are made with secrets of the segment (SipHash-2-4, Aumasson and Bernstein 2012, twice
+ * with two keys), so that nobody outside can choose two that share a place.
+ */
+#define TAI_SEGMENT_LAYOUT 1
+
+typedef enum {
+    TAI_TABLE_KNOWN,
+    TAI_TABLE_WINDOWS,
+    TAI_TABLE_ADDRESSES,
+    TAI_TABLE_CLIENTS,
+    TAI_TABLE_PAIRS,
+    TAI_TABLE_COUNT
+} tai_table_e;
+
+typedef struct tai_segment_t tai_segment_t;
+
+#define TAI_SEGMENT_MIN_BYTES ((apr_size_t)4 << 20)
+
+/**
+ * Lay out a new segment.
+ * @param block  zeroed, page aligned, shared by all processes that will use it
+ * @param bytes  its size, at least TAI_SEGMENT_MIN_BYTES
+ * @param out    the segment, in the block
+ * @return APR_SUCCESS, or why it could not be made
+ */
+apr_status_t tai_segment_format(void *block, apr_size_t bytes, tai_segment_t **out);
+
+/**
+ * @param block  what may be a segment of an earlier generation
+ * @param bytes  its size
+ * @return the segment, or NULL if it has another layout
+ */
+tai_segment_t *tai_segment_attach(void *block, apr_size_t bytes);
+
+/**
+ * @return one of its tables
+ */
+tai_table_t *tai_segment_table(tai_segment_t *segment, tai_table_e which);
+
+/**
+ * @return the name of a table in metrics: "known", "windows", "addresses", "clients", "pairs"
+ */
+const char *tai_segment_table_name(tai_table_e which);
+
+/**
+ * @return its counters
+ */
+tai_metrics_t *tai_segment_metrics(tai_segment_t *segment);
+
+/**
+ * Fold bytes into an identity.
+ * @param data  what it stands for; two different things must differ in these bytes
+ * @param len   how many
+ */
+tai_id_t tai_segment_id(const tai_segment_t *segment, const void *data, apr_size_t len);
+
+#endif

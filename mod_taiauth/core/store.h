@@ -1,0 +1,74 @@
+#ifndef TAI_STORE_H
+#define TAI_STORE_H
+
+#include <apr_pools.h>
+#include "record.h"
+
+/*
+ * Where accounts and keys live. This is all that the rest knows of the database: SQL stands in
+ * store_*.c alone.
+ */
+
+typedef struct tai_store_t tai_store_t;
+
+/* The version that this code reads and writes: how many migrations there are. */
+extern const int tai_store_schema_version;
+
+typedef enum {
+    TAI_STORE_READY,       /* there, and of the right version */
+    TAI_STORE_ABSENT,      /* no such file, or no schema in it */
+    TAI_STORE_OTHER,       /* another schema version */
+    TAI_STORE_UNREACHABLE  /* could not be asked */
+} tai_store_state_e;
+
+/**
+ * @param driver  name of an apr_dbd driver, as in DBDriver
+ * @return NULL, or a text that names the drivers that can be used
+ */
+const char *tai_store_driver_check(const char *driver, apr_pool_t *p);
+
+/**
+ * Ask a database what it is, with a connection of its own that is closed again. Creates nothing.
+ * @param driver  as in DBDriver
+ * @param params  as in DBDParams: for sqlite3 a path, or file:/path?mode=rw
+ * @param p       for the texts; also used while asking
+ * @param text    set to a sentence with the path (or the parameters without their password) and,
+ *                where something can be done, the taictl command that does it; NULL when ready
+ */
+tai_store_state_e tai_store_check(const char *driver, const char *params, apr_pool_t *p,
+                                  const char **text);
+
+/**
+ * A pool of connections to one database. Nothing is opened before it is needed.
+ * @param driver   as in DBDriver
+ * @param params   as in DBDParams
+ * @param max      how many connections at the most; further callers wait for one
+ * @param p        the store is closed when this pool is destroyed
+ * @param out      the store
+ * @return APR_SUCCESS, or why it could not be made
+ */
+apr_status_t tai_store_create(tai_store_t **out, const char *driver, const char *params, int max,
+                              apr_pool_t *p);
+
+/**
+ * Look a key up by digest. May be called from any thread.
+ * @param hash    SHA-256 of the whole key, 64 lower-case hex digits
+ * @param p       the record lives here
+ * @param record  set to the record, or NULL: there is no such key
+ * @param error   set to a sentence for the log where the database gave no answer; else NULL
+ * @return APR_SUCCESS, or APR_EGENERAL: the database gave no answer, nothing is known
+ */
+apr_status_t tai_store_find_key(tai_store_t *store, const char *hash, apr_pool_t *p,
+                                tai_record_t **record, const char **error);
+
+/**
+ * Which plans grant a scope, for the text of a refusal.
+ * @param scope   name of the scope
+ * @param p       the text lives here
+ * @param titles  set to an array of const char *, by ascending rank; may be empty
+ * @return APR_SUCCESS, or APR_EGENERAL: the database gave no answer
+ */
+apr_status_t tai_store_scope_plans(tai_store_t *store, const char *scope, apr_pool_t *p,
+                                   apr_array_header_t **titles);
+
+#endif

@@ -1,0 +1,33 @@
+#ifndef TAI_WINDOWS_H
+#define TAI_WINDOWS_H
+
+#include "table.h"
+#include "window.h"
+
+/*
+ * Rolling windows by identity. A window belongs to (line of keys, account or client prefix; policy;
+ * W); the caller folds these into the identity.
+ */
+
+/* One limit that a request has to pass. */
+typedef struct tai_charge_t {
+    tai_table_t *table;
+    tai_id_t id;
+    tai_limit_t limit;
+    tai_window_view_t view; /* out: after the charge where admitted, as tested where refused */
+} tai_charge_t;
+
+/* bytes of an entry of a table of windows */
+apr_size_t tai_windows_entry_size(void);
+
+/**
+ * Test all limits, then charge all, or none.
+ * @param charges   the limits; no two with the same table and id; views are filled in
+ * @param n         1 to TAI_TABLE_LOCK_MAX
+ * @param now       milliseconds of tai_clock_ms
+ * @param admitted  set to 1: all were charged; 0: none was
+ * @return APR_SUCCESS; else nothing was decided
+ */
+apr_status_t tai_windows_charge(tai_charge_t *charges, int n, apr_uint64_t now, int *admitted);
+
+#endif
