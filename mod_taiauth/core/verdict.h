@@ -35,9 +35,9 @@
     X(KEY_REVOKED, "key_revoked", INVALID_API_KEY)                                                \
     X(KEY_EXPIRED, "key_expired", INVALID_API_KEY)                                                \
     X(KEY_EXPIRY_MALFORMED, "key_expiry_malformed", INVALID_API_KEY)                              \
-    X(TOKEN_MALFORMED, "token_malformed", INVALID_API_KEY)                                        \
+    X(TOKEN_SHAPE, "token_malformed", INVALID_API_KEY)                                        \
     X(TOKEN_MISMATCH, "token_mismatch", INVALID_API_KEY)                                          \
-    X(TOKEN_NOT_ASKED, "token_not_asked", INVALID_API_KEY)                                        \
+    X(TOKEN_NOT_ASKED_FOR, "token_not_asked", INVALID_API_KEY)                                        \
     X(TOKEN_NOT_ISSUED, "token_not_issued", INVALID_API_KEY)                                      \
     X(ACCOUNT_SUSPENDED, "account_suspended", ACCOUNT_SUSPENDED)                                  \
     X(ACCOUNT_CLOSED, "account_closed", ACCOUNT_SUSPENDED)                                        \
