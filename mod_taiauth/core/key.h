@@ -28,6 +28,11 @@ typedef enum {
 } tai_shape_e;
 
 /**
+ * @return 1: c is a base62 digit, 0-9A-Za-z, whatever the locale
+ */
+int tai_key_digit(char c);
+
+/**
  * Make a new key or token from the random generator of the operating system.
  * @param kind  which prefix it gets
  * @param out   TAI_KEY_LEN characters and a NUL
@@ -38,7 +43,7 @@ apr_status_t tai_key_generate(tai_kind_e kind, char out[TAI_KEY_LEN + 1]);
 /**
  * What a presented text is, by its form alone: before any hashing or look-up.
  * @param kind  what it is presented as
- * @param text  bytes of the client, NUL-terminated
+ * @param text  bytes of the client, NUL-terminated; none behind the 257th is looked at
  */
 tai_shape_e tai_key_shape(tai_kind_e kind, const char *text);
 
