@@ -1,6 +1,8 @@
 #ifndef TAI_VERDICT_H
 #define TAI_VERDICT_H
 
+#include <stddef.h>
+
 /*
  * What was decided about a request, in two tables: the public codes that a client sees, and the
  * exact reasons that the operator sees (error log, metrics, TAIAUTH_REASON). Each reason has one
