@@ -47,6 +47,15 @@ void tai_window_test(const tai_window_t *w, const tai_limit_t *limit, apr_uint64
                      tai_window_view_t *view);
 
 /**
+ * When an admission made now would stop counting; whatever the window holds leaves no later.
+ * @param w      the window, locked by the caller
+ * @param limit  N and W
+ * @param now    milliseconds of tai_clock_ms
+ * @return milliseconds of tai_clock_ms
+ */
+apr_uint64_t tai_window_leaves(const tai_window_t *w, const tai_limit_t *limit, apr_uint64_t now);
+
+/**
  * Record one admission. Only after tai_window_test said that it passes, under the same lock.
  * @param w      the window, locked by the caller
  * @param limit  N and W
