@@ -10,7 +10,8 @@
  *
  *   tai_table_t | set 0 | set 1 | ... | set n-1
  *
- *   set:  mutex | tag[128] (16 bits) | due[128] (64 bits) | id[128] (128 bits) | entry[128]
+ *   set:  mutex, held (128 bits) | tag[128] (16 bits) | due[128] (64 bits) | id[128] (128 bits) |
+ *         entry[128]
  *
  * An identity belongs to one set, chosen by its high half; inside the set it may stand in any of
  * the 128 places. tag is a piece of the identity, so that a look-up touches four cache lines of
@@ -18,7 +19,9 @@
  * tai_clock_ms; 0 is a place never used. The place that a new identity takes is the one with the
  * least due: an unused one, else an expired one, else - counted as a loss - the one closest to its
  * end. An entry that is pinned (TAI_DUE_PINNED set in due) goes only after all that are not, until
- * its time has come. All addresses are offsets: the block may be mapped anywhere.
+ * its time has come. held marks the places in the hands of who holds the mutex: an identity that
+ * is inserted never takes the place of another of the same call. All addresses are offsets: the
+ * block may be mapped anywhere.
  *
  * The mutex of a set is robust and shared between processes. A process killed while it held one
  * leaves it to the next, which makes it consistent and goes on: writers order their stores so that
@@ -76,7 +79,7 @@ typedef struct tai_place_t {
 
 /**
  * Lock the sets of n identities, in an order that cannot deadlock; each set once.
- * @param tables  the table of each
+ * @param tables  the table of each; of several tables all in one block
  * @param ids     the identity of each
  * @param n       1 to TAI_TABLE_LOCK_MAX
  * @param places  one each; entry is found, or NULL
