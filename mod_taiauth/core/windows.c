@@ -1,0 +1,68 @@
+#include "windows.h"
+
+apr_size_t tai_windows_entry_size(void)
+{
+    return sizeof(tai_window_t);
+}
+
+static apr_status_t lock_charges(const tai_charge_t *charges, int n, tai_place_t *places)
+{
+    tai_table_t *tables[TAI_TABLE_LOCK_MAX];
+    tai_id_t ids[TAI_TABLE_LOCK_MAX];
+    int i;
+
+    for (i = 0; i < n; i++) {
+        tables[i] = charges[i].table;
+        ids[i] = charges[i].id;
+    }
+    return tai_table_lock(tables, ids, n, places);
+}
+
+/* @return 1: each of them lets one more pass */
+static int test_all(tai_charge_t *charges, int n, apr_uint64_t now, const tai_place_t *places)
+{
+    static const tai_window_t untouched;
+    int i, pass = 1;
+
+    for (i = 0; i < n; i++) {
+        const tai_window_t *w = places[i].entry != NULL ? places[i].entry : &untouched;
+
+        tai_window_test(w, &charges[i].limit, now, &charges[i].view);
+        pass &= charges[i].view.wait_ms == 0;
+    }
+    return pass;
+}
+
+static void charge_one(tai_charge_t *charge, apr_uint64_t now, tai_place_t *place)
+{
+    tai_window_t *w;
+
+    tai_table_insert(place, charge->id, now);
+    w = place->entry;
+    /* before the admission: an entry must not be given away while anything in it counts */
+    tai_table_set_due(place, tai_window_leaves(w, &charge->limit, now));
+    tai_window_admit(w, &charge->limit, now);
+    tai_window_test(w, &charge->limit, now, &charge->view);
+}
+
+apr_status_t tai_windows_charge(tai_charge_t *charges, int n, apr_uint64_t now, int *admitted)
+{
+    tai_place_t places[TAI_TABLE_LOCK_MAX];
+    apr_status_t rv;
+    int i;
+
+    *admitted = 0;
+    if (n < 1 || n > TAI_TABLE_LOCK_MAX) {
+        return APR_EINVAL;
+    }
+    rv = lock_charges(charges, n, places);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    *admitted = test_all(charges, n, now, places);
+    for (i = 0; i < n && *admitted; i++) {
+        charge_one(&charges[i], now, &places[i]);
+    }
+    tai_table_unlock(places, n);
+    return APR_SUCCESS;
+}
