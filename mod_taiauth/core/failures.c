@@ -1,0 +1,91 @@
+#include "failures.h"
+
+typedef struct tai_failures_t {
+    tai_window_t window;
+    apr_uint64_t locked_until; /* milliseconds of tai_clock_ms; a time that has come: not locked */
+} tai_failures_t;
+
+apr_size_t tai_failures_entry_size(void)
+{
+    return sizeof(tai_failures_t);
+}
+
+/* @return milliseconds that are left of its lock; 0: not locked, or no such entry */
+static apr_uint64_t lock_left(const tai_failures_t *f, apr_uint64_t now)
+{
+    return f != NULL && f->locked_until > now ? f->locked_until - now : 0;
+}
+
+apr_status_t tai_failures_locked(tai_table_t *table, tai_id_t id, apr_uint64_t now,
+                                 apr_uint64_t *left_ms)
+{
+    tai_place_t place;
+    apr_status_t rv;
+
+    *left_ms = 0;
+    rv = tai_table_lock(&table, &id, 1, &place);
+    if (rv == APR_SUCCESS) {
+        *left_ms = lock_left(place.entry, now);
+        tai_table_unlock(&place, 1);
+    }
+    return rv;
+}
+
+/*
+ * In both, due comes first: an entry must not be given away while it means something. A lock
+ * stands before the count is emptied: killed in between, the worst is a count too many.
+ */
+static void start_lock(const tai_place_t *place, const tai_lockout_t *lockout, apr_uint64_t now)
+{
+    tai_failures_t *f = place->entry;
+    const apr_uint64_t until = now + lockout->lock_ms;
+
+    tai_table_set_due(place, until | TAI_DUE_PINNED);
+    __atomic_store_n(&f->locked_until, until, __ATOMIC_RELEASE);
+    tai_window_clear(&f->window);
+}
+
+static void count_failure(const tai_place_t *place, const tai_lockout_t *lockout, apr_uint64_t now)
+{
+    tai_window_t *w = &((tai_failures_t *)place->entry)->window;
+
+    tai_table_set_due(place, tai_window_leaves(w, &lockout->failures, now));
+    tai_window_admit(w, &lockout->failures, now);
+}
+
+/* @return 1: this failure started a lock */
+static int add_failure(tai_place_t *place, tai_id_t id, const tai_lockout_t *lockout,
+                       apr_uint64_t now)
+{
+    tai_window_view_t view;
+
+    tai_table_insert(place, id, now);
+    tai_window_test(&((const tai_failures_t *)place->entry)->window, &lockout->failures, now,
+                    &view);
+    if (view.counted + 1 >= lockout->failures.max) {
+        start_lock(place, lockout, now);
+        return 1;
+    }
+    count_failure(place, lockout, now);
+    return 0;
+}
+
+apr_status_t tai_failures_record(tai_table_t *table, tai_id_t id, const tai_lockout_t *lockout,
+                                 apr_uint64_t now, apr_uint64_t *left_ms, int *started)
+{
+    tai_place_t place;
+    apr_status_t rv;
+
+    *left_ms = 0;
+    *started = 0;
+    rv = tai_table_lock(&table, &id, 1, &place);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    *left_ms = lock_left(place.entry, now);
+    if (*left_ms == 0) {
+        *started = add_failure(&place, id, lockout, now);
+    }
+    tai_table_unlock(&place, 1);
+    return APR_SUCCESS;
+}
