@@ -1,0 +1,134 @@
+#include <string.h>
+#include <apr_general.h>
+#include <apr_siphash.h>
+#include "failures.h"
+#include "known.h"
+#include "segment.h"
+#include "windows.h"
+
+#define MAGIC      APR_UINT64_C(0x7461696175746873) /* "taiauths" */
+#define CACHE_LINE 64
+#define SIXTEENTHS 16
+
+/*
+ * What has to be the same for one build to read what another has laid out. A change of meaning at
+ * the same sizes needs a new TAI_SEGMENT_LAYOUT.
+ */
+typedef struct tai_shape_t {
+    apr_uint64_t layout;
+    apr_uint64_t bytes;
+    apr_uint64_t header_size;
+    apr_uint64_t mutex_size;
+    apr_uint64_t set_size[TAI_TABLE_COUNT];
+} tai_shape_t;
+
+struct tai_segment_t {
+    apr_uint64_t magic; /* written last */
+    tai_shape_t shape;
+    unsigned char secret[2][APR_SIPHASH_KSIZE];
+    apr_uint64_t table[TAI_TABLE_COUNT]; /* offsets from the start of the segment, bytes */
+    _Alignas(CACHE_LINE) tai_metrics_t metrics;
+};
+
+/* The tables in their order in the segment, and how many sixteenths of it each takes. */
+static const struct {
+    const char *name;
+    unsigned share;
+    apr_size_t (*entry_size)(void);
+} tables[TAI_TABLE_COUNT] = {
+    [TAI_TABLE_KNOWN] = {"known", 2, tai_known_entry_size},
+    [TAI_TABLE_WINDOWS] = {"windows", 10, tai_windows_entry_size},
+    [TAI_TABLE_ADDRESSES] = {"addresses", 2, tai_windows_entry_size},
+    [TAI_TABLE_CLIENTS] = {"clients", 1, tai_failures_entry_size},
+    [TAI_TABLE_PAIRS] = {"pairs", 1, tai_failures_entry_size},
+};
+
+static tai_shape_t shape_of(apr_size_t bytes)
+{
+    tai_shape_t shape = {
+        .layout = TAI_SEGMENT_LAYOUT,
+        .bytes = bytes,
+        .header_size = sizeof(tai_segment_t),
+        .mutex_size = sizeof(pthread_mutex_t),
+    };
+    int i;
+
+    for (i = 0; i < TAI_TABLE_COUNT; i++) {
+        shape.set_size[i] = tai_table_bytes(tables[i].entry_size(), 1);
+    }
+    return shape;
+}
+
+static apr_status_t format_tables(tai_segment_t *segment, apr_size_t bytes)
+{
+    const apr_size_t share = (bytes - sizeof(*segment)) / SIXTEENTHS;
+    apr_size_t offset = sizeof(*segment);
+    apr_status_t rv = APR_SUCCESS;
+    int i;
+
+    for (i = 0; i < TAI_TABLE_COUNT && rv == APR_SUCCESS; i++) {
+        const apr_size_t entry_size = tables[i].entry_size();
+        const apr_uint32_t sets = tai_table_sets(entry_size, tables[i].share * share);
+
+        segment->table[i] = offset;
+        rv = tai_table_format(tai_segment_table(segment, i), entry_size, sets);
+        offset += tai_table_bytes(entry_size, sets);
+    }
+    return rv;
+}
+
+apr_status_t tai_segment_format(void *block, apr_size_t bytes, tai_segment_t **out)
+{
+    tai_segment_t *segment = block;
+    apr_status_t rv;
+
+    if (bytes < TAI_SEGMENT_MIN_BYTES) {
+        return APR_EINVAL;
+    }
+    rv = apr_generate_random_bytes(segment->secret[0], sizeof(segment->secret));
+    if (rv == APR_SUCCESS) {
+        rv = format_tables(segment, bytes);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    segment->shape = shape_of(bytes);
+    __atomic_store_n(&segment->magic, MAGIC, __ATOMIC_RELEASE);
+    *out = segment;
+    return APR_SUCCESS;
+}
+
+tai_segment_t *tai_segment_attach(void *block, apr_size_t bytes)
+{
+    tai_segment_t *segment = block;
+    const tai_shape_t shape = shape_of(bytes);
+
+    if (bytes < sizeof(*segment) || __atomic_load_n(&segment->magic, __ATOMIC_ACQUIRE) != MAGIC ||
+        memcmp(&segment->shape, &shape, sizeof(shape)) != 0) {
+        return NULL;
+    }
+    return segment;
+}
+
+tai_table_t *tai_segment_table(tai_segment_t *segment, tai_table_e which)
+{
+    return (tai_table_t *)((unsigned char *)segment + segment->table[which]);
+}
+
+const char *tai_segment_table_name(tai_table_e which)
+{
+    return tables[which].name;
+}
+
+tai_metrics_t *tai_segment_metrics(tai_segment_t *segment)
+{
+    return &segment->metrics;
+}
+
+tai_id_t tai_segment_id(const tai_segment_t *segment, const void *data, apr_size_t len)
+{
+    return (tai_id_t){
+        .hi = apr_siphash24(data, len, segment->secret[0]),
+        .lo = apr_siphash24(data, len, segment->secret[1]),
+    };
+}
