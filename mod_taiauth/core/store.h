@@ -15,10 +15,10 @@ typedef struct tai_store_t tai_store_t;
 extern const int tai_store_schema_version;
 
 typedef enum {
-    TAI_STORE_READY,       /* there, and of the right version */
-    TAI_STORE_ABSENT,      /* no such file, or no schema in it */
-    TAI_STORE_OTHER,       /* another schema version */
-    TAI_STORE_UNREACHABLE  /* could not be asked */
+    TAI_STORE_READY,      /* there, and of the right version */
+    TAI_STORE_ABSENT,     /* no such file, or no schema in it */
+    TAI_STORE_OTHER,      /* another schema version */
+    TAI_STORE_UNREACHABLE /* could not be asked */
 } tai_store_state_e;
 
 /**

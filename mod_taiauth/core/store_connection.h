@@ -1,0 +1,90 @@
+#ifndef TAI_STORE_CONNECTION_H
+#define TAI_STORE_CONNECTION_H
+
+#include <apr_tables.h>
+#include "store_database.h"
+#include "store_statements.h"
+
+/*
+ * One connection to a database, opened when it is first used and again after it was dropped. A
+ * statement that fails drops it: after a schema change SQLite fails every statement prepared
+ * before, and whatever else went wrong, a new connection is the way to find out whether it lasts.
+ *
+ * A connection is used by one thread at a time.
+ */
+typedef struct tai_connection_t tai_connection_t;
+
+/* One row of a result: a text, or NULL, for each column. */
+typedef const char *const *tai_row_t;
+
+/* The parameters of a statement, in their order. */
+#define TAI_ARGS(...) ((const char *[]){__VA_ARGS__})
+
+/**
+ * Make a connection that is not open yet.
+ * @param database  must live as long
+ * @param p         closed and freed when this pool is destroyed; used by one thread at a time
+ * @param out       set on success
+ * @return APR_SUCCESS, or APR_ENOMEM
+ */
+apr_status_t tai_connection_create(tai_connection_t **out, const tai_database_t *database,
+                                   apr_pool_t *p);
+
+/**
+ * Is it open, and still on the file that its path names? If not, it is dropped: SQLite would go on
+ * answering from a file that was removed or replaced, and a key revoked in the new one would stay
+ * good here.
+ * @param p  for the moment
+ * @return 1: the next statement runs on the connection as it is; 0: it opens a new one
+ */
+int tai_connection_current(tai_connection_t *connection, apr_pool_t *p);
+
+/**
+ * Close it, whatever is under way; the next statement opens it again.
+ */
+void tai_connection_drop(tai_connection_t *connection);
+
+/**
+ * Run a statement that gives rows.
+ * @param args   one text, or NULL, for each parameter; NULL: it has none
+ * @param p      the rows live here
+ * @param rows   set to an array of tai_row_t
+ * @param error  set to a sentence for the log on failure
+ * @return APR_SUCCESS; else the connection is dropped
+ */
+apr_status_t tai_connection_select(tai_connection_t *connection, tai_statement_e statement,
+                                   const char **args, apr_pool_t *p, apr_array_header_t **rows,
+                                   const char **error);
+
+/**
+ * Run a statement that changes rows.
+ * @param changed  set to how many; NULL: not wanted
+ * @return as tai_connection_select
+ */
+apr_status_t tai_connection_change(tai_connection_t *connection, tai_statement_e statement,
+                                   const char **args, apr_pool_t *p, int *changed,
+                                   const char **error);
+
+/**
+ * Run a statement of a migration: text of our own that was never prepared.
+ * @return as tai_connection_select
+ */
+apr_status_t tai_connection_run(tai_connection_t *connection, const char *sql, apr_pool_t *p,
+                                const char **error);
+
+/**
+ * Begin a transaction that writes: from here on it is alone.
+ * @param p  destroyed after the transaction has ended
+ * @return as tai_connection_select
+ */
+apr_status_t tai_connection_begin(tai_connection_t *connection, apr_pool_t *p, const char **error);
+
+/**
+ * End it.
+ * @param commit  0: everything since its begin is undone
+ * @return APR_SUCCESS; else the connection is dropped, and whether a commit took place is unknown
+ */
+apr_status_t tai_connection_end(tai_connection_t *connection, int commit, apr_pool_t *p,
+                                const char **error);
+
+#endif

@@ -1,0 +1,283 @@
+#include "store_private.h"
+#include "scope.h"
+
+#include <apr_reslist.h>
+#include <apr_strings.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* How long a caller waits for a connection while all are busy. */
+#define WAIT_SECONDS 10
+
+struct tai_store_t {
+    const tai_database_t *database;
+    apr_reslist_t *connections;
+};
+
+static apr_status_t make_connection(void **out, void *data, apr_pool_t *p)
+{
+    const tai_store_t *store = data;
+    tai_connection_t *connection;
+    apr_status_t rv = tai_connection_create(&connection, store->database, p);
+
+    *out = rv == APR_SUCCESS ? connection : NULL;
+    return rv;
+}
+
+/* A connection is closed by its pool, the one of the list. */
+static apr_status_t leave_connection(void *connection, void *data, apr_pool_t *p)
+{
+    (void)connection;
+    (void)data;
+    (void)p;
+    return APR_SUCCESS;
+}
+
+/* Connections are made by whichever thread needs one: their pool must not share an allocator. */
+static apr_status_t make_pool(apr_pool_t **out, apr_pool_t *parent)
+{
+    apr_allocator_t *allocator;
+    apr_thread_mutex_t *mutex;
+    apr_status_t rv;
+
+    rv = apr_allocator_create(&allocator);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = apr_pool_create_ex(out, parent, NULL, allocator);
+    if (rv != APR_SUCCESS) {
+        apr_allocator_destroy(allocator);
+        return rv;
+    }
+    apr_allocator_owner_set(allocator, *out);
+    rv = apr_thread_mutex_create(&mutex, APR_THREAD_MUTEX_DEFAULT, *out);
+    if (rv == APR_SUCCESS) {
+        apr_allocator_mutex_set(allocator, mutex);
+    }
+    return rv;
+}
+
+apr_status_t tai_store_create(tai_store_t **out, const char *driver, const char *params, int max,
+                              apr_pool_t *p)
+{
+    tai_store_t *store;
+    apr_pool_t *pool;
+    const char *error;
+    apr_status_t rv;
+
+    rv = make_pool(&pool, p);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    store = apr_pcalloc(pool, sizeof(*store));
+    rv = tai_database_resolve(driver, params, pool, &store->database, &error);
+    if (rv == APR_SUCCESS) {
+        rv = apr_reslist_create(&store->connections, 0, max, max, 0, make_connection,
+                                leave_connection, store, pool);
+    }
+    if (rv != APR_SUCCESS) {
+        apr_pool_destroy(pool);
+        return rv;
+    }
+    apr_reslist_timeout_set(store->connections, apr_time_from_sec(WAIT_SECONDS));
+    *out = store;
+    return APR_SUCCESS;
+}
+
+static apr_status_t acquire(tai_store_t *store, apr_pool_t *p, tai_connection_t **connection,
+                            const char **error)
+{
+    void *resource = NULL;
+    apr_status_t rv = apr_reslist_acquire(store->connections, &resource);
+
+    *connection = resource;
+    if (rv == APR_SUCCESS) {
+        return APR_SUCCESS;
+    }
+    *error = apr_psprintf(p, "database %s: no connection became free in %d seconds",
+                          store->database->path, WAIT_SECONDS);
+    return APR_EGENERAL;
+}
+
+apr_status_t tai_store_select(tai_store_t *store, tai_statement_e statement, const char **args,
+                              apr_pool_t *p, apr_array_header_t **rows, const char **error)
+{
+    tai_connection_t *connection;
+    apr_status_t rv = acquire(store, p, &connection, error);
+    int reused;
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    reused = tai_connection_current(connection, p);
+    rv = tai_connection_select(connection, statement, args, p, rows, error);
+    if (rv != APR_SUCCESS && reused) {
+        rv = tai_connection_select(connection, statement, args, p, rows, error);
+    }
+    apr_reslist_release(store->connections, connection);
+    return rv;
+}
+
+tai_change_e tai_store_change(tai_store_t *store, tai_change_fn *change, void *data, apr_pool_t *p,
+                              const char **text)
+{
+    tai_connection_t *connection;
+    tai_change_e outcome = TAI_CHANGE_UNKNOWN;
+    const char *ignored;
+
+    if (acquire(store, p, &connection, text) != APR_SUCCESS) {
+        return outcome;
+    }
+    tai_connection_current(connection, p);
+    if (tai_connection_begin(connection, p, text) == APR_SUCCESS) {
+        outcome = change(connection, data, p, text);
+        if (outcome != TAI_CHANGE_DONE) {
+            tai_connection_end(connection, 0, p, &ignored);
+        }
+        else if (tai_connection_end(connection, 1, p, text) != APR_SUCCESS) {
+            outcome = TAI_CHANGE_UNKNOWN;
+        }
+    }
+    apr_reslist_release(store->connections, connection);
+    return outcome;
+}
+
+/* The columns of FIND_KEY. */
+enum {
+    KEY_ID,
+    KEY_LINE,
+    KEY_PREFIX,
+    KEY_TOKEN_HASH,
+    KEY_RATE_LIMIT,
+    KEY_SCOPES,
+    KEY_EXPIRES_AT,
+    KEY_REVOKED_AT,
+    ACCOUNT_ID,
+    ACCOUNT_NAME,
+    ACCOUNT_STATUS,
+    USER_ID,
+    USER_NAME,
+    USER_STATUS,
+    PLAN_NAME,
+    PLAN_RATE_LIMIT,
+    PLAN_SCOPE
+};
+
+/* Words that say less than active; what is not known says the least. */
+static tai_standing_e standing(const char *status)
+{
+    static const struct {
+        const char *status;
+        tai_standing_e standing;
+    } known[] = {
+        {"active", TAI_STANDING_ACTIVE},
+        {"suspended", TAI_STANDING_SUSPENDED},
+        {"disabled", TAI_STANDING_SUSPENDED},
+    };
+    apr_size_t i;
+
+    for (i = 0; status && i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcmp(status, known[i].status) == 0) {
+            return known[i].standing;
+        }
+    }
+    return TAI_STANDING_CLOSED;
+}
+
+/* Digits alone, and few enough for 64 bits: a negative time must not be taken for TAI_NEVER. */
+static apr_int64_t seconds(const char *text)
+{
+    apr_size_t digits;
+
+    if (!text) {
+        return TAI_NEVER;
+    }
+    digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > 18 || text[digits] != '\0') {
+        return TAI_MALFORMED;
+    }
+    return apr_atoi64(text);
+}
+
+/* A revocation that cannot be read is one all the same. */
+static apr_int64_t revocation(const char *text)
+{
+    apr_int64_t at = seconds(text);
+
+    return at == TAI_MALFORMED ? 0 : at;
+}
+
+/* One row for each scope that the plan grants, NULL for a plan that grants none. */
+static apr_array_header_t *granted_scopes(const apr_array_header_t *rows, apr_pool_t *p)
+{
+    apr_array_header_t *granted = apr_array_make(p, rows->nelts, sizeof(const char *));
+    int i;
+
+    for (i = 0; i < rows->nelts; i++) {
+        tai_row_t row = APR_ARRAY_IDX(rows, i, tai_row_t);
+
+        if (row[PLAN_SCOPE]) {
+            APR_ARRAY_PUSH(granted, const char *) = row[PLAN_SCOPE];
+        }
+    }
+    return granted;
+}
+
+static tai_record_t *make_record(const apr_array_header_t *rows, apr_pool_t *p)
+{
+    tai_row_t row = APR_ARRAY_IDX(rows, 0, tai_row_t);
+    tai_record_t *record = apr_pcalloc(p, sizeof(*record));
+
+    record->id = row[KEY_ID];
+    record->line = row[KEY_LINE];
+    record->prefix = row[KEY_PREFIX];
+    record->token_hash = row[KEY_TOKEN_HASH];
+    record->rate_limit = row[KEY_RATE_LIMIT];
+    record->account_id = row[ACCOUNT_ID];
+    record->account = row[ACCOUNT_NAME];
+    record->user_id = row[USER_ID];
+    record->user = row[USER_NAME];
+    record->plan = row[PLAN_NAME];
+    record->plan_rate_limit = row[PLAN_RATE_LIMIT];
+    record->scopes = tai_scope_split(row[KEY_SCOPES], p);
+    record->granted = granted_scopes(rows, p);
+    record->expires_at = seconds(row[KEY_EXPIRES_AT]);
+    record->revoked_at = revocation(row[KEY_REVOKED_AT]);
+    record->account_standing = standing(row[ACCOUNT_STATUS]);
+    record->user_standing = standing(row[USER_STATUS]);
+    return record;
+}
+
+apr_status_t tai_store_find_key(tai_store_t *store, const char *hash, apr_pool_t *p,
+                                tai_record_t **record, const char **error)
+{
+    apr_array_header_t *rows;
+    apr_status_t rv;
+
+    *record = NULL;
+    *error = NULL;
+    rv = tai_store_select(store, TAI_SQL_FIND_KEY, TAI_ARGS(hash), p, &rows, error);
+    if (rv == APR_SUCCESS && rows->nelts > 0) {
+        *record = make_record(rows, p);
+    }
+    return rv;
+}
+
+apr_status_t tai_store_scope_plans(tai_store_t *store, const char *scope, apr_pool_t *p,
+                                   apr_array_header_t **titles)
+{
+    apr_array_header_t *rows;
+    const char *error;
+    apr_status_t rv;
+    int i;
+
+    rv = tai_store_select(store, TAI_SQL_SCOPE_PLANS, TAI_ARGS(scope), p, &rows, &error);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    *titles = apr_array_make(p, rows->nelts, sizeof(const char *));
+    for (i = 0; i < rows->nelts; i++) {
+        APR_ARRAY_PUSH(*titles, const char *) = APR_ARRAY_IDX(rows, i, tai_row_t)[0];
+    }
+    return APR_SUCCESS;
+}

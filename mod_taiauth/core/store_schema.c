@@ -1,0 +1,285 @@
+#include "store_schema.h"
+#include "store_connection.h"
+
+#include <apr_file_io.h>
+#include <apr_strings.h>
+#include <apr_time.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "migrations_sqlite3.h"
+
+const int tai_store_schema_version = sizeof(migrations_sqlite3) / sizeof(migrations_sqlite3[0]);
+
+/* A connection that ends with a pool of its own, so that the next one sees what this one did. */
+static apr_status_t connect_once(const tai_database_t *database, apr_pool_t *p, apr_pool_t **pool,
+                                 tai_connection_t **connection, const char **text)
+{
+    apr_status_t rv = apr_pool_create(pool, p);
+
+    if (rv == APR_SUCCESS) {
+        rv = tai_connection_create(connection, database, *pool);
+    }
+    if (rv != APR_SUCCESS) {
+        *text = "out of memory";
+    }
+    return rv;
+}
+
+static apr_status_t read_version(tai_connection_t *connection, apr_pool_t *p, int *version,
+                                 const char **text)
+{
+    apr_array_header_t *rows;
+    const char *value;
+    apr_status_t rv;
+
+    *version = 0;
+    rv = tai_connection_select(connection, TAI_SQL_SCHEMA_TABLES, NULL, p, &rows, text);
+    if (rv != APR_SUCCESS || rows->nelts == 0) {
+        return rv;
+    }
+    rv = tai_connection_select(connection, TAI_SQL_SCHEMA_VERSION, NULL, p, &rows, text);
+    if (rv == APR_SUCCESS) {
+        value = APR_ARRAY_IDX(rows, 0, tai_row_t)[0];
+        *version = value ? atoi(value) : 0;
+    }
+    return rv;
+}
+
+static apr_status_t ask_version(const tai_database_t *database, apr_pool_t *p, int *version,
+                                const char **text)
+{
+    tai_connection_t *connection;
+    tai_identity_t identity;
+    apr_pool_t *pool;
+    apr_off_t size = 0;
+    apr_status_t rv;
+
+    *version = 0;
+    rv = tai_database_identity(database, p, &identity, &size, text);
+    if (rv != APR_SUCCESS || size == 0) {
+        return rv == APR_ENOENT ? APR_SUCCESS : rv;
+    }
+    rv = connect_once(database, p, &pool, &connection, text);
+    if (rv == APR_SUCCESS) {
+        rv = read_version(connection, p, version, text);
+        apr_pool_destroy(pool);
+    }
+    return rv;
+}
+
+apr_status_t tai_schema_version(const char *driver, const char *params, apr_pool_t *p, int *version,
+                                const char **text)
+{
+    const tai_database_t *database;
+    apr_status_t rv = tai_database_resolve(driver, params, p, &database, text);
+
+    return rv == APR_SUCCESS ? ask_version(database, p, version, text) : rv;
+}
+
+/* Older ones can be helped by taictl, newer ones cannot. */
+static const char *other_text(const tai_database_t *database, int version, apr_pool_t *p)
+{
+    const char *path = database->path;
+
+    if (version > tai_store_schema_version) {
+        return apr_psprintf(p,
+                            "database %s has schema version %d, this program knows %d: install "
+                            "the mod_taiauth that made it, or a newer one",
+                            path, version, tai_store_schema_version);
+    }
+    return apr_psprintf(p,
+                        "database %s has schema version %d, this program needs %d; bring it up "
+                        "with: taictl db migrate --database %s",
+                        path, version, tai_store_schema_version, path);
+}
+
+tai_store_state_e tai_store_check(const char *driver, const char *params, apr_pool_t *p,
+                                  const char **text)
+{
+    const tai_database_t *database;
+    int version;
+
+    *text = NULL;
+    if (tai_database_resolve(driver, params, p, &database, text) != APR_SUCCESS ||
+        ask_version(database, p, &version, text) != APR_SUCCESS) {
+        return TAI_STORE_UNREACHABLE;
+    }
+    if (version == 0) {
+        *text = tai_database_absent_text(database, p);
+        return TAI_STORE_ABSENT;
+    }
+    if (version != tai_store_schema_version) {
+        *text = other_text(database, version, p);
+        return TAI_STORE_OTHER;
+    }
+    *text = NULL;
+    return TAI_STORE_READY;
+}
+
+static apr_status_t apply(tai_connection_t *connection, int version, apr_pool_t *p,
+                          const char **text)
+{
+    const char *const *statement = migrations_sqlite3[version - 1];
+    const char *number = apr_itoa(p, version);
+    const char *now = apr_psprintf(p, "%" APR_INT64_T_FMT, apr_time_sec(apr_time_now()));
+    apr_status_t rv = APR_SUCCESS;
+
+    for (; rv == APR_SUCCESS && *statement; statement++) {
+        rv = tai_connection_run(connection, *statement, p, text);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = tai_connection_change(connection, TAI_SQL_SCHEMA_APPLIED, TAI_ARGS(number, now), p,
+                                   NULL, text);
+    }
+    return rv;
+}
+
+/*
+ * Apply the next migration. The version is read again inside the transaction: of two programs that
+ * migrate at once, the second finds nothing left to do.
+ */
+static apr_status_t step(const tai_database_t *database, apr_pool_t *p, int *version,
+                         const char **text)
+{
+    tai_connection_t *connection;
+    apr_pool_t *pool;
+    apr_status_t rv = connect_once(database, p, &pool, &connection, text);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = tai_connection_begin(connection, pool, text);
+    if (rv == APR_SUCCESS) {
+        rv = read_version(connection, p, version, text);
+    }
+    if (rv == APR_SUCCESS && *version < tai_store_schema_version) {
+        *version += 1;
+        rv = apply(connection, *version, p, text);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = tai_connection_end(connection, 1, p, text);
+    }
+    apr_pool_destroy(pool);
+    return rv;
+}
+
+static apr_status_t migrate(const tai_database_t *database, int version, apr_pool_t *p,
+                            const char **text)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    while (rv == APR_SUCCESS && version < tai_store_schema_version) {
+        rv = step(database, p, &version, text);
+    }
+    return rv;
+}
+
+apr_status_t tai_schema_migrate(const char *driver, const char *params, apr_pool_t *p, int *from,
+                                const char **text)
+{
+    const tai_database_t *database;
+    apr_status_t rv;
+
+    rv = tai_database_resolve(driver, params, p, &database, text);
+    if (rv == APR_SUCCESS) {
+        rv = ask_version(database, p, from, text);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (*from == 0) {
+        *text = tai_database_absent_text(database, p);
+        return APR_EGENERAL;
+    }
+    if (*from > tai_store_schema_version) {
+        *text = other_text(database, *from, p);
+        return APR_EGENERAL;
+    }
+    return migrate(database, *from, p, text);
+}
+
+/* WAL: a look-up neither waits for a writer nor makes one wait. It is a lasting property. */
+static apr_status_t set_journal(const tai_database_t *database, apr_pool_t *p, const char **text)
+{
+    tai_connection_t *connection;
+    apr_array_header_t *rows;
+    apr_pool_t *pool;
+    apr_status_t rv = connect_once(database, p, &pool, &connection, text);
+
+    if (rv == APR_SUCCESS) {
+        rv = tai_connection_select(connection, TAI_SQL_JOURNAL, NULL, p, &rows, text);
+        apr_pool_destroy(pool);
+    }
+    return rv;
+}
+
+/* A file that nobody else can read, from its first moment on. */
+static apr_status_t create_file(const tai_database_t *database, apr_pool_t *p, int *created,
+                                const char **text)
+{
+    char reason[256];
+    apr_file_t *file;
+    apr_status_t rv;
+
+    rv = apr_file_open(&file, database->path, APR_FOPEN_WRITE | APR_FOPEN_CREATE | APR_FOPEN_EXCL,
+                       APR_FPROT_UREAD | APR_FPROT_UWRITE, p);
+    *created = rv == APR_SUCCESS;
+    if (rv == APR_SUCCESS) {
+        return apr_file_close(file);
+    }
+    if (APR_STATUS_IS_EEXIST(rv)) {
+        return APR_SUCCESS;
+    }
+    *text = apr_psprintf(p, "database %s cannot be made: %s", database->path,
+                         apr_strerror(rv, reason, sizeof(reason)));
+    return APR_EGENERAL;
+}
+
+apr_status_t tai_schema_init(const char *driver, const char *params, apr_pool_t *p,
+                             const char **text)
+{
+    const tai_database_t *database;
+    int version, created = 0;
+    apr_status_t rv;
+
+    rv = tai_database_resolve(driver, params, p, &database, text);
+    if (rv == APR_SUCCESS) {
+        rv = create_file(database, p, &created, text);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = ask_version(database, p, &version, text);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (version > 0) {
+        *text = apr_psprintf(p, "database %s exists already, with schema version %d",
+                             database->path, version);
+        return APR_EEXIST;
+    }
+    rv = set_journal(database, p, text);
+    if (rv == APR_SUCCESS) {
+        rv = migrate(database, 0, p, text);
+    }
+    if (rv != APR_SUCCESS && created) {
+        apr_file_remove(database->path, p);
+    }
+    return rv;
+}
+
+apr_status_t tai_schema_give(const char *driver, const char *params, apr_uid_t user,
+                             apr_gid_t group, apr_pool_t *p, const char **text)
+{
+    const tai_database_t *database;
+    char reason[256];
+    apr_status_t rv = tai_database_resolve(driver, params, p, &database, text);
+
+    if (rv == APR_SUCCESS && chown(database->path, user, group) != 0) {
+        rv = errno;
+        *text = apr_psprintf(p, "database %s cannot be given away: %s", database->path,
+                             apr_strerror(rv, reason, sizeof(reason)));
+    }
+    return rv;
+}
