@@ -1,0 +1,219 @@
+# A httpd of its own for tests that start, restart, break and kill servers.
+#
+#   my $httpd = TaiHttpd->new(conf => 'TaiAuthSharedMemory 16M');
+#   my $key = ...taictl on $httpd->database...
+#   $httpd->start or diag $httpd->said;
+#   $httpd->get('/open');
+#   $httpd->stop;
+#
+# Everything lives in a directory that goes with the object; so does the process, if it still runs.
+package TaiHttpd;
+
+use strict;
+use warnings;
+
+use Apache::Test ();
+use File::Path qw(make_path);
+use File::Temp qw(tempdir);
+use IO::Socket::INET;
+use Time::HiRes qw(sleep time);
+use TaiHttp;
+use TaiModules;
+
+my $TIMEOUT = 60; # seconds for a start or stop; valgrind is slow
+
+# conf:      text after the modules and the basics; @root@, @port@ and @database@ are replaced
+# database:  0: make none (default: an empty one at @database@, which DBDParams names)
+sub new {
+    my ($class, %want) = @_;
+    my $root = tempdir('httpd.XXXXXX', DIR => Apache::Test::vars('t_logs'), CLEANUP => 1);
+    make_path("$root/htdocs", "$root/logs");
+    my $self = bless {
+        root     => $root,
+        port     => free_port(),
+        database => "$root/keys.db",
+        httpd    => Apache::Test::vars('httpd'),
+        owner    => $$,
+    }, $class;
+    $self->configure($want{conf} // '');
+    $self->make_database if $want{database} // 1;
+    return $self;
+}
+
+sub root     { $_[0]{root} }
+sub port     { $_[0]{port} }
+sub database { $_[0]{database} }
+
+# What httpd printed when it was last called.
+sub said { $_[0]{said} }
+
+# A port that was free a moment ago.
+sub free_port {
+    my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => 0)
+        or die "no free port: $@";
+    return $socket->sockport;
+}
+
+sub make_database {
+    my ($self) = @_;
+    my $said = qx('$ENV{TAICTL}' --database '$self->{database}' db init 2>&1);
+    die "taictl db init: $said" if $?;
+    return;
+}
+
+# Write another configuration, for the next start or restart.
+sub configure {
+    my ($self, $conf) = @_;
+    my $text = $self->basics . $conf . "\n";
+    $text =~ s/\@(root|port|database)\@/$self->{$1}/g;
+    open my $out, '>', "$self->{root}/httpd.conf" or die "$self->{root}/httpd.conf: $!";
+    print $out $text;
+    close $out or die "$self->{root}/httpd.conf: $!";
+    return;
+}
+
+sub basics {
+    my $libexecdir = libexecdir();
+    my $modules = join '', TaiModules::load_lines(Apache::Test::vars('httpd'), $libexecdir, cgi => 0);
+    return $modules . <<'CONF';
+ServerRoot "@root@"
+ServerName localhost
+Listen 127.0.0.1:@port@
+PidFile "@root@/logs/httpd.pid"
+DefaultRunTimeDir "@root@/logs"
+DocumentRoot "@root@/htdocs"
+ErrorLog "@root@/logs/error_log"
+LogLevel debug taiauth:trace8
+StartServers 2
+DBDriver sqlite3
+DBDParams "file:@database@?mode=rw"
+DBDMin 0
+<Location /server-status>
+    SetHandler server-status
+    Require local
+</Location>
+CONF
+}
+
+sub libexecdir {
+    my $apxs = Apache::Test::vars('apxs');
+    chomp(my $dir = qx('$apxs' -q LIBEXECDIR));
+    return $dir;
+}
+
+# httpd with our configuration and these options, to its end. Returns the exit status.
+sub call {
+    my ($self, @options) = @_;
+    my $command = join ' ', map { "'$_'" } $self->{httpd}, -f => "$self->{root}/httpd.conf", @options;
+    $self->{said} = qx($command 2>&1 </dev/null);
+    return $? >> 8;
+}
+
+# httpd -t; true: the configuration is accepted.
+sub test {
+    my ($self) = @_;
+    return $self->call('-t') == 0;
+}
+
+# Start it; true when it answers. False: it would not; what it says is in said() and log().
+sub start {
+    my ($self) = @_;
+    return 0 if $self->call('-k', 'start');
+    # The parent writes its pid file and may yet refuse to go on, in post_config.
+    return until_true(sub { $self->answers || ($self->gave_up ? die "gave up\n" : 0) });
+}
+
+sub gave_up {
+    my ($self) = @_;
+    return $self->log =~ /AH00016|Configuration Failed/i;
+}
+
+sub answers {
+    my ($self) = @_;
+    return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Timeout => 1);
+}
+
+# True as soon as the condition is; false when it dies or when time is over.
+sub until_true {
+    my ($condition) = @_;
+    my $deadline = time + $TIMEOUT;
+    while (time < $deadline) {
+        my $value = eval { $condition->() };
+        return 0 if $@;
+        return $value if $value;
+        sleep 0.02;
+    }
+    return 0;
+}
+
+# pid of the parent process; undef when none runs.
+sub pid {
+    my ($self) = @_;
+    open my $in, '<', "$self->{root}/logs/httpd.pid" or return undef;
+    chomp(my $pid = <$in> // '');
+    return $pid =~ /^\d+$/ && kill(0 => $pid) ? $pid : undef;
+}
+
+# Stop it at once and wait until it is gone.
+sub stop {
+    my ($self) = @_;
+    my $pid = $self->pid or return 1;
+    kill TERM => $pid;
+    return until_true(sub { !kill 0 => $pid });
+}
+
+# Restart gracefully; true when the new generation answers.
+sub graceful {
+    my ($self) = @_;
+    my $before = $self->generation;
+    kill USR1 => $self->pid or return 0;
+    return until_true(sub {
+        die "gone\n" unless $self->pid;
+        return ($self->generation // -1) > $before;
+    });
+}
+
+sub generation {
+    my ($self) = @_;
+    my $status = eval { $self->get('/server-status?auto') } or return undef;
+    return $status->body =~ /^ParentServerConfigGeneration: (\d+)/m ? $1 : undef;
+}
+
+# The processes that answer requests.
+sub children {
+    my ($self) = @_;
+    my $parent = $self->pid or return;
+    return grep { TaiHttpd::parent($_) == $parent } map { m{^/proc/(\d+)$} } glob '/proc/[0-9]*';
+}
+
+sub parent {
+    my ($pid) = @_;
+    open my $in, '<', "/proc/$pid/stat" or return 0;
+    my $line = <$in> // return 0;
+    return (split ' ', $line =~ s/^.*\) //r)[1];
+}
+
+# One request on a connection of its own.
+sub get {
+    my ($self, $path, $headers) = @_;
+    my $connection = TaiHttp->new($self->{port});
+    $connection->send(TaiHttp::bytes('GET', $path, $headers, undef, 'close'));
+    return $connection->read('GET');
+}
+
+# The whole error log.
+sub log {
+    my ($self) = @_;
+    open my $in, '<', "$self->{root}/logs/error_log" or return '';
+    local $/;
+    return <$in> // '';
+}
+
+sub DESTROY {
+    my ($self) = @_;
+    local ($?, $@, $!);
+    $self->stop if $$ == $self->{owner};
+    return;
+}
+
+1;

@@ -1,0 +1,38 @@
+# Which modules of httpd the tests load, and where they are.
+package TaiModules;
+
+use strict;
+use warnings;
+
+# In the order in which they are loaded: proxy before its protocols, cache before its storage.
+my @shared = qw(
+    authn_core authn_file auth_basic authz_core authz_user authz_host authz_groupfile
+    access_compat alias allowmethods autoindex cache cache_disk dbd deflate dir env expires
+    filter headers http2 include log_config logio mime negotiation proxy proxy_http
+    proxy_http2 proxy_wstunnel remoteip reqtimeout rewrite setenvif status unique_id unixd
+    version watchdog
+);
+
+# mod_cgid wants threads' parent; under prefork a child can fork for itself.
+my %cgi = (event => 'cgid', worker => 'cgid', prefork => 'cgi');
+
+sub mpm {
+    my $mpm = $ENV{TAI_MPM} || 'event';
+    die "TAI_MPM is '$mpm', must be one of: @{[sort keys %cgi]}\n" unless $cgi{$mpm};
+    return $mpm;
+}
+
+# The LoadModule lines for this httpd, ours last. With cgi => 0 the server has no CGI daemon, so
+# that every child of httpd is a worker.
+sub load_lines {
+    my ($httpd, $libexecdir, %want) = @_;
+    my %static = map { $_ => 1 } map { /^\s+(?:mod_)?(\w+)\.c$/ } qx($httpd -l);
+    die "$httpd -l says nothing\n" unless %static;
+
+    my @names = ('mpm_' . mpm(), grep { !$static{$_} } @shared);
+    push @names, $cgi{mpm()} if $want{cgi} // 1;
+    my @lines = map { "LoadModule ${_}_module $libexecdir/mod_$_.so\n" } @names;
+    return @lines, "LoadModule taiauth_module $ENV{TAI_MODULE}\n";
+}
+
+1;

@@ -1,0 +1,137 @@
+# Apache::TestRun with our modules, a key database, loopback only, and tests that are counted.
+package TaiRun;
+
+use strict;
+use warnings;
+
+use parent 'Apache::TestRun';
+
+use Apache::TestConfig ();
+use Apache::TestServer ();
+use File::Basename qw(basename);
+use File::Spec::Functions qw(catfile);
+use TAP::Harness;
+use TaiModules;
+
+sub new_test_config {
+    my ($self) = @_;
+    my $opts = $self->{conf_opts};
+    $opts->{port} ||= free_port();
+    $opts->{httpd_conf} = $self->write_modules($opts);
+    return TaiRun::Config->new($opts);
+}
+
+# Below the ports that the system hands out by itself, and at random: several runs may share this
+# machine. The ports of the virtual hosts follow it, Apache::Test looks for free ones.
+sub free_port {
+    for (1 .. 100) {
+        my $port = 10000 + 20 * int rand 1000;
+        return $port if Apache::TestServer->port_available($port);
+    }
+    die "no free port\n";
+}
+
+# Apache::Test takes its LoadModule lines from the installed server's configuration; we want ours.
+sub write_modules {
+    my ($self, $opts) = @_;
+    my $apxs = $opts->{apxs} or die "needs -apxs\n";
+    my $httpd = $opts->{httpd} or die "needs -httpd\n";
+    chomp(my $libexecdir = qx($apxs -q LIBEXECDIR));
+
+    my $file = catfile($FindBin::Bin, 'conf', 'modules.load');
+    open my $out, '>', $file or die "$file: $!\n";
+    print $out TaiModules::load_lines($httpd, $libexecdir);
+    close $out or die "$file: $!\n";
+    return $file;
+}
+
+sub configure {
+    my ($self) = @_;
+    my $vars = $self->{test_config}{vars};
+    $vars->{database} = catfile($vars->{serverroot}, 'keys.db');
+    $vars->{secrets} = catfile($vars->{t_logs}, 'secrets');
+    $vars->{backend_port} = $self->{server}->select_next_port;
+    $vars->{mpm} = TaiModules::mpm();
+
+    $self->SUPER::configure;
+    return if -e $vars->{database};
+    system($ENV{TAICTL}, '--database', $vars->{database}, 'db', 'init') == 0
+        or die "taictl db init failed\n";
+}
+
+# The tests of the run, those named zz_ last: they look at what all the others left behind.
+sub tests {
+    my ($self) = @_;
+    my @files = @{$self->{tests}} ? @{$self->{tests}} : glob "$FindBin::Bin/*.t";
+    return sort { basename($a) cmp basename($b) } @files;
+}
+
+sub run_tests {
+    my ($self) = @_;
+    return unless $self->{opts}{'run-tests'};
+
+    my $top = $self->{test_config}{vars}{top_dir};
+    my $harness = TAP::Harness->new({
+        verbosity => $self->{opts}{verbose} ? 1 : 0,
+        lib       => ["$top/t/lib", $top],
+        timer     => 1,
+    });
+    $self->{result} = $harness->runtests(map { [$_, basename($_)] } $self->tests);
+}
+
+sub stop {
+    my ($self) = @_;
+    my $vars = $self->{test_config}{vars};
+    my $stopped = $self->SUPER::stop;
+    my @findings = glob "$vars->{t_logs}/{asan,valgrind}.*";
+    $self->{findings} = [grep { finding($_) } @findings];
+    return $stopped;
+}
+
+# A report of AddressSanitizer is one by being there; valgrind writes one for each process.
+sub finding {
+    my ($file) = @_;
+    return 1 if basename($file) =~ /^asan/;
+    open my $in, '<', $file or die "$file: $!\n";
+    return scalar grep { /ERROR SUMMARY: [1-9]/ } <$in>;
+}
+
+# Print the counts as `make check` prints them. Returns the exit status.
+sub verdict {
+    my ($self) = @_;
+    my $result = $self->{result} or die "no test was run\n";
+    my ($passed, $failed, $errors, $skipped) = (0, 0, 0, 0);
+
+    for my $name ($result->descriptions) {
+        my ($parser) = $result->parsers($name);
+        my $ran = $parser->tests_run - $parser->skipped;
+        $passed  += $parser->passed - $parser->skipped;
+        $failed  += $parser->failed;
+        $skipped += $parser->skipped;
+        my $why = $ran < 1                                  ? 'ran no test'
+                : $parser->has_problems && !$parser->failed ? 'broke off'
+                :                                             next;
+        $errors++;
+        print "# $name $why\n";
+    }
+    for my $file (@{$self->{findings} || []}) {
+        $errors++;
+        print "# findings in $file\n";
+    }
+    printf "# PASS:  %d\n# SKIP:  %d\n# FAIL:  %d\n# ERROR: %d\n", $passed, $skipped, $failed, $errors;
+    return $failed || $errors || !$passed ? 1 : 0;
+}
+
+# Apache::Test lets its virtual hosts listen on every address of the machine.
+package TaiRun::Config;
+
+use parent -norequire, 'Apache::TestConfig';
+
+sub parse_vhost {
+    my $self = shift;
+    my $vhost = $self->SUPER::parse_vhost(@_) or return;
+    $vhost->{out_string} =~ s/0\.0\.0\.0/127.0.0.1/;
+    return $vhost;
+}
+
+1;
