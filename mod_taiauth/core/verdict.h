@@ -54,7 +54,8 @@
     X(CLIENT_LOOKUPS, "client_lookups", LOCKED_OUT)                                               \
     X(NODE_LOOKUPS, "node_lookups", AUTH_UNAVAILABLE)                                             \
     X(DATABASE, "database", AUTH_UNAVAILABLE)                                                     \
-    X(SHARED_MEMORY, "shared_memory", AUTH_UNAVAILABLE)
+    X(SHARED_MEMORY, "shared_memory", AUTH_UNAVAILABLE)                                           \
+    X(DIGEST, "digest", AUTH_UNAVAILABLE)
 
 typedef enum {
 #define X(name, status, title, text) TAI_CODE_##name,

@@ -1,0 +1,152 @@
+/*
+ * The hooks that decide about a request, in the order in which httpd calls them.
+ */
+
+#include "taiauth.h"
+
+/* A real CORS preflight (Fetch standard): browsers send it without credentials, by design. */
+static int is_preflight(request_rec *r, const taiauth_dir_t *conf)
+{
+    return r->method_number == M_OPTIONS && TAIAUTH_GET(conf, preflight) == TAIAUTH_PREFLIGHT_PASS
+           && apr_table_get(r->headers_in, "Origin")
+           && apr_table_get(r->headers_in, "Access-Control-Request-Method");
+}
+
+static int is_anonymous(const taiauth_dir_t *conf, const taiauth_judgement_t *j)
+{
+    return TAIAUTH_GET(conf, mode) == TAIAUTH_OPTIONAL && j->reason == TAI_KEY_MISSING;
+}
+
+/* Under "Satisfy Any" httpd would let a Require make up for a bad key. */
+static int refuse_satisfy_any(request_rec *r)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                  "taiauth: Satisfy Any holds here, which would let a request with a bad key pass; "
+                  "remove it, or say TaiAuth Off");
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+/* Credential, then scopes. The verdict on a credential is kept for the whole client request. */
+static int decide(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf)
+{
+    taiauth_judgement_t *j = taiauth_judged(r);
+    int status;
+
+    if (!j) {
+        j = taiauth_verify(r, ctx, conf);
+    }
+    taiauth_credential_withhold(r, ctx, conf);
+    if (j->reason != TAI_ADMITTED && !is_anonymous(conf, j)) {
+        return taiauth_refuse(r, j->reason, NULL, j->retry_after, NULL);
+    }
+    status = taiauth_scopes_check(r, ctx, conf, j);
+    if (status != OK) {
+        return status;
+    }
+    if (j->reason == TAI_ADMITTED) {
+        r->user = (char *)j->user;
+        r->ap_auth_type = (char *)TAIAUTH_TYPE;
+    }
+    taiauth_identity_publish(r, conf, j);
+    ctx->passed = 1;
+    return OK;
+}
+
+int taiauth_access_check(request_rec *r)
+{
+    const taiauth_dir_t *conf = taiauth_dir(r);
+    taiauth_request_t *ctx;
+
+    if (TAIAUTH_GET(conf, mode) == TAIAUTH_OFF) {
+        return DECLINED;
+    }
+    ctx = taiauth_request(r);
+    taiauth_response_protect(r, conf);
+    if (ap_satisfies(r) == SATISFY_ANY) {
+        return refuse_satisfy_any(r);
+    }
+    if (is_preflight(r, conf)) {
+        ctx->preflight = 1;
+        taiauth_credential_withhold(r, ctx, conf);
+        return OK;
+    }
+    if (taiauth_is_error_document(r)) {
+        return OK;
+    }
+    return decide(r, ctx, conf);
+}
+
+/* What passes without a key passes Require too: OK here ends the phase. */
+int taiauth_access_check_ex(request_rec *r)
+{
+    const taiauth_dir_t *conf = taiauth_dir(r);
+
+    if (TAIAUTH_GET(conf, mode) == TAIAUTH_OFF) {
+        return DECLINED;
+    }
+    return is_preflight(r, conf) || taiauth_is_error_document(r) ? OK : DECLINED;
+}
+
+/* A Require wants a user, and nobody but us could name one. */
+int taiauth_authn_check(request_rec *r)
+{
+    const taiauth_judgement_t *j;
+
+    if (TAIAUTH_GET(taiauth_dir(r), mode) == TAIAUTH_OFF || ap_auth_type(r)) {
+        return DECLINED;
+    }
+    j = taiauth_judged(r);
+    if (j && j->reason == TAI_ADMITTED) {
+        r->user = (char *)j->user;
+        return OK;
+    }
+    return taiauth_refuse(r, TAI_KEY_MISSING, NULL, 0, NULL);
+}
+
+/* Reached only when authentication went well: a 401 from here on is a Require that refused. */
+int taiauth_authz_check(request_rec *r)
+{
+    taiauth_request_t *ctx = taiauth_request_find(r);
+
+    if (ctx) {
+        ctx->authenticated = 1;
+    }
+    return DECLINED;
+}
+
+/* Whatever way a request took, it does not reach an application undecided. */
+static int is_undecided(const taiauth_dir_t *conf, const taiauth_judgement_t *j)
+{
+    return !j || (j->reason != TAI_ADMITTED && !is_anonymous(conf, j));
+}
+
+int taiauth_fixups(request_rec *r)
+{
+    const taiauth_dir_t *conf = taiauth_dir(r);
+    taiauth_request_t *ctx;
+    taiauth_judgement_t *j;
+
+    if (TAIAUTH_GET(conf, mode) == TAIAUTH_OFF) {
+        return DECLINED;
+    }
+    if (ap_satisfies(r) == SATISFY_ANY) {
+        return refuse_satisfy_any(r);
+    }
+    ctx = taiauth_request(r);
+    if (is_preflight(r, conf)) {
+        taiauth_metrics_verdict(r, TAI_PREFLIGHT);
+        return DECLINED;
+    }
+    if (taiauth_is_error_document(r)) {
+        return DECLINED;
+    }
+    j = taiauth_judged(r);
+    if (is_undecided(conf, j)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "taiauth: no key was checked for this request; another module answered for "
+                      "the access checker");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    taiauth_identity_publish(r, conf, j);
+    return taiauth_limits_charge(r, ctx, conf, j);
+}

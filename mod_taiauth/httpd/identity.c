@@ -1,0 +1,164 @@
+#include "taiauth.h"
+
+#include "spelling.h"
+
+/* One fact about who is asking, under both of its names. */
+typedef struct identity_t {
+    const char *variable;
+    const char *header;
+    const char *(*value)(const taiauth_judgement_t *j, apr_pool_t *p);
+} identity_t;
+
+static const char *account(const taiauth_judgement_t *j, apr_pool_t *p)
+{
+    (void)p;
+    return j->record->account;
+}
+
+static const char *user(const taiauth_judgement_t *j, apr_pool_t *p)
+{
+    (void)p;
+    return j->record->user;
+}
+
+static const char *key_id(const taiauth_judgement_t *j, apr_pool_t *p)
+{
+    (void)p;
+    return j->record->id;
+}
+
+static const char *key_prefix(const taiauth_judgement_t *j, apr_pool_t *p)
+{
+    return apr_pstrcat(p, j->record->prefix, "...", NULL);
+}
+
+static const char *plan(const taiauth_judgement_t *j, apr_pool_t *p)
+{
+    (void)p;
+    return j->record->plan;
+}
+
+static const char *scopes(const taiauth_judgement_t *j, apr_pool_t *p)
+{
+    (void)p;
+    return j->effective;
+}
+
+static const identity_t identities[] = {
+    {"TAIAUTH_ACCOUNT", "X-Tai-Account", account},
+    {"TAIAUTH_USER", "X-Tai-User", user},
+    {"TAIAUTH_KEY_ID", "X-Tai-Key-Id", key_id},
+    {"TAIAUTH_KEY_PREFIX", "X-Tai-Key-Prefix", key_prefix},
+    {"TAIAUTH_PLAN", "X-Tai-Plan", plan},
+    {"TAIAUTH_SCOPES", "X-Tai-Scopes", scopes},
+};
+
+/* All field names beginning like this are ours; nobody else's say reaches an application. */
+static const char reserved[] = "X-Tai-";
+
+/*
+ * A proxy drops the fields that Connection names (RFC 9110, 7.6.1): a client that names ours there
+ * would have an application believe that nobody asked.
+ */
+static void clean_connection(request_rec *r)
+{
+    const char *value = apr_table_get(r->headers_in, "Connection");
+    apr_array_header_t *kept;
+    char *item;
+    int dropped = 0;
+
+    if (!value || !ap_strcasestr(value, "tai")) {
+        return;
+    }
+    kept = apr_array_make(r->pool, 2, sizeof(char *));
+    while ((item = ap_get_list_item(r->pool, &value)) != NULL) {
+        if (taiauth_spelling_same(item, reserved, 1)) {
+            dropped = 1;
+        }
+        else {
+            APR_ARRAY_PUSH(kept, const char *) = item;
+        }
+    }
+    if (!dropped) {
+        return;
+    }
+    if (kept->nelts) {
+        apr_table_setn(r->headers_in, "Connection", apr_array_pstrcat(r->pool, kept, ','));
+    }
+    else {
+        apr_table_unset(r->headers_in, "Connection");
+    }
+}
+
+static int unset_credential(void *r, const char *name, const char *value)
+{
+    (void)value;
+    taiauth_spelling_unset(((request_rec *)r)->headers_in, name, 0);
+    return 1;
+}
+
+/* TRACE runs no access hook and returns the request as it came, credentials and all. */
+static int check_trace(request_rec *r)
+{
+    const taiauth_server_t *conf = taiauth_server(r->server);
+    taiauth_request_t *ctx;
+
+    if (r->method_number != M_TRACE) {
+        return DECLINED;
+    }
+    apr_table_do(unset_credential, r, conf->credentials, NULL);
+    if (!conf->used) {
+        return DECLINED;
+    }
+    ctx = taiauth_request(r);
+    ctx->allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+    return taiauth_refuse(r, TAI_METHOD_NOT_ALLOWED, "TRACE is not allowed.", 0, NULL);
+}
+
+int taiauth_identity_strip(request_rec *r)
+{
+    if (r->prev) {
+        /* an internal redirect runs this phase again; it may be the ErrorDocument of a Require */
+        taiauth_refuse_required(r->prev);
+    }
+    taiauth_spelling_unset(r->headers_in, reserved, 1);
+    clean_connection(r);
+    return check_trace(r);
+}
+
+/* Names come from a database that others may write to: no line of theirs becomes a field of ours. */
+static int is_field_value(const char *value)
+{
+    while ((unsigned char)*value >= 0x20 && *value != 0x7f) {
+        value++;
+    }
+    return !*value;
+}
+
+void taiauth_identity_publish(request_rec *r, const taiauth_dir_t *conf,
+                              const taiauth_judgement_t *j)
+{
+    int environment = TAIAUTH_GET(conf, environment);
+    int forward = TAIAUTH_GET(conf, forward_identity);
+    taiauth_request_t *ctx = taiauth_request(r);
+    apr_size_t i;
+
+    if (ctx->published == r) {
+        return;
+    }
+    ctx->published = r;
+    taiauth_spelling_unset(r->headers_in, reserved, 1);
+    if (j->reason != TAI_ADMITTED || !(environment || forward)) {
+        return;
+    }
+    for (i = 0; i < sizeof(identities) / sizeof(identities[0]); i++) {
+        const char *value = identities[i].value(j, r->pool);
+
+        if (environment) {
+            apr_table_setn(r->subprocess_env, identities[i].variable, value);
+        }
+        if (forward && is_field_value(value)) {
+            apr_table_setn(r->headers_in, identities[i].header, value);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+/*
+ * The lifetime of shared memory. The segment and the locks inside it belong to the process pool and
+ * are found again after a graceful restart, so that a reload forgives no lockout, refills no quota,
+ * and never has two generations of children guard one state with two locks.
+ */
+
+#include "taiauth.h"
+
+#include <apr_shm.h>
+
+#define RETAINED          "taiauth-segment"
+#define DEFAULT_BYTES     ((apr_size_t)128 << 20)
+
+tai_segment_t *taiauth_segment;
+
+typedef struct retained_t {
+    apr_shm_t *shm;
+    apr_size_t bytes;
+} retained_t;
+
+static apr_status_t make(server_rec *s, apr_size_t bytes, retained_t *retained)
+{
+    apr_status_t rv = apr_shm_create(&retained->shm, bytes, NULL, s->process->pool);
+
+    if (rv == APR_SUCCESS) {
+        rv = tai_segment_format(apr_shm_baseaddr_get(retained->shm), bytes, &taiauth_segment);
+    }
+    if (rv != APR_SUCCESS) {
+        taiauth_segment = NULL;
+        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,
+                     "taiauth: no shared memory of %" APR_SIZE_T_FMT
+                     " bytes (TaiAuthSharedMemory)",
+                     bytes);
+        return rv;
+    }
+    retained->bytes = bytes;
+    return APR_SUCCESS;
+}
+
+apr_status_t taiauth_memory_open(server_rec *s, apr_size_t bytes)
+{
+    retained_t *retained = ap_retained_data_get(RETAINED);
+
+    bytes = bytes ? bytes : DEFAULT_BYTES;
+    if (!retained) {
+        retained = ap_retained_data_create(RETAINED, sizeof(*retained));
+        return make(s, bytes, retained);
+    }
+    if (retained->bytes) {
+        taiauth_segment =
+            tai_segment_attach(apr_shm_baseaddr_get(retained->shm), retained->bytes);
+    }
+    if (!taiauth_segment) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     "taiauth: another version of the module is loaded: counters and lockouts "
+                     "begin anew");
+        return make(s, bytes, retained);
+    }
+    if (retained->bytes != bytes) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     "taiauth: TaiAuthSharedMemory stays at %" APR_SIZE_T_FMT
+                     " bytes; %" APR_SIZE_T_FMT " take effect at the next full start",
+                     retained->bytes, bytes);
+    }
+    return APR_SUCCESS;
+}

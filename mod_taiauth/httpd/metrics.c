@@ -1,0 +1,148 @@
+/*
+ * Counters for Prometheus (text format 0.0.4). No key, account or address is ever a label.
+ */
+
+#include "taiauth.h"
+
+#include "../core/clock.h"
+
+void taiauth_metrics_verdict(request_rec *r, tai_reason_e reason)
+{
+    if (taiauth_segment && !r->main) {
+        tai_metrics_add(&tai_segment_metrics(taiauth_segment)->verdict[reason]);
+    }
+}
+
+int taiauth_metrics_reads(request_rec *r, const taiauth_dir_t *conf)
+{
+    return (conf->metrics && *conf->metrics) || (r->handler && !strcmp(r->handler, "server-status"));
+}
+
+/* ---- the page ----------------------------------------------------------------------------- */
+
+static void head(request_rec *r, const char *name, const char *type, const char *help)
+{
+    ap_rprintf(r, "# HELP taiauth_%s %s\n# TYPE taiauth_%s %s\n", name, help, name, type);
+}
+
+static void number(request_rec *r, const char *name, const char *labels, apr_uint64_t value)
+{
+    ap_rprintf(r, "taiauth_%s%s %" APR_UINT64_T_FMT "\n", name, labels, value);
+}
+
+static void write_verdicts(request_rec *r, const char *name, const char *help,
+                           const apr_uint64_t *counters)
+{
+    int reason;
+
+    head(r, name, "counter", help);
+    for (reason = 0; reason < TAI_REASON_COUNT; reason++) {
+        number(r, name,
+               apr_psprintf(r->pool, "{code=\"%s\",reason=\"%s\"}",
+                            tai_code(tai_reason_code((tai_reason_e)reason))->name,
+                            tai_reason_name((tai_reason_e)reason)),
+               tai_metrics_read(&counters[reason]));
+    }
+}
+
+static void write_lookups(request_rec *r, const tai_metrics_t *m)
+{
+    apr_uint64_t below = 0;
+    int i;
+
+    head(r, "lookup_failures_total", "counter", "Look-ups that the database did not answer.");
+    number(r, "lookup_failures_total", "", tai_metrics_read(&m->lookup_failures));
+    head(r, "lookup_seconds", "histogram", "Time of a look-up of a key in the database.");
+    for (i = 0; i < TAI_LOOKUP_BUCKETS; i++) {
+        below += tai_metrics_read(&m->lookup_bucket[i]);
+        number(r, "lookup_seconds_bucket",
+               apr_psprintf(r->pool, "{le=\"%g\"}", tai_lookup_bound_us[i] / 1e6), below);
+    }
+    below += tai_metrics_read(&m->lookup_bucket[TAI_LOOKUP_BUCKETS]);
+    number(r, "lookup_seconds_bucket", "{le=\"+Inf\"}", below);
+    ap_rprintf(r, "taiauth_lookup_seconds_sum %.6f\n",
+               (double)tai_metrics_read(&m->lookup_us) / 1e6);
+    number(r, "lookup_seconds_count", "", below);
+}
+
+/* One gauge or counter of every table. */
+static const struct {
+    const char *name, *type, *help;
+    apr_size_t offset;
+} table_numbers[] = {
+    {"table_places", "gauge", "Entries that a shared table can hold.",
+     offsetof(tai_table_usage_t, places)},
+    {"table_live", "gauge", "Entries of a shared table that mean something now.",
+     offsetof(tai_table_usage_t, live)},
+    {"lockouts", "gauge", "Lockouts in force.", offsetof(tai_table_usage_t, pinned)},
+    {"table_lost_total", "counter", "Live entries that had to make room.",
+     offsetof(tai_table_usage_t, lost)},
+    {"table_recovered_total", "counter", "Locks taken over from a process that died.",
+     offsetof(tai_table_usage_t, recovered)},
+};
+
+static void write_tables(request_rec *r)
+{
+    tai_table_usage_t usage[TAI_TABLE_COUNT];
+    apr_size_t i;
+    int t;
+
+    for (t = 0; t < TAI_TABLE_COUNT; t++) {
+        tai_table_usage(tai_segment_table(taiauth_segment, (tai_table_e)t), tai_clock_ms(),
+                        &usage[t]);
+    }
+    for (i = 0; i < sizeof(table_numbers) / sizeof(table_numbers[0]); i++) {
+        head(r, table_numbers[i].name, table_numbers[i].type, table_numbers[i].help);
+        for (t = 0; t < TAI_TABLE_COUNT; t++) {
+            const char *value = (const char *)&usage[t] + table_numbers[i].offset;
+
+            number(r, table_numbers[i].name,
+                   apr_psprintf(r->pool, "{table=\"%s\"}", tai_segment_table_name((tai_table_e)t)),
+                   *(const apr_uint64_t *)value);
+        }
+    }
+}
+
+static void write_page(request_rec *r)
+{
+    const tai_metrics_t *m = tai_segment_metrics(taiauth_segment);
+
+    write_verdicts(r, "requests_total", "Client requests by verdict.", m->verdict);
+    write_verdicts(r, "dry_run_total", "Verdicts that TaiAuthDryRun did not enforce.", m->dry_run);
+    head(r, "locks_started_total", "counter", "Lockouts begun.");
+    number(r, "locks_started_total", "", tai_metrics_read(&m->locks_started));
+    write_lookups(r, m);
+    write_tables(r);
+}
+
+/* The path of the Location, with or without a slash behind it, and nothing below. */
+static int is_page(request_rec *r, const char *path)
+{
+    apr_size_t len = strlen(path);
+
+    while (len > 1 && path[len - 1] == '/') {
+        len--;
+    }
+    return !strncmp(r->uri, path, len)
+           && (!r->uri[len] || (r->uri[len] == '/' && !r->uri[len + 1]));
+}
+
+int taiauth_metrics_handler(request_rec *r)
+{
+    const taiauth_dir_t *conf = taiauth_dir(r);
+
+    if (!conf->metrics || !*conf->metrics || !is_page(r, conf->metrics)) {
+        return DECLINED;
+    }
+    r->allowed = AP_METHOD_BIT << M_GET;
+    if (r->method_number != M_GET) {
+        return HTTP_METHOD_NOT_ALLOWED;
+    }
+    if (!taiauth_segment) {
+        return HTTP_SERVICE_UNAVAILABLE;
+    }
+    ap_set_content_type_ex(r, "text/plain; version=0.0.4; charset=utf-8", 1);
+    apr_table_setn(r->headers_out, "Cache-Control", "no-store");
+    write_page(r);
+    return OK;
+}

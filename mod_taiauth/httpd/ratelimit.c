@@ -1,0 +1,302 @@
+/*
+ * Rate limits: which windows a request has to pass, the charge, and the headers that tell of it.
+ */
+
+#include "taiauth.h"
+
+#include "../core/clock.h"
+#include "../core/windows.h"
+
+/* A limit that holds for this request: a line of the configuration, perhaps with other numbers. */
+typedef struct held_t {
+    const taiauth_limit_line_t *line;
+    tai_limit_t limit;
+} held_t;
+
+/* ---- which limits hold -------------------------------------------------------------------- */
+
+/* Where no unnamed line says otherwise, a limit in the database holds per key under this policy. */
+static const taiauth_limit_line_t database_line = {
+    {0, 0}, NULL, NULL, TAIAUTH_PER_KEY, "database", "default"};
+
+static int same_group(const taiauth_limit_line_t *a, const taiauth_limit_line_t *b)
+{
+    if (a->per != b->per || !a->name != !b->name) {
+        return 0;
+    }
+    return !a->name
+           || (!strcmp(a->name, b->name) && a->limit.window_ms == b->limit.window_ms);
+}
+
+/* Of the lines of a group the one for the request's plan holds, else the one for all plans. */
+static void hold(apr_array_header_t *held, const taiauth_limit_line_t *line, const char *plan)
+{
+    int i;
+
+    if (line->plan && (!plan || strcmp(line->plan, plan) != 0)) {
+        return;
+    }
+    for (i = 0; i < held->nelts; i++) {
+        held_t *other = &APR_ARRAY_IDX(held, i, held_t);
+
+        if (same_group(other->line, line)) {
+            if (line->plan) {
+                other->line = line;
+                other->limit = line->limit;
+            }
+            return;
+        }
+    }
+    APR_ARRAY_PUSH(held, held_t) = (held_t){line, line->limit};
+}
+
+/*
+ * The key's own limit in the database beats its plan's, which beats the unnamed line. It takes over
+ * the line's policy, so that a limit changed in the database judges the admissions already there.
+ */
+static const char *override(apr_array_header_t *held, const tai_record_t *record)
+{
+    const char *text = record->rate_limit ? record->rate_limit : record->plan_rate_limit;
+    held_t *unnamed = NULL;
+    int i;
+
+    for (i = 0; i < held->nelts; i++) {
+        held_t *h = &APR_ARRAY_IDX(held, i, held_t);
+
+        if (!h->line->name && h->line->per == TAIAUTH_PER_KEY) {
+            unnamed = h;
+        }
+    }
+    if (!text || (unnamed && unnamed->line->plan && !record->rate_limit)) {
+        return NULL;
+    }
+    if (!unnamed) {
+        unnamed = &APR_ARRAY_PUSH(held, held_t);
+        unnamed->line = &database_line;
+    }
+    return tai_limit_parse(text, &unnamed->limit) ? text : NULL;
+}
+
+/* ---- windows ------------------------------------------------------------------------------ */
+
+/* policy | NUL | W | principal, folded */
+static void aim(request_rec *r, const tai_record_t *record, const held_t *h, tai_charge_t *charge)
+{
+    const apr_size_t policy = strlen(h->line->policy) + 1;
+    const char *who = NULL;
+    unsigned char bytes[320];
+    apr_size_t len;
+
+    if (record && h->line->per != TAIAUTH_PER_ADDRESS) {
+        who = h->line->per == TAIAUTH_PER_KEY ? record->line : record->account_id;
+    }
+    len = apr_cpystrn((char *)bytes, h->line->policy, policy) + 1 - (char *)bytes;
+    memcpy(bytes + len, &h->limit.window_ms, sizeof(h->limit.window_ms));
+    len += sizeof(h->limit.window_ms);
+    if (who) {
+        len = apr_cpystrn((char *)bytes + len, who, sizeof(bytes) - len) - (char *)bytes;
+    }
+    else {
+        len += taiauth_client_prefix(r, bytes + len);
+    }
+    charge->table = tai_segment_table(taiauth_segment,
+                                      who ? TAI_TABLE_WINDOWS : TAI_TABLE_ADDRESSES);
+    charge->id = tai_segment_id(taiauth_segment, bytes, len);
+    charge->limit = h->limit;
+}
+
+static int is_charged(const taiauth_request_t *ctx, tai_id_t id)
+{
+    int i;
+
+    for (i = 0; i < ctx->charged->nelts; i++) {
+        tai_id_t other = APR_ARRAY_IDX(ctx->charged, i, tai_id_t);
+
+        if (other.hi == id.hi && other.lo == id.lo) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* ---- headers ------------------------------------------------------------------------------ */
+
+/* Names of draft-ietf-httpapi-ratelimit-headers-11, in one place: a new draft is under way. */
+static const struct {
+    const char *policy_field, *quota, *window;
+    const char *limit_field, *remaining, *reset;
+} draft = {"RateLimit-Policy", "q", "w", "RateLimit", "r", "t"};
+
+static apr_uint32_t seconds(apr_uint64_t ms)
+{
+    return (apr_uint32_t)((ms + 999) / 1000);
+}
+
+static apr_uint32_t remaining(const tai_charge_t *c)
+{
+    return c->view.counted < c->limit.max ? c->limit.max - c->view.counted : 0;
+}
+
+static void tell_draft(request_rec *r, const held_t *held, const tai_charge_t *charges, int n)
+{
+    const char *policies = NULL;
+    const char *limits = NULL;
+    int i;
+
+    for (i = 0; i < n; i++) {
+        const char *comma = i ? ", " : "";
+
+        policies = apr_psprintf(r->pool, "%s%s\"%s\";%s=%u;%s=%u", i ? policies : "", comma,
+                                held[i].line->shown, draft.quota, charges[i].limit.max,
+                                draft.window, seconds(charges[i].limit.window_ms));
+        limits = apr_psprintf(r->pool, "%s%s\"%s\";%s=%u;%s=%u", i ? limits : "", comma,
+                              held[i].line->shown, draft.remaining, remaining(&charges[i]),
+                              draft.reset, seconds(charges[i].view.reset_ms));
+    }
+    apr_table_setn(r->err_headers_out, draft.policy_field, policies);
+    apr_table_setn(r->err_headers_out, draft.limit_field, limits);
+}
+
+/* The old trio has room for one limit: the one that is closest to refusing. */
+static void tell_legacy(request_rec *r, const tai_charge_t *charges, int n)
+{
+    const tai_charge_t *c = &charges[0];
+    int i;
+
+    for (i = 1; i < n; i++) {
+        if (remaining(&charges[i]) < remaining(c)) {
+            c = &charges[i];
+        }
+    }
+    apr_table_setn(r->err_headers_out, "X-RateLimit-Limit",
+                   apr_psprintf(r->pool, "%u", c->limit.max));
+    apr_table_setn(r->err_headers_out, "X-RateLimit-Remaining",
+                   apr_psprintf(r->pool, "%u", remaining(c)));
+    apr_table_setn(r->err_headers_out, "X-RateLimit-Reset",
+                   apr_psprintf(r->pool, "%u", seconds(c->view.reset_ms)));
+}
+
+static void tell(request_rec *r, const held_t *held, const tai_charge_t *charges, int n)
+{
+    int style = TAIAUTH_GET(taiauth_server(r->server), headers);
+
+    if (style & TAIAUTH_HEADERS_DRAFT) {
+        tell_draft(r, held, charges, n);
+    }
+    if (style & TAIAUTH_HEADERS_LEGACY) {
+        tell_legacy(r, charges, n);
+    }
+}
+
+/* ---- the charge --------------------------------------------------------------------------- */
+
+static int refuse_limit(request_rec *r, const taiauth_dir_t *conf, const held_t *held,
+                        const tai_charge_t *charges, int n)
+{
+    int longest = 0;
+    int i;
+
+    if (TAIAUTH_GET(conf, dry_run) & TAIAUTH_DRY_LIMIT) {
+        taiauth_refuse_dry(r, TAI_RATE_LIMITED);
+        return OK;
+    }
+    for (i = 1; i < n; i++) {
+        if (charges[i].view.wait_ms > charges[longest].view.wait_ms) {
+            longest = i;
+        }
+    }
+    tell(r, held, charges, n);
+    return taiauth_refuse(r, TAI_RATE_LIMITED,
+                          apr_pstrcat(r->pool, "Rate limit exceeded: ",
+                                      tai_limit_text(&charges[longest].limit, r->pool), ".", NULL),
+                          seconds(charges[longest].view.wait_ms), NULL);
+}
+
+/* Leave out the windows that this client request has paid for already; returns how many remain. */
+static int aim_all(request_rec *r, const taiauth_request_t *ctx, const tai_record_t *record,
+                   held_t *held, int n, tai_charge_t *charges)
+{
+    int open = 0;
+    int i;
+
+    for (i = 0; i < n; i++) {
+        aim(r, record, &held[i], &charges[open]);
+        if (!is_charged(ctx, charges[open].id)) {
+            held[open++] = held[i];
+        }
+    }
+    return open;
+}
+
+static int charge(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
+                  const tai_record_t *record, held_t *held, int n)
+{
+    tai_charge_t charges[TAI_TABLE_LOCK_MAX];
+    int admitted = 0;
+    int i;
+
+    if (!taiauth_segment) {
+        return taiauth_refuse(r, TAI_SHARED_MEMORY, NULL, 5, NULL);
+    }
+    n = aim_all(r, ctx, record, held, n, charges);
+    if (!n) {
+        return OK;
+    }
+    if (tai_windows_charge(charges, n, tai_clock_ms(), &admitted) != APR_SUCCESS) {
+        return taiauth_refuse(r, TAI_SHARED_MEMORY, NULL, 5, NULL);
+    }
+    if (!admitted) {
+        return refuse_limit(r, conf, held, charges, n);
+    }
+    for (i = 0; i < n; i++) {
+        APR_ARRAY_PUSH(ctx->charged, tai_id_t) = charges[i].id;
+    }
+    tell(r, held, charges, n);
+    return OK;
+}
+
+static int apply(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
+                 const tai_record_t *record)
+{
+    const apr_array_header_t *lines = conf->limits;
+    apr_array_header_t *held;
+    const char *malformed;
+    int i;
+
+    if (lines && !lines->nelts) {
+        return OK; /* off */
+    }
+    held = apr_array_make(r->pool, 4, sizeof(held_t));
+    for (i = 0; lines && i < lines->nelts; i++) {
+        hold(held, &APR_ARRAY_IDX(lines, i, taiauth_limit_line_t), record ? record->plan : NULL);
+    }
+    malformed = record ? override(held, record) : NULL;
+    if (malformed) {
+        taiauth_database_complain(r, apr_psprintf(r->pool,
+                                                  "key %s is under the rate limit \"%s\", which is "
+                                                  "none; write N/WINDOW, such as 5/60s",
+                                                  record->id, malformed));
+        return taiauth_refuse(r, TAI_DATABASE, NULL, 5, NULL);
+    }
+    return held->nelts ? charge(r, ctx, conf, record, (held_t *)held->elts, held->nelts) : OK;
+}
+
+int taiauth_limits_charge(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
+                          const taiauth_judgement_t *j)
+{
+    int first = !r->main && !ctx->charging;
+    int status;
+
+    if (r->main && !ctx->charging) {
+        return OK; /* looked up before the client request itself came to be charged: it will be */
+    }
+    ctx->charging = 1;
+    if (taiauth_metrics_reads(r, conf)) {
+        return OK;
+    }
+    status = apply(r, ctx, conf, j->reason == TAI_ADMITTED ? j->record : NULL);
+    if (status == OK && first) {
+        taiauth_metrics_verdict(r, j->reason == TAI_ADMITTED ? TAI_ADMITTED : TAI_ANONYMOUS);
+    }
+    return status;
+}

@@ -1,0 +1,221 @@
+/*
+ * Refusals: the one place where a verdict becomes a status, headers, a body, a log line and a
+ * counter. The body is written by an output filter that httpd's own error response passes, so that
+ * everything httpd does for an error (HEAD, keep-alive, "Header always") holds for ours.
+ */
+
+#include "taiauth.h"
+
+#include <apr_buckets.h>
+#include <util_filter.h>
+#include "../core/text.h"
+
+#define FILTER_NAME "TAIAUTH_REFUSAL"
+
+static ap_filter_rec_t *filter_handle;
+
+/* ---- the log ------------------------------------------------------------------------------ */
+
+static const char *request_id(request_rec *r)
+{
+    const char *id = apr_table_get(r->subprocess_env, "UNIQUE_ID");
+
+    if (!id && !r->log_id) {
+        ap_run_generate_log_id(r->connection, r, &r->log_id);
+    }
+    id = id ? id : r->log_id;
+    return id ? id : "-";
+}
+
+static void log_verdict(request_rec *r, const char *verb, int status, tai_reason_e reason)
+{
+    const taiauth_judgement_t *j = taiauth_judged(r);
+
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                  "taiauth: %s %d %s: %s, key %s, key id %s, client %s, request %s, %s %s", verb,
+                  status, tai_code(tai_reason_code(reason))->name, tai_reason_name(reason),
+                  j && j->prefix ? j->prefix : "-", j && j->record ? j->record->id : "-",
+                  r->useragent_ip, request_id(r), tai_text_line(r->method, 32, r->pool),
+                  tai_text_line(r->uri, 256, r->pool));
+}
+
+void taiauth_refuse_dry(request_rec *r, tai_reason_e reason)
+{
+    log_verdict(r, "would refuse", tai_code(tai_reason_code(reason))->status, reason);
+    if (taiauth_segment) {
+        tai_metrics_add(&tai_segment_metrics(taiauth_segment)->dry_run[reason]);
+    }
+}
+
+/* ---- headers ------------------------------------------------------------------------------ */
+
+/* A quoted-string of RFC 9110. */
+static const char *quoted(const char *text, apr_pool_t *p)
+{
+    return apr_pstrcat(p, "\"", ap_escape_quotes(p, text), "\"", NULL);
+}
+
+static const char *realm(request_rec *r)
+{
+    const char *name = taiauth_server(r->server)->realm;
+
+    name = name ? name : ap_auth_name(r);
+    return quoted(name ? name : "API", r->pool);
+}
+
+/* One challenge for each way to send a key here (RFC 9110, 11.6.1). */
+static void challenge(request_rec *r, const tai_refusal_t *refusal)
+{
+    const taiauth_dir_t *conf = taiauth_dir(r);
+    const apr_array_header_t *names = taiauth_key_headers(conf);
+    const char *error = "";
+    int i;
+
+    if (refusal->scope) {
+        error = apr_pstrcat(r->pool, ", error=\"insufficient_scope\", scope=",
+                            quoted(refusal->scope, r->pool), NULL);
+    }
+    apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+    for (i = 0; i < names->nelts; i++) {
+        apr_table_addn(r->err_headers_out, "WWW-Authenticate",
+                       apr_pstrcat(r->pool, "ApiKey realm=", realm(r), ", header=",
+                                   quoted(APR_ARRAY_IDX(names, i, const char *), r->pool), error,
+                                   NULL));
+    }
+    if (TAIAUTH_GET(conf, bearer)) {
+        apr_table_addn(r->err_headers_out, "WWW-Authenticate",
+                       apr_pstrcat(r->pool, "Bearer realm=", realm(r), error, NULL));
+    }
+}
+
+static void set_headers(request_rec *r, const taiauth_request_t *ctx, const tai_refusal_t *refusal)
+{
+    apr_table_t *out = r->err_headers_out;
+    int status = tai_code(tai_reason_code(refusal->reason))->status;
+
+    apr_table_setn(out, "Cache-Control", "no-store");
+    apr_table_setn(out, "X-Content-Type-Options", "nosniff");
+    if (status == HTTP_UNAUTHORIZED || refusal->scope) {
+        challenge(r, refusal);
+    }
+    if (refusal->retry_after) {
+        apr_table_setn(out, "Retry-After",
+                       apr_psprintf(r->pool, "%u", (unsigned)refusal->retry_after));
+    }
+    if (status == HTTP_METHOD_NOT_ALLOWED) {
+        apr_table_setn(out, "Allow", ctx->allow);
+    }
+}
+
+/* ---- refusing ----------------------------------------------------------------------------- */
+
+int taiauth_refuse(request_rec *r, tai_reason_e reason, const char *text,
+                   apr_uint32_t retry_after, const char *scope)
+{
+    const tai_code_t *code = tai_code(tai_reason_code(reason));
+    taiauth_request_t *ctx = taiauth_request(r);
+    tai_refusal_t *refusal;
+
+    log_verdict(r, "refused", code->status, reason);
+    apr_table_setn(r->subprocess_env, "TAIAUTH_REASON", tai_reason_name(reason));
+    if (r->main) {
+        return code->status; /* its parent carries on, and nothing of ours belongs in its page */
+    }
+    refusal = apr_pcalloc(taiauth_initial(r)->pool, sizeof(*refusal));
+    refusal->reason = reason;
+    refusal->text = text ? text : code->text;
+    refusal->retry_after = retry_after;
+    refusal->scope = scope;
+    ctx->refusal = refusal;
+    ctx->refusal_status = code->status;
+    set_headers(r, ctx, refusal);
+    taiauth_metrics_verdict(r, reason);
+    return code->status;
+}
+
+/*
+ * A Require has no way to say why it refused: mod_authz_core answers 403, or 401 where an AuthType
+ * is set. What tells it is that our own check went well and fixups have not begun.
+ */
+void taiauth_refuse_required(request_rec *r)
+{
+    taiauth_request_t *ctx = taiauth_request_find(r);
+    int refused = r->status == HTTP_FORBIDDEN
+                  || (r->status == HTTP_UNAUTHORIZED && ctx && ctx->authenticated);
+
+    if (!refused || r->main || !ctx || !ctx->passed || ctx->charging || ctx->refusal
+        || TAIAUTH_GET(taiauth_dir(r), mode) == TAIAUTH_OFF) {
+        return;
+    }
+    apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+    if (ctx->challenge_scope) {
+        taiauth_refuse(r, ctx->challenge_reason,
+                       taiauth_scope_text(r, ctx->challenge_reason, ctx->challenge_scope), 0,
+                       ctx->challenge_scope);
+    }
+    else {
+        taiauth_refuse(r, TAI_REQUIRE_REFUSED, NULL, 0, NULL);
+    }
+    r->status = ctx->refusal_status;
+}
+
+/* ---- the body ----------------------------------------------------------------------------- */
+
+static apr_bucket_brigade *body(request_rec *r, const taiauth_request_t *ctx)
+{
+    tai_format_e format = (tai_format_e)TAIAUTH_GET(taiauth_dir(r), format);
+    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
+    apr_bucket_brigade *bb = apr_brigade_create(r->pool, alloc);
+    const char *text = tai_refusal_body(ctx->refusal, format, r->pool);
+    apr_size_t len = strlen(text);
+
+    r->status = tai_refusal_status(ctx->refusal, format);
+    r->status_line = NULL;
+    ap_set_content_type_ex(r, tai_refusal_type(format), 1);
+    ap_set_content_length(r, (apr_off_t)len);
+    apr_table_unset(r->headers_out, "Allow"); /* httpd's own guess */
+    set_headers(r, ctx, ctx->refusal);
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_pool_create(text, len, r->pool, alloc));
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(alloc));
+    return bb;
+}
+
+/* In place of httpd's page: our body at the first call, nothing at the others. */
+static apr_status_t refusal_filter(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    taiauth_request_t *ctx = taiauth_request_find(f->r);
+
+    apr_brigade_cleanup(bb);
+    if (f->ctx) {
+        return APR_SUCCESS;
+    }
+    f->ctx = ctx;
+    return ap_pass_brigade(f->next, body(f->r, ctx));
+}
+
+/* An operator's own text for this status stays; our headers are there already. */
+static int has_own_text(request_rec *r)
+{
+    const char *text = ap_response_code_string(r, ap_index_of_response(r->status));
+
+    return text && *text == '"';
+}
+
+void taiauth_refuse_insert_filter(request_rec *r)
+{
+    const taiauth_request_t *ctx;
+
+    taiauth_refuse_required(r);
+    ctx = taiauth_request_find(r);
+    if (r->main || !ctx || !ctx->refusal || r->status != ctx->refusal_status || has_own_text(r)) {
+        return;
+    }
+    ap_add_output_filter_handle(filter_handle, NULL, r, r->connection);
+}
+
+void taiauth_refuse_register(apr_pool_t *p)
+{
+    (void)p;
+    filter_handle =
+        ap_register_output_filter(FILTER_NAME, refusal_filter, NULL, AP_FTYPE_RESOURCE);
+}

@@ -1,0 +1,135 @@
+#include "taiauth.h"
+
+/* GET covers HEAD. */
+static int names_method(const apr_array_header_t *methods, const char *method)
+{
+    int i;
+
+    if (!methods) {
+        return 1;
+    }
+    if (!strcmp(method, "HEAD")) {
+        method = "GET";
+    }
+    for (i = 0; i < methods->nelts; i++) {
+        if (!strcmp(APR_ARRAY_IDX(methods, i, const char *), method)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* The methods that a set of lines names, as Allow has them. */
+static const char *allow(request_rec *r, const apr_array_header_t *lines)
+{
+    apr_array_header_t *names = apr_array_make(r->pool, 4, sizeof(char *));
+    int i, m;
+
+    for (i = 0; i < lines->nelts; i++) {
+        const apr_array_header_t *methods = APR_ARRAY_IDX(lines, i, taiauth_scope_line_t).methods;
+
+        for (m = 0; m < methods->nelts; m++) {
+            const char *name = APR_ARRAY_IDX(methods, m, const char *);
+
+            if (!names->nelts || !names_method(names, name)) {
+                APR_ARRAY_PUSH(names, const char *) = name;
+                if (!strcmp(name, "GET")) {
+                    APR_ARRAY_PUSH(names, const char *) = "HEAD";
+                }
+            }
+        }
+    }
+    return apr_array_pstrcat(r->pool, names, ',');
+}
+
+/* The first scope of a line that is not effective. */
+static tai_reason_e check_line(const tai_record_t *record, const taiauth_scope_line_t *line,
+                               const char **missing)
+{
+    int i;
+
+    for (i = 0; i < line->scopes->nelts; i++) {
+        const char *scope = APR_ARRAY_IDX(line->scopes, i, const char *);
+        tai_reason_e reason = tai_judge_scope(record, scope);
+
+        if (reason != TAI_ADMITTED) {
+            *missing = scope;
+            return reason;
+        }
+    }
+    return TAI_ADMITTED;
+}
+
+const char *taiauth_scope_text(request_rec *r, tai_reason_e reason, const char *scope)
+{
+    apr_array_header_t *titles = NULL;
+
+    if (reason != TAI_SCOPE_NOT_IN_PLAN) {
+        return tai_refusal_scope_text(scope, r->pool);
+    }
+    if (!taiauth_store
+        || tai_store_scope_plans(taiauth_store, scope, r->pool, &titles) != APR_SUCCESS) {
+        /* which plans is a courtesy; that the scope is refused is certain */
+        return apr_psprintf(r->pool, "The \"%s\" scope requires another plan.", scope);
+    }
+    return tai_refusal_plan_text(scope, titles, r->pool);
+}
+
+static int refuse_scope(request_rec *r, const taiauth_dir_t *conf, tai_reason_e reason,
+                        const char *scope)
+{
+    if (TAIAUTH_GET(conf, dry_run) & TAIAUTH_DRY_SCOPE) {
+        taiauth_refuse_dry(r, reason);
+        return OK;
+    }
+    return taiauth_refuse(r, reason, taiauth_scope_text(r, reason, scope), 0, scope);
+}
+
+static int refuse_method(request_rec *r, taiauth_request_t *ctx, const apr_array_header_t *lines)
+{
+    ctx->allow = allow(r, lines);
+    return taiauth_refuse(r, TAI_METHOD_NOT_ALLOWED,
+                          apr_pstrcat(r->pool, "This method is not allowed here; allowed: ",
+                                      ctx->allow, ".", NULL),
+                          0, NULL);
+}
+
+/* record NULL: nobody's key, so that every scope asked for is one too many */
+static int check_lines(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
+                       const apr_array_header_t *lines, const tai_record_t *record)
+{
+    int named = 0;
+    int i;
+
+    for (i = 0; lines && i < lines->nelts; i++) {
+        const taiauth_scope_line_t *line = &APR_ARRAY_IDX(lines, i, taiauth_scope_line_t);
+        const char *missing = NULL;
+        tai_reason_e reason;
+
+        if (!names_method(line->methods, r->method)) {
+            continue;
+        }
+        named = 1;
+        if (!record) {
+            return taiauth_refuse(r, TAI_KEY_MISSING, NULL, 0, NULL);
+        }
+        reason = check_line(record, line, &missing);
+        if (reason != TAI_ADMITTED) {
+            int status = refuse_scope(r, conf, reason, missing);
+
+            if (status != OK) {
+                return status;
+            }
+        }
+    }
+    return !lines || !lines->nelts || named ? OK : refuse_method(r, ctx, lines);
+}
+
+int taiauth_scopes_check(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
+                         const taiauth_judgement_t *j)
+{
+    const tai_record_t *record = j->reason == TAI_ADMITTED ? j->record : NULL;
+    int status = check_lines(r, ctx, conf, conf->scopes, record);
+
+    return status == OK ? check_lines(r, ctx, conf, conf->scopes_added, record) : status;
+}

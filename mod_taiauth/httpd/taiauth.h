@@ -1,0 +1,282 @@
+#ifndef TAIAUTH_H
+#define TAIAUTH_H
+
+/*
+ * What the files of the httpd side share: configuration, and what is known of a client request.
+ */
+
+#include <httpd.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_request.h>
+#include <apr_strings.h>
+#include <apr_tables.h>
+
+#include "../core/judge.h"
+#include "../core/limit.h"
+#include "../core/refusal.h"
+#include "../core/segment.h"
+#include "../core/store.h"
+
+extern module AP_MODULE_DECLARE_DATA taiauth_module;
+#ifndef TAIAUTH_MODULE_FILE /* AP_DECLARE_MODULE brings its own */
+APLOG_USE_MODULE(taiauth);
+#endif
+
+#define TAIAUTH_TYPE "TaiKey" /* r->ap_auth_type of an identity that a key established */
+
+/* ---- configuration ------------------------------------------------------------------------ */
+
+#define TAIAUTH_UNSET (-1)
+
+typedef enum { TAIAUTH_OFF, TAIAUTH_ON, TAIAUTH_OPTIONAL } taiauth_mode_e;
+typedef enum { TAIAUTH_PREFLIGHT_REQUIRE, TAIAUTH_PREFLIGHT_PASS } taiauth_preflight_e;
+typedef enum { TAIAUTH_KEYS_STRICT, TAIAUTH_KEYS_ANY } taiauth_key_format_e;
+typedef enum { TAIAUTH_PER_KEY, TAIAUTH_PER_ACCOUNT, TAIAUTH_PER_ADDRESS } taiauth_per_e;
+
+#define TAIAUTH_DRY_SCOPE   1
+#define TAIAUTH_DRY_LIMIT   2
+#define TAIAUTH_DRY_LOCKOUT 4
+
+#define TAIAUTH_HEADERS_DRAFT  1
+#define TAIAUTH_HEADERS_LEGACY 2
+
+/* One TaiAuthScope line. */
+typedef struct taiauth_scope_line_t {
+    const apr_array_header_t *methods; /* of const char *; NULL: every method */
+    const apr_array_header_t *scopes;  /* of const char *: all of them are needed */
+} taiauth_scope_line_t;
+
+/* One TaiAuthRateLimit line. */
+typedef struct taiauth_limit_line_t {
+    tai_limit_t limit;
+    const char *plan; /* holds for this plan alone; NULL: for all */
+    const char *name; /* NULL: unnamed */
+    taiauth_per_e per;
+    const char *policy; /* what its windows are identified by */
+    const char *shown;  /* its name in RateLimit headers */
+} taiauth_limit_line_t;
+
+/*
+ * Per directory. One list per kind declares the member, its unset value and its merge rule; the
+ * default stands in the getter alone. An inner value replaces the outer one as a whole, except
+ * scopes_added: what .htaccess files ask for comes on top.
+ */
+#define TAIAUTH_DIR_NUMBERS(X)                                                                    \
+    X(mode, TAIAUTH_OFF)                                                                          \
+    X(bearer, 0)                                                                                  \
+    X(format, TAI_FORMAT_JSON)                                                                    \
+    X(forward_identity, 0)                                                                        \
+    X(forward_key, 0)                                                                             \
+    X(environment, 1)                                                                             \
+    X(preflight, TAIAUTH_PREFLIGHT_REQUIRE)                                                       \
+    X(dry_run, 0)
+
+#define TAIAUTH_DIR_POINTERS(X)                                                                   \
+    X(const apr_array_header_t, key_headers) /* of const char *; NULL: X-API-Key */               \
+    X(const char, token_header)              /* "": none */                                       \
+    X(apr_array_header_t, scopes)            /* of taiauth_scope_line_t */                        \
+    X(apr_array_header_t, limits)            /* of taiauth_limit_line_t; empty: off */            \
+    X(const tai_lockout_t, lockout)          /* failures.max 0: off */                            \
+    X(const char, metrics)                   /* path of the Location; "": off */
+
+typedef struct taiauth_dir_t {
+#define X(name, unset) int name;
+    TAIAUTH_DIR_NUMBERS(X)
+#undef X
+#define X(type, name) type *name;
+    TAIAUTH_DIR_POINTERS(X)
+#undef X
+    apr_array_header_t *scopes_added; /* of taiauth_scope_line_t, from .htaccess */
+} taiauth_dir_t;
+
+#define TAIAUTH_SERVER_NUMBERS(X)                                                                 \
+    X(key_format, TAIAUTH_KEYS_STRICT)                                                            \
+    X(headers, TAIAUTH_HEADERS_DRAFT)
+
+#define TAIAUTH_SERVER_POINTERS(X)                                                                \
+    X(const char, realm)      /* NULL: AuthName */                                                \
+    X(const char, dbd_driver) /* mod_dbd's own directives, noted by the way */                    \
+    X(const char, dbd_params)                                                                     \
+    X(const char, dbd_max)
+
+typedef struct taiauth_server_t {
+#define X(name, unset) int name;
+    TAIAUTH_SERVER_NUMBERS(X)
+#undef X
+#define X(type, name) type *name;
+    TAIAUTH_SERVER_POINTERS(X)
+#undef X
+    int used;                    /* some location of this server asks for keys */
+    apr_table_t *credentials;    /* names of all headers that carry credentials somewhere */
+    apr_size_t shared_memory;    /* bytes; 0: default; main server only */
+} taiauth_server_t;
+
+/* Getters: the value that holds, with the default. */
+#define TAIAUTH_GET(conf, member) taiauth_get_##member(conf)
+#define X(name, unset)                                                                            \
+    static inline int taiauth_get_##name(const taiauth_dir_t *conf)                               \
+    {                                                                                             \
+        return conf->name == TAIAUTH_UNSET ? (unset) : conf->name;                                \
+    }
+TAIAUTH_DIR_NUMBERS(X)
+#undef X
+#define X(name, unset)                                                                            \
+    static inline int taiauth_get_##name(const taiauth_server_t *conf)                            \
+    {                                                                                             \
+        return conf->name == TAIAUTH_UNSET ? (unset) : conf->name;                                \
+    }
+TAIAUTH_SERVER_NUMBERS(X)
+#undef X
+
+/* config.c */
+void *taiauth_dir_create(apr_pool_t *p, char *path);
+void *taiauth_dir_merge(apr_pool_t *p, void *base, void *add);
+void *taiauth_server_create(apr_pool_t *p, server_rec *s);
+void *taiauth_server_merge(apr_pool_t *p, void *base, void *add);
+const taiauth_dir_t *taiauth_dir(const request_rec *r);
+taiauth_server_t *taiauth_server(const server_rec *s);
+/* names of the key headers, at least one */
+const apr_array_header_t *taiauth_key_headers(const taiauth_dir_t *conf);
+/* name of the token header; NULL: a key by itself is enough */
+const char *taiauth_token_header(const taiauth_dir_t *conf);
+/* 1: both take their credential from the same places */
+int taiauth_same_sources(const taiauth_dir_t *a, const taiauth_dir_t *b);
+
+/* directives.c */
+extern const command_rec taiauth_directives[];
+
+/* ---- a client request --------------------------------------------------------------------- */
+
+/* What was found of the credential for one set of sources. */
+typedef struct taiauth_judgement_t {
+    const taiauth_dir_t *conf;  /* whose sources */
+    tai_reason_e reason;        /* TAI_ADMITTED: the key is good */
+    apr_uint32_t retry_after;   /* seconds, of a lock or throttle */
+    const char *prefix;         /* for the log; NULL: nothing that may be shown */
+    tai_record_t *record;       /* NULL unless the key was found */
+    const char *user;           /* r->user; NULL unless admitted */
+    const char *effective;      /* effective scopes; NULL unless admitted */
+    struct taiauth_judgement_t *next;
+} taiauth_judgement_t;
+
+/* Kept on the initial request: one for all its subrequests and internal redirects. */
+typedef struct taiauth_request_t {
+    apr_table_t *withheld;           /* credential headers taken out of headers_in */
+    taiauth_judgement_t *judgements; /* one for each set of sources met */
+    const tai_refusal_t *refusal;    /* of the client request; NULL: none */
+    int refusal_status;              /* status that the hooks returned for it */
+    const char *allow;               /* value of Allow for a 405 */
+    const char *challenge_scope;     /* scope of a Require tai-scope that refused; NULL: none */
+    tai_reason_e challenge_reason;   /* why it refused */
+    int passed;                      /* an access check went well: what refuses now is a Require */
+    int authenticated;               /* authentication by httpd's own providers went well too */
+    int charging;                    /* fixups of the client request itself have begun */
+    int preflight;                   /* a CORS preflight that passes unauthenticated */
+    const request_rec *published;    /* the last one that was told who is asking */
+    apr_array_header_t *charged;     /* of tai_id_t: windows charged for this client request */
+} taiauth_request_t;
+
+/* request.c */
+/* the request that the client sent: the start of r's chain */
+request_rec *taiauth_initial(request_rec *r);
+/* what is known of it; NULL: nothing yet */
+taiauth_request_t *taiauth_request_find(request_rec *r);
+/* the same, made if need be */
+taiauth_request_t *taiauth_request(request_rec *r);
+/* the judgement that holds where r has landed; NULL: none */
+taiauth_judgement_t *taiauth_judged(request_rec *r);
+/* 1: r is the ErrorDocument of a refusal of ours */
+int taiauth_is_error_document(request_rec *r);
+/* type byte and bytes of the client's prefix: IPv4 /32, IPv6 /64; returns how many bytes */
+apr_size_t taiauth_client_prefix(request_rec *r, unsigned char out[9]);
+
+/* credential.c */
+typedef struct taiauth_credential_t {
+    const char *key;     /* NULL unless it may be one */
+    const char *token;   /* NULL unless asked for and present */
+    tai_token_e asked;
+    tai_reason_e reason; /* TAI_ADMITTED: well-formed */
+} taiauth_credential_t;
+/* read the credential from where conf says, from the headers or from what was withheld of them */
+void taiauth_credential_read(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
+                             taiauth_credential_t *out);
+/* take the credential headers out of the request, look-alikes included */
+void taiauth_credential_withhold(request_rec *r, taiauth_request_t *ctx,
+                                 const taiauth_dir_t *conf);
+
+/* verify.c */
+taiauth_judgement_t *taiauth_verify(request_rec *r, taiauth_request_t *ctx,
+                                    const taiauth_dir_t *conf);
+
+/* scopes.c */
+/* judge the TaiAuthScope lines; OK, or the status of a refusal */
+int taiauth_scopes_check(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
+                         const taiauth_judgement_t *j);
+/* the sentence for a scope that was refused, naming the plans that grant it */
+const char *taiauth_scope_text(request_rec *r, tai_reason_e reason, const char *scope);
+
+/* access.c */
+int taiauth_access_check(request_rec *r);
+int taiauth_access_check_ex(request_rec *r);
+int taiauth_authn_check(request_rec *r);
+int taiauth_authz_check(request_rec *r);
+int taiauth_fixups(request_rec *r);
+
+/* ratelimit.c */
+/* test and charge the limits of where r has landed; OK, or the status of a refusal */
+int taiauth_limits_charge(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
+                          const taiauth_judgement_t *j);
+
+/* identity.c */
+/* first of all: remove what a client sent under our names; also refuses TRACE */
+int taiauth_identity_strip(request_rec *r);
+/* tell the application who is asking */
+void taiauth_identity_publish(request_rec *r, const taiauth_dir_t *conf,
+                              const taiauth_judgement_t *j);
+
+/* refuse.c: the only file that writes refusals */
+/* refuse r; returns the status for the hook to return. text NULL: that of the code */
+int taiauth_refuse(request_rec *r, tai_reason_e reason, const char *text,
+                   apr_uint32_t retry_after, const char *scope);
+/* a verdict that TaiAuthDryRun does not enforce: log and count it */
+void taiauth_refuse_dry(request_rec *r, tai_reason_e reason);
+/* a request that passed our checks and was refused by a Require: give it our refusal */
+void taiauth_refuse_required(request_rec *r);
+void taiauth_refuse_insert_filter(request_rec *r);
+void taiauth_refuse_register(apr_pool_t *p);
+
+/* response.c */
+/* headers that every answer of a protected location carries, refusals included */
+void taiauth_response_protect(request_rec *r, const taiauth_dir_t *conf);
+void taiauth_response_insert_filter(request_rec *r);
+void taiauth_response_register(apr_pool_t *p);
+
+/* require.c */
+void taiauth_require_register(apr_pool_t *p);
+
+/* memory.c: the only file that knows the lifetime of shared memory */
+extern tai_segment_t *taiauth_segment; /* NULL: there is none, nothing can be decided */
+apr_status_t taiauth_memory_open(server_rec *s, apr_size_t bytes);
+
+/* database.c */
+extern tai_store_t *taiauth_store; /* NULL: there is none, nothing can be decided */
+int taiauth_database_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                                  server_rec *s);
+int taiauth_database_check(server_rec *s, apr_pool_t *ptemp);
+void taiauth_database_child_init(apr_pool_t *p, server_rec *s);
+/* log that the database gave no answer, at most once a second a process */
+void taiauth_database_complain(request_rec *r, const char *error);
+
+/* metrics.c */
+int taiauth_metrics_handler(request_rec *r);
+/* 1: r reads the metrics or the status page: never charged */
+int taiauth_metrics_reads(request_rec *r, const taiauth_dir_t *conf);
+void taiauth_metrics_verdict(request_rec *r, tai_reason_e reason);
+
+/* status.c */
+void taiauth_status_register(apr_pool_t *p);
+
+#endif

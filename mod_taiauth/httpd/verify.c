@@ -1,0 +1,314 @@
+/*
+ * From a presented credential to a judgement: form, locks and throttles, digest, database, record.
+ * What fails is counted against the client's prefix and, in the key-and-token dialect, against the
+ * pair of apikey and prefix.
+ */
+
+#include "taiauth.h"
+
+#include "../core/clock.h"
+#include "../core/digest.h"
+#include "../core/failures.h"
+#include "../core/key.h"
+#include "../core/known.h"
+#include "../core/windows.h"
+
+/* A locked prefix may have this many keys looked up that are not known to be real ... */
+static const tai_limit_t client_lookups = {10, 1000};
+/* ... and all clients of the node together this many. */
+static const tai_limit_t node_lookups = {500, 1000};
+
+/* One request's verification under way. */
+typedef struct verification_t {
+    request_rec *r;
+    apr_pool_t *p; /* of the initial request: what is found may outlive r */
+    const tai_lockout_t *lockout; /* NULL: off */
+    int dry;                      /* lockout verdicts are not enforced */
+    taiauth_credential_t credential;
+    char digest[TAI_DIGEST_HEX + 1];
+    char token_digest[TAI_DIGEST_HEX + 1];
+    apr_uint64_t now;
+    tai_id_t known;
+    tai_id_t client;
+    tai_id_t pair;
+    taiauth_judgement_t *j;
+} verification_t;
+
+static tai_reason_e settle(verification_t *v, tai_reason_e reason, apr_uint64_t wait_ms)
+{
+    v->j->reason = reason;
+    v->j->retry_after = (apr_uint32_t)((wait_ms + 999) / 1000);
+    return reason;
+}
+
+/* kind | policy | principal, folded; the policy is N/W/D of the lockout */
+static tai_id_t identify(const verification_t *v, char kind, const char *digest)
+{
+    unsigned char bytes[128];
+    apr_size_t len = 0;
+    apr_uint32_t policy[3] = {0, 0, 0};
+
+    if (v->lockout) {
+        policy[0] = v->lockout->failures.max;
+        policy[1] = v->lockout->failures.window_ms;
+        policy[2] = v->lockout->lock_ms;
+    }
+    bytes[len++] = (unsigned char)kind;
+    memcpy(bytes + len, policy, sizeof(policy));
+    len += sizeof(policy);
+    len += taiauth_client_prefix(v->r, bytes + len);
+    if (digest) {
+        memcpy(bytes + len, digest, TAI_DIGEST_HEX);
+        len += TAI_DIGEST_HEX;
+    }
+    return tai_segment_id(taiauth_segment, bytes, len);
+}
+
+static int is_pair(const verification_t *v)
+{
+    return v->credential.asked != TAI_TOKEN_NOT_ASKED;
+}
+
+/* ---- failures ----------------------------------------------------------------------------- */
+
+/* Count one failure; TAI_ADMITTED: it was counted, else the lock that ran already. */
+static tai_reason_e record_failure(verification_t *v, tai_table_e which, tai_id_t id,
+                                   tai_reason_e locked, apr_uint64_t *left)
+{
+    int started = 0;
+
+    if (tai_failures_record(tai_segment_table(taiauth_segment, which), id, v->lockout, v->now,
+                            left, &started)
+        != APR_SUCCESS) {
+        return TAI_SHARED_MEMORY;
+    }
+    if (started) {
+        tai_metrics_add(&tai_segment_metrics(taiauth_segment)->locks_started);
+    }
+    return *left ? locked : TAI_ADMITTED;
+}
+
+/* An INVALID_API_KEY answer: counted, and answered as a lock where one runs. */
+static tai_reason_e fail(verification_t *v, tai_reason_e reason, int apikey_exists)
+{
+    tai_reason_e lock = TAI_ADMITTED;
+    apr_uint64_t left = 0;
+
+    if (!v->lockout) {
+        return settle(v, reason, 0);
+    }
+    lock = record_failure(v, TAI_TABLE_CLIENTS, v->client, TAI_CLIENT_LOCKED, &left);
+    if (apikey_exists && is_pair(v) && lock != TAI_SHARED_MEMORY) {
+        apr_uint64_t pair_left = 0;
+        tai_reason_e pair = record_failure(v, TAI_TABLE_PAIRS, v->pair, TAI_PAIR_LOCKED, &pair_left);
+
+        if (pair == TAI_SHARED_MEMORY || pair_left > left) {
+            lock = pair;
+            left = pair_left;
+        }
+    }
+    if (lock == TAI_SHARED_MEMORY) {
+        return settle(v, TAI_SHARED_MEMORY, 0);
+    }
+    if (lock != TAI_ADMITTED && v->dry) {
+        taiauth_refuse_dry(v->r, lock);
+        lock = TAI_ADMITTED;
+    }
+    return lock == TAI_ADMITTED ? settle(v, reason, 0) : settle(v, lock, left);
+}
+
+/* ---- before the database ------------------------------------------------------------------ */
+
+/* A locked pair is refused, the right token included. */
+static tai_reason_e check_pair_lock(verification_t *v)
+{
+    apr_uint64_t left = 0;
+
+    if (!v->lockout || !is_pair(v)) {
+        return TAI_ADMITTED;
+    }
+    if (tai_failures_locked(tai_segment_table(taiauth_segment, TAI_TABLE_PAIRS), v->pair, v->now,
+                            &left)
+        != APR_SUCCESS) {
+        return settle(v, TAI_SHARED_MEMORY, 0);
+    }
+    if (left && v->dry) {
+        taiauth_refuse_dry(v->r, TAI_PAIR_LOCKED);
+        left = 0;
+    }
+    return left ? settle(v, TAI_PAIR_LOCKED, left) : TAI_ADMITTED;
+}
+
+static apr_status_t charge_lookup(verification_t *v, tai_table_e table, tai_id_t id,
+                                  const tai_limit_t *limit, int *admitted)
+{
+    tai_charge_t charge = {tai_segment_table(taiauth_segment, table), id, *limit, {0, 0, 0}};
+
+    return tai_windows_charge(&charge, 1, v->now, admitted);
+}
+
+/* The look-ups of a locked prefix are few, so that a lock is one for the database too. */
+static tai_reason_e throttle_client(verification_t *v)
+{
+    apr_uint64_t left = 0;
+    int admitted = 1;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (!v->lockout || v->dry) {
+        return TAI_ADMITTED;
+    }
+    rv = tai_failures_locked(tai_segment_table(taiauth_segment, TAI_TABLE_CLIENTS), v->client,
+                             v->now, &left);
+    if (rv == APR_SUCCESS && left) {
+        rv = charge_lookup(v, TAI_TABLE_ADDRESSES, identify(v, 'l', NULL), &client_lookups,
+                           &admitted);
+    }
+    if (rv != APR_SUCCESS) {
+        return settle(v, TAI_SHARED_MEMORY, 0);
+    }
+    return admitted ? TAI_ADMITTED : settle(v, TAI_CLIENT_LOOKUPS, 1000);
+}
+
+static tai_reason_e throttle(verification_t *v)
+{
+    static const char node[] = "node look-ups";
+    int flag = 0;
+    apr_status_t rv;
+
+    rv = tai_known_seen(tai_segment_table(taiauth_segment, TAI_TABLE_KNOWN), v->known, v->now,
+                        &flag);
+    if (rv == APR_SUCCESS && flag) {
+        return TAI_ADMITTED;
+    }
+    if (rv == APR_SUCCESS && throttle_client(v) != TAI_ADMITTED) {
+        return v->j->reason;
+    }
+    if (rv == APR_SUCCESS) {
+        rv = charge_lookup(v, TAI_TABLE_WINDOWS,
+                           tai_segment_id(taiauth_segment, node, sizeof(node)), &node_lookups,
+                           &flag);
+    }
+    if (rv != APR_SUCCESS) {
+        return settle(v, TAI_SHARED_MEMORY, 0);
+    }
+    return flag ? TAI_ADMITTED : settle(v, TAI_NODE_LOOKUPS, 1000);
+}
+
+/* ---- the database ------------------------------------------------------------------------- */
+
+static tai_reason_e look_up(verification_t *v)
+{
+    apr_uint64_t start = tai_clock_us();
+    const char *error = "no database is configured";
+    apr_status_t rv = APR_EGENERAL;
+
+    if (taiauth_store) {
+        rv = tai_store_find_key(taiauth_store, v->digest, v->p, &v->j->record, &error);
+    }
+    tai_metrics_lookup(tai_segment_metrics(taiauth_segment), tai_clock_us() - start,
+                       rv != APR_SUCCESS);
+    if (rv != APR_SUCCESS) {
+        v->j->record = NULL;
+        taiauth_database_complain(v->r, error);
+        return settle(v, TAI_DATABASE, 5000);
+    }
+    return TAI_ADMITTED;
+}
+
+static void admit(verification_t *v)
+{
+    taiauth_judgement_t *j = v->j;
+
+    j->user = is_pair(v) ? j->record->user : j->record->account;
+    j->effective = tai_judge_effective(j->record, v->p);
+    settle(v, TAI_ADMITTED, 0);
+}
+
+static tai_reason_e judge_record(verification_t *v)
+{
+    const tai_record_t *record = v->j->record;
+    tai_reason_e reason;
+
+    if (!record) {
+        return fail(v, TAI_KEY_UNKNOWN, 0);
+    }
+    reason = tai_judge_key(record, v->credential.asked, v->token_digest,
+                           apr_time_sec(apr_time_now()));
+    if (tai_reason_code(reason) == TAI_CODE_INVALID_API_KEY) {
+        return fail(v, reason, 1);
+    }
+    /* failing to note it costs the key no more than a throttled look-up later */
+    (void)tai_known_confirm(tai_segment_table(taiauth_segment, TAI_TABLE_KNOWN), v->known, v->now);
+    if (reason != TAI_ADMITTED) {
+        return settle(v, reason, 0);
+    }
+    admit(v);
+    return TAI_ADMITTED;
+}
+
+/* ---- the whole of it ---------------------------------------------------------------------- */
+
+static int digest_credential(verification_t *v)
+{
+    if (tai_digest_hex(v->credential.key, v->digest) != APR_SUCCESS) {
+        return 0;
+    }
+    return v->credential.asked != TAI_TOKEN_GIVEN
+           || tai_digest_hex(v->credential.token, v->token_digest) == APR_SUCCESS;
+}
+
+static void verify(verification_t *v)
+{
+    v->client = identify(v, 'c', NULL);
+    if (v->credential.reason != TAI_ADMITTED) {
+        fail(v, v->credential.reason, 0);
+        return;
+    }
+    if (!digest_credential(v)) {
+        settle(v, TAI_DIGEST, 5000);
+        return;
+    }
+    v->known = tai_segment_id(taiauth_segment, v->digest, TAI_DIGEST_HEX);
+    v->pair = identify(v, 'p', v->digest);
+    if (check_pair_lock(v) == TAI_ADMITTED && throttle(v) == TAI_ADMITTED
+        && look_up(v) == TAI_ADMITTED) {
+        judge_record(v);
+    }
+}
+
+static const char *loggable_prefix(const char *key, apr_pool_t *p)
+{
+    tai_shape_e shape = key ? tai_key_shape(TAI_KIND_KEY, key) : TAI_SHAPE_NONE;
+
+    return shape == TAI_SHAPE_OURS || shape == TAI_SHAPE_CHECKSUM
+               ? apr_pstrcat(p, tai_key_prefix(key, p), "...", NULL)
+               : NULL;
+}
+
+taiauth_judgement_t *taiauth_verify(request_rec *r, taiauth_request_t *ctx,
+                                    const taiauth_dir_t *conf)
+{
+    verification_t v = {0};
+
+    v.r = r;
+    v.p = taiauth_initial(r)->pool;
+    v.lockout = conf->lockout && conf->lockout->failures.max ? conf->lockout : NULL;
+    v.dry = TAIAUTH_GET(conf, dry_run) & TAIAUTH_DRY_LOCKOUT;
+    v.now = tai_clock_ms();
+    v.j = apr_pcalloc(v.p, sizeof(*v.j));
+    v.j->conf = conf;
+    taiauth_credential_read(r, ctx, conf, &v.credential);
+    v.j->prefix = loggable_prefix(v.credential.key, v.p);
+    if (tai_reason_code(v.credential.reason) == TAI_CODE_MISSING_API_KEY) {
+        settle(&v, v.credential.reason, 0);
+    }
+    else if (!taiauth_segment) {
+        settle(&v, TAI_SHARED_MEMORY, 5000);
+    }
+    else {
+        verify(&v);
+    }
+    v.j->next = ctx->judgements;
+    ctx->judgements = v.j;
+    return v.j;
+}
