@@ -1,0 +1,44 @@
+# The Debian packages that this project needs, in one place, and how the missing ones are installed.
+# To be sourced by a sh or bash script.
+
+# To build, and to serve with SQLite. apache2-bin is the server without the service that the
+# package apache2 would start on port 80.
+packages_build="gcc libc6-dev make autoconf automake libtool pkg-config perl
+    apache2-bin apache2-dev libapr1-dev libaprutil1-dev libaprutil1-dbd-sqlite3
+    libssl-dev libjansson-dev"
+
+packages_demo="curl"
+
+# Apache::Test is part of libapache2-mod-perl2.
+packages_test="check clang-format curl libapache2-mod-perl2 libdbd-sqlite3-perl libdbi-perl
+    libwww-perl nghttp2-client procps sqlite3 util-linux"
+
+packages_all="valgrind xz-utils"
+
+package_installed() {
+    [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# install_missing PACKAGE...: nothing is asked and nothing is called where nothing is missing.
+# Elsewhere than on Debian it is left to configure to say what it cannot find.
+install_missing() {
+    command -v dpkg-query >/dev/null || return 0
+    missing=
+    for package in "$@"; do
+        package_installed "$package" || missing="$missing $package"
+    done
+    [ -n "$missing" ] || return 0
+
+    root=
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || {
+            echo "missing:$missing - install them, there is no sudo here" >&2
+            return 1
+        }
+        root=sudo
+    fi
+    echo "installing$missing" >&2
+    $root apt-get -qq update </dev/null >&2 &&
+        $root env DEBIAN_FRONTEND=noninteractive \
+            apt-get -qq -y --no-install-recommends install $missing </dev/null >&2
+}
