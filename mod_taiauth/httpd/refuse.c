@@ -7,6 +7,7 @@
 #include "taiauth.h"
 
 #include <apr_buckets.h>
+#include <mod_core.h>
 #include <util_filter.h>
 #include "../core/text.h"
 
