@@ -10,65 +10,65 @@
  */
 
 /* name, HTTP status, title (RFC 9457), text (NULL: made per request) */
-#define TAI_CODES(X)                                                                              \
-    X(ADMITTED, 200, "Admitted", NULL)                                                            \
-    X(MISSING_API_KEY, 401, "API key missing", "An API key is required.")                         \
-    X(INVALID_API_KEY, 401, "API key invalid", "The API key is invalid.")                         \
-    X(INSUFFICIENT_SCOPE, 403, "Insufficient scope", NULL)                                        \
-    X(FORBIDDEN, 403, "Forbidden", "This API key is not allowed to make this request.")           \
-    X(ACCOUNT_SUSPENDED, 403, "Account suspended", "The account is not in good standing.")        \
-    X(METHOD_NOT_ALLOWED, 405, "Method not allowed", NULL)                                        \
-    X(RATE_LIMITED, 429, "Rate limit exceeded", NULL)                                             \
-    X(LOCKED_OUT, 429, "Locked out", "Too many failed authentication attempts.")                  \
-    X(AUTH_UNAVAILABLE, 503, "Authentication unavailable",                                        \
+#define TAI_CODES(X)                                                                       \
+    X(ADMITTED, 200, "Admitted", NULL)                                                     \
+    X(MISSING_API_KEY, 401, "API key missing", "An API key is required.")                  \
+    X(INVALID_API_KEY, 401, "API key invalid", "The API key is invalid.")                  \
+    X(INSUFFICIENT_SCOPE, 403, "Insufficient scope", NULL)                                 \
+    X(FORBIDDEN, 403, "Forbidden", "This API key is not allowed to make this request.")    \
+    X(ACCOUNT_SUSPENDED, 403, "Account suspended", "The account is not in good standing.") \
+    X(METHOD_NOT_ALLOWED, 405, "Method not allowed", NULL)                                 \
+    X(RATE_LIMITED, 429, "Rate limit exceeded", NULL)                                      \
+    X(LOCKED_OUT, 429, "Locked out", "Too many failed authentication attempts.")           \
+    X(AUTH_UNAVAILABLE, 503, "Authentication unavailable",                                 \
       "The API key could not be checked. Try again shortly.")
 
 /* name, text in logs and metrics, public code. The order is the order of the metrics page. */
-#define TAI_REASONS(X)                                                                            \
-    X(ADMITTED, "admitted", ADMITTED)                                                             \
-    X(ANONYMOUS, "anonymous", ADMITTED)                                                           \
-    X(PREFLIGHT, "preflight", ADMITTED)                                                           \
-    X(KEY_MISSING, "key_missing", MISSING_API_KEY)                                                \
-    X(TOKEN_MISSING, "token_missing", MISSING_API_KEY)                                            \
-    X(KEY_REPEATED, "key_repeated", INVALID_API_KEY)                                              \
-    X(KEY_MALFORMED, "key_malformed", INVALID_API_KEY)                                            \
-    X(KEY_CHECKSUM, "key_checksum", INVALID_API_KEY)                                              \
-    X(KEY_UNKNOWN, "key_unknown", INVALID_API_KEY)                                                \
-    X(KEY_REVOKED, "key_revoked", INVALID_API_KEY)                                                \
-    X(KEY_EXPIRED, "key_expired", INVALID_API_KEY)                                                \
-    X(KEY_EXPIRY_MALFORMED, "key_expiry_malformed", INVALID_API_KEY)                              \
-    X(TOKEN_SHAPE, "token_malformed", INVALID_API_KEY)                                        \
-    X(TOKEN_MISMATCH, "token_mismatch", INVALID_API_KEY)                                          \
-    X(TOKEN_NOT_ASKED_FOR, "token_not_asked", INVALID_API_KEY)                                        \
-    X(TOKEN_NOT_ISSUED, "token_not_issued", INVALID_API_KEY)                                      \
-    X(ACCOUNT_SUSPENDED, "account_suspended", ACCOUNT_SUSPENDED)                                  \
-    X(ACCOUNT_CLOSED, "account_closed", ACCOUNT_SUSPENDED)                                        \
-    X(USER_DISABLED, "user_disabled", ACCOUNT_SUSPENDED)                                          \
-    X(SCOPE_NOT_HELD, "scope_not_held", INSUFFICIENT_SCOPE)                                       \
-    X(SCOPE_NOT_IN_PLAN, "scope_not_in_plan", INSUFFICIENT_SCOPE)                                 \
-    X(REQUIRE_REFUSED, "require_refused", FORBIDDEN)                                              \
-    X(METHOD_NOT_ALLOWED, "method_not_allowed", METHOD_NOT_ALLOWED)                               \
-    X(RATE_LIMITED, "rate_limited", RATE_LIMITED)                                                 \
-    X(CLIENT_LOCKED, "client_locked", LOCKED_OUT)                                                 \
-    X(PAIR_LOCKED, "pair_locked", LOCKED_OUT)                                                     \
-    X(CLIENT_LOOKUPS, "client_lookups", LOCKED_OUT)                                               \
-    X(NODE_LOOKUPS, "node_lookups", AUTH_UNAVAILABLE)                                             \
-    X(DATABASE, "database", AUTH_UNAVAILABLE)                                                     \
-    X(SHARED_MEMORY, "shared_memory", AUTH_UNAVAILABLE)                                           \
+#define TAI_REASONS(X)                                               \
+    X(ADMITTED, "admitted", ADMITTED)                                \
+    X(ANONYMOUS, "anonymous", ADMITTED)                              \
+    X(PREFLIGHT, "preflight", ADMITTED)                              \
+    X(KEY_MISSING, "key_missing", MISSING_API_KEY)                   \
+    X(TOKEN_MISSING, "token_missing", MISSING_API_KEY)               \
+    X(KEY_REPEATED, "key_repeated", INVALID_API_KEY)                 \
+    X(KEY_MALFORMED, "key_malformed", INVALID_API_KEY)               \
+    X(KEY_CHECKSUM, "key_checksum", INVALID_API_KEY)                 \
+    X(KEY_UNKNOWN, "key_unknown", INVALID_API_KEY)                   \
+    X(KEY_REVOKED, "key_revoked", INVALID_API_KEY)                   \
+    X(KEY_EXPIRED, "key_expired", INVALID_API_KEY)                   \
+    X(KEY_EXPIRY_MALFORMED, "key_expiry_malformed", INVALID_API_KEY) \
+    X(TOKEN_SHAPE, "token_malformed", INVALID_API_KEY)               \
+    X(TOKEN_MISMATCH, "token_mismatch", INVALID_API_KEY)             \
+    X(TOKEN_NOT_ASKED_FOR, "token_not_asked", INVALID_API_KEY)       \
+    X(TOKEN_NOT_ISSUED, "token_not_issued", INVALID_API_KEY)         \
+    X(ACCOUNT_SUSPENDED, "account_suspended", ACCOUNT_SUSPENDED)     \
+    X(ACCOUNT_CLOSED, "account_closed", ACCOUNT_SUSPENDED)           \
+    X(USER_DISABLED, "user_disabled", ACCOUNT_SUSPENDED)             \
+    X(SCOPE_NOT_HELD, "scope_not_held", INSUFFICIENT_SCOPE)          \
+    X(SCOPE_NOT_IN_PLAN, "scope_not_in_plan", INSUFFICIENT_SCOPE)    \
+    X(REQUIRE_REFUSED, "require_refused", FORBIDDEN)                 \
+    X(METHOD_NOT_ALLOWED, "method_not_allowed", METHOD_NOT_ALLOWED)  \
+    X(RATE_LIMITED, "rate_limited", RATE_LIMITED)                    \
+    X(CLIENT_LOCKED, "client_locked", LOCKED_OUT)                    \
+    X(PAIR_LOCKED, "pair_locked", LOCKED_OUT)                        \
+    X(CLIENT_LOOKUPS, "client_lookups", LOCKED_OUT)                  \
+    X(NODE_LOOKUPS, "node_lookups", AUTH_UNAVAILABLE)                \
+    X(DATABASE, "database", AUTH_UNAVAILABLE)                        \
+    X(SHARED_MEMORY, "shared_memory", AUTH_UNAVAILABLE)              \
     X(DIGEST, "digest", AUTH_UNAVAILABLE)
 
 typedef enum {
 #define X(name, status, title, text) TAI_CODE_##name,
     TAI_CODES(X)
 #undef X
-    TAI_CODE_COUNT
+        TAI_CODE_COUNT
 } tai_code_e;
 
 typedef enum {
 #define X(name, text, code) TAI_##name,
     TAI_REASONS(X)
 #undef X
-    TAI_REASON_COUNT
+        TAI_REASON_COUNT
 } tai_reason_e;
 
 typedef struct tai_code_t {
