@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <apr_strings.h>
 #include <unistd.h>
 
 #define AS       "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"

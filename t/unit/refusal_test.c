@@ -2,7 +2,6 @@
 #include "unit.h"
 
 #include <string.h>
-#include <apr_strings.h>
 #include <jansson.h>
 
 static const struct {

@@ -2,7 +2,6 @@
 #include "unit.h"
 
 #include <string.h>
-#include <apr_strings.h>
 
 #define S30 "ssssssssssssssssssssssssssssss" /* secret: must never come out */
 
