@@ -1,5 +1,8 @@
-# The Debian packages that this project needs, in one place, and how the missing ones are installed.
-# To be sourced by a sh or bash script.
+# What build/demo and build/test share: the Debian packages that this project needs, how the missing
+# ones are installed, and how it is built. To be sourced by a bash script that has set src.
+# shellcheck disable=SC2034 # the lists are for those scripts
+
+# --- packages ---------------------------------------------------------------------------------
 
 # To build, and to serve with SQLite. apache2-bin is the server without the service that the
 # package apache2 would start on port 80.
@@ -38,7 +41,23 @@ install_missing() {
         root=sudo
     fi
     echo "installing$missing" >&2
+    # shellcheck disable=SC2086 # a list
     $root apt-get -qq update </dev/null >&2 &&
         $root env DEBIAN_FRONTEND=noninteractive \
             apt-get -qq -y --no-install-recommends install $missing </dev/null >&2
+}
+
+# --- building -----------------------------------------------------------------------------------
+
+# build_in DIR CONFIGURE_OPTION...: from a bare clone to a module in DIR. What configure generates
+# stays; make itself knows when that is out of date.
+build_in() {
+    local dir=$1
+    shift
+    if [ ! -x "$src/configure" ] || [ ! -f "$src/Makefile.in" ]; then
+        (cd "$src" && autoreconf -i) || return
+    fi
+    mkdir -p "$dir" && cd "$dir" || return
+    [ -f Makefile ] || "$src/configure" -q "$@" || return
+    make -s -j"$(nproc)" all
 }
