@@ -7,9 +7,10 @@
 /* A real CORS preflight (Fetch standard): browsers send it without credentials, by design. */
 static int is_preflight(request_rec *r, const taiauth_dir_t *conf)
 {
-    return r->method_number == M_OPTIONS && TAIAUTH_GET(conf, preflight) == TAIAUTH_PREFLIGHT_PASS
-           && apr_table_get(r->headers_in, "Origin")
-           && apr_table_get(r->headers_in, "Access-Control-Request-Method");
+    return r->method_number == M_OPTIONS &&
+           TAIAUTH_GET(conf, preflight) == TAIAUTH_PREFLIGHT_PASS &&
+           apr_table_get(r->headers_in, "Origin") &&
+           apr_table_get(r->headers_in, "Access-Control-Request-Method");
 }
 
 static int is_anonymous(const taiauth_dir_t *conf, const taiauth_judgement_t *j)

@@ -101,8 +101,8 @@ int taiauth_same_sources(const taiauth_dir_t *a, const taiauth_dir_t *b)
     const apr_array_header_t *hb = taiauth_key_headers(b);
     int i;
 
-    if (TAIAUTH_GET(a, bearer) != TAIAUTH_GET(b, bearer) || ha->nelts != hb->nelts
-        || !same_name(taiauth_token_header(a), taiauth_token_header(b))) {
+    if (TAIAUTH_GET(a, bearer) != TAIAUTH_GET(b, bearer) || ha->nelts != hb->nelts ||
+        !same_name(taiauth_token_header(a), taiauth_token_header(b))) {
         return 0;
     }
     for (i = 0; i < ha->nelts; i++) {

@@ -17,8 +17,8 @@ static const char *bearer(const char *authorization)
     static const char scheme[] = "Bearer";
     const apr_size_t len = sizeof(scheme) - 1;
 
-    if (!authorization || ap_cstr_casecmpn(authorization, scheme, len) != 0
-        || (authorization[len] && authorization[len] != ' ')) {
+    if (!authorization || ap_cstr_casecmpn(authorization, scheme, len) != 0 ||
+        (authorization[len] && authorization[len] != ' ')) {
         return NULL;
     }
     authorization += len;
@@ -29,8 +29,7 @@ static const char *bearer(const char *authorization)
 }
 
 /* The first source that is present is final, whatever it holds. */
-static const char *find_key(request_rec *r, const taiauth_request_t *ctx,
-                            const taiauth_dir_t *conf)
+static const char *find_key(request_rec *r, const taiauth_request_t *ctx, const taiauth_dir_t *conf)
 {
     const apr_array_header_t *names = taiauth_key_headers(conf);
     int i;
@@ -80,8 +79,8 @@ void taiauth_credential_read(request_rec *r, taiauth_request_t *ctx, const taiau
         out->reason = TAI_TOKEN_MISSING;
         return;
     }
-    if (token_header
-        && key_reason(tai_key_shape(TAI_KIND_TOKEN, out->token), key_format) != TAI_ADMITTED) {
+    if (token_header &&
+        key_reason(tai_key_shape(TAI_KIND_TOKEN, out->token), key_format) != TAI_ADMITTED) {
         out->asked = TAI_TOKEN_MALFORMED;
     }
     shape = tai_key_shape(TAI_KIND_KEY, out->key);

@@ -28,9 +28,8 @@ static int check_virtual_host(server_rec *s, const taiauth_server_t *global, apr
 {
     const taiauth_server_t *conf = taiauth_server(s);
 
-    if (!conf->used
-        || (!differs(conf->dbd_driver, global->dbd_driver)
-            && !differs(conf->dbd_params, global->dbd_params))) {
+    if (!conf->used || (!differs(conf->dbd_driver, global->dbd_driver) &&
+                        !differs(conf->dbd_params, global->dbd_params))) {
         return OK;
     }
     return complain(s, apr_psprintf(p,

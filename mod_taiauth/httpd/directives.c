@@ -6,54 +6,11 @@
 #include "taiauth.h"
 
 #include <apr_lib.h>
-#include "../core/scope.h"
-#include "../core/table.h"
+#include "directive.h"
 
 #define MEMORY_MAX ((apr_uint64_t)1 << 40)
 
 /* ---- helpers ------------------------------------------------------------------------------ */
-
-/* A word and what it stands for; the last row has no word. */
-typedef struct choice_t {
-    const char *word;
-    int value;
-} choice_t;
-
-static const choice_t on_off[] = {{"on", 1}, {"off", 0}, {NULL, 0}};
-
-static const char *wrong(cmd_parms *cmd, const char *value, const char *allowed)
-{
-    return apr_psprintf(cmd->pool, "%s: \"%s\" is wrong; allowed: %s", cmd->cmd->name, value,
-                        allowed);
-}
-
-static const char *choices_text(apr_pool_t *p, const choice_t *choices)
-{
-    const char *text = choices->word;
-
-    while ((++choices)->word) {
-        text = apr_pstrcat(p, text, ", ", choices->word, NULL);
-    }
-    return text;
-}
-
-static const char *choose(cmd_parms *cmd, const choice_t *choices, const char *word, int *out)
-{
-    const choice_t *c;
-
-    for (c = choices; c->word; c++) {
-        if (!ap_cstr_casecmp(c->word, word)) {
-            *out = c->value;
-            return NULL;
-        }
-    }
-    return wrong(cmd, word, choices_text(cmd->pool, choices));
-}
-
-static int in_htaccess(cmd_parms *cmd)
-{
-    return ap_check_cmd_context(cmd, NOT_IN_HTACCESS) != NULL;
-}
 
 /* The member of the directory configuration that cmd->info points out. */
 static int *member(cmd_parms *cmd, void *dir)
@@ -92,10 +49,10 @@ static const char *set_shared_memory(cmd_parms *cmd, void *dir, const char *valu
         break;
     }
     end += shift ? 1 : 0;
-    if (!apr_isdigit(*value) || *end || number <= 0
-        || (apr_uint64_t)number > (MEMORY_MAX >> shift)
-        || ((apr_uint64_t)number << shift) < TAI_SEGMENT_MIN_BYTES) {
-        return wrong(cmd, value, allowed);
+    if (!apr_isdigit(*value) || *end || number <= 0 ||
+        (apr_uint64_t)number > (MEMORY_MAX >> shift) ||
+        ((apr_uint64_t)number << shift) < TAI_SEGMENT_MIN_BYTES) {
+        return taiauth_wrong(cmd, value, allowed);
     }
     taiauth_server(cmd->server)->shared_memory = (apr_size_t)number << shift;
     return NULL;
@@ -109,7 +66,7 @@ static const char *set_limiter(cmd_parms *cmd, void *dir, const char *value)
     if (error) {
         return error;
     }
-    return ap_cstr_casecmp(value, "shm") ? wrong(cmd, value, "shm") : NULL;
+    return ap_cstr_casecmp(value, "shm") ? taiauth_wrong(cmd, value, "shm") : NULL;
 }
 
 /* mod_dbd keeps its parameters to itself: note them on their way to it. */
@@ -126,13 +83,13 @@ static const char *note_dbd(cmd_parms *cmd, void *dir, const char *value)
 
 static const char *set_key_format(cmd_parms *cmd, void *dir, const char *value)
 {
-    static const choice_t choices[] = {
+    static const taiauth_choice_t choices[] = {
         {"strict", TAIAUTH_KEYS_STRICT}, {"any", TAIAUTH_KEYS_ANY}, {NULL, 0}};
     const char *error = ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT);
 
     (void)dir;
     return error ? error
-                 : choose(cmd, choices, value, &taiauth_server(cmd->server)->key_format);
+                 : taiauth_choose(cmd, choices, value, &taiauth_server(cmd->server)->key_format);
 }
 
 static const char *set_realm(cmd_parms *cmd, void *dir, const char *value)
@@ -146,7 +103,7 @@ static const char *set_realm(cmd_parms *cmd, void *dir, const char *value)
     }
     for (c = value; *c; c++) {
         if (apr_iscntrl(*c)) {
-            return wrong(cmd, value, "text without control characters");
+            return taiauth_wrong(cmd, value, "text without control characters");
         }
     }
     taiauth_server(cmd->server)->realm = value;
@@ -155,36 +112,38 @@ static const char *set_realm(cmd_parms *cmd, void *dir, const char *value)
 
 static const char *set_headers_style(cmd_parms *cmd, void *dir, const char *value)
 {
-    static const choice_t choices[] = {{"draft", TAIAUTH_HEADERS_DRAFT},
-                                       {"legacy", TAIAUTH_HEADERS_LEGACY},
-                                       {"both", TAIAUTH_HEADERS_DRAFT | TAIAUTH_HEADERS_LEGACY},
-                                       {"off", 0},
-                                       {NULL, 0}};
+    static const taiauth_choice_t choices[] = {
+        {"draft", TAIAUTH_HEADERS_DRAFT},
+        {"legacy", TAIAUTH_HEADERS_LEGACY},
+        {"both", TAIAUTH_HEADERS_DRAFT | TAIAUTH_HEADERS_LEGACY},
+        {"off", 0},
+        {NULL, 0}};
     const char *error = ap_check_cmd_context(cmd, NOT_IN_DIR_CONTEXT);
 
     (void)dir;
-    return error ? error : choose(cmd, choices, value, &taiauth_server(cmd->server)->headers);
+    return error ? error
+                 : taiauth_choose(cmd, choices, value, &taiauth_server(cmd->server)->headers);
 }
 
 /* ---- per directory: who gets in ----------------------------------------------------------- */
 
 static void note_credential(cmd_parms *cmd, const char *name)
 {
-    if (!in_htaccess(cmd)) {
+    if (!taiauth_in_htaccess(cmd)) {
         apr_table_setn(taiauth_server(cmd->server)->credentials, name, "");
     }
 }
 
 static const char *set_mode(cmd_parms *cmd, void *dir, const char *value)
 {
-    static const choice_t choices[] = {
+    static const taiauth_choice_t choices[] = {
         {"on", TAIAUTH_ON}, {"off", TAIAUTH_OFF}, {"optional", TAIAUTH_OPTIONAL}, {NULL, 0}};
-    static const choice_t htaccess[] = {{"on", TAIAUTH_ON}, {NULL, 0}};
+    static const taiauth_choice_t htaccess[] = {{"on", TAIAUTH_ON}, {NULL, 0}};
     taiauth_dir_t *conf = dir;
     const char *error =
-        choose(cmd, in_htaccess(cmd) ? htaccess : choices, value, &conf->mode);
+        taiauth_choose(cmd, taiauth_in_htaccess(cmd) ? htaccess : choices, value, &conf->mode);
 
-    if (!error && conf->mode != TAIAUTH_OFF && !in_htaccess(cmd)) {
+    if (!error && conf->mode != TAIAUTH_OFF && !taiauth_in_htaccess(cmd)) {
         taiauth_server(cmd->server)->used = 1;
         note_credential(cmd, "X-API-Key");
     }
@@ -212,11 +171,11 @@ static const char *check_header(cmd_parms *cmd, const char *name)
 
     for (c = name; *c; c++) {
         if (!apr_isalnum(*c) && *c != '-') {
-            return wrong(cmd, name, "the name of a header: letters, digits and -");
+            return taiauth_wrong(cmd, name, "the name of a header: letters, digits and -");
         }
     }
     if (!*name || !ap_cstr_casecmpn(name, "X-Tai-", 6)) {
-        return wrong(cmd, name, "the name of a header that does not begin with X-Tai-");
+        return taiauth_wrong(cmd, name, "the name of a header that does not begin with X-Tai-");
     }
     for (i = 0; i < sizeof(unfit) / sizeof(unfit[0]); i++) {
         if (!ap_cstr_casecmp(unfit[i].name, name)) {
@@ -283,263 +242,57 @@ static const char *set_token_header(cmd_parms *cmd, void *dir, const char *name)
 static const char *set_bearer(cmd_parms *cmd, void *dir, const char *value)
 {
     note_credential(cmd, "Authorization");
-    return choose(cmd, on_off, value, member(cmd, dir));
-}
-
-/* ---- per directory: scopes ---------------------------------------------------------------- */
-
-static int is_methods(const char *word)
-{
-    return apr_isupper(*word);
-}
-
-static const char *parse_methods(cmd_parms *cmd, const char *word,
-                                 const apr_array_header_t **out)
-{
-    apr_array_header_t *methods = apr_array_make(cmd->pool, 4, sizeof(char *));
-    char *state;
-    char *name = apr_strtok(apr_pstrdup(cmd->pool, word), ",", &state);
-
-    for (; name; name = apr_strtok(NULL, ",", &state)) {
-        if (ap_method_number_of(name) == M_INVALID || !strcmp(name, "TRACE")) {
-            return wrong(cmd, name, "methods that httpd knows, such as GET,POST, except TRACE");
-        }
-        APR_ARRAY_PUSH(methods, const char *) = strcmp(name, "HEAD") ? name : "GET";
-    }
-    *out = methods;
-    return NULL;
-}
-
-static const char *add_scope_line(cmd_parms *cmd, void *dir, int argc, char *const argv[])
-{
-    taiauth_dir_t *conf = dir;
-    apr_array_header_t **lines = in_htaccess(cmd) ? &conf->scopes_added : &conf->scopes;
-    apr_array_header_t *scopes = apr_array_make(cmd->pool, 2, sizeof(char *));
-    taiauth_scope_line_t line = {NULL, scopes};
-    int i = 0;
-
-    if (argc && is_methods(argv[0])) {
-        const char *error = parse_methods(cmd, argv[i++], &line.methods);
-
-        if (error) {
-            return error;
-        }
-    }
-    if (i == argc) {
-        return apr_psprintf(cmd->pool, "%s: [METHOD,...] SCOPE [SCOPE...]: no scope is named",
-                            cmd->cmd->name);
-    }
-    for (; i < argc; i++) {
-        if (!tai_scope_valid(argv[i])) {
-            return wrong(cmd, argv[i], "scopes such as programs:read (lower-case letters, digits "
-                                       "and _.- in parts joined by colons)");
-        }
-        APR_ARRAY_PUSH(scopes, const char *) = argv[i];
-    }
-    if (!*lines) {
-        *lines = apr_array_make(cmd->pool, 2, sizeof(taiauth_scope_line_t));
-    }
-    APR_ARRAY_PUSH(*lines, taiauth_scope_line_t) = line;
-    return NULL;
-}
-
-/* ---- per directory: limits ---------------------------------------------------------------- */
-
-static const char *const per_names[] = {"key", "account", "address"};
-
-static int is_name(const char *text)
-{
-    apr_size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                                  "_.-");
-
-    return len > 0 && len <= 64 && !text[len];
-}
-
-static const char *parse_per(cmd_parms *cmd, const char *value, taiauth_limit_line_t *line)
-{
-    static const choice_t choices[] = {{"key", TAIAUTH_PER_KEY},
-                                       {"account", TAIAUTH_PER_ACCOUNT},
-                                       {"address", TAIAUTH_PER_ADDRESS},
-                                       {NULL, 0}};
-    int per = TAIAUTH_PER_KEY;
-    const char *error = choose(cmd, choices, value, &per);
-
-    line->per = (taiauth_per_e)per;
-    return error;
-}
-
-static const char *parse_option(cmd_parms *cmd, const char *word, taiauth_limit_line_t *line)
-{
-    const char *value = ap_strchr_c(word, '=');
-    const char **target = NULL;
-
-    if (!strncmp(word, "per=", 4)) {
-        return parse_per(cmd, word + 4, line);
-    }
-    if (!strncmp(word, "plan=", 5)) {
-        target = &line->plan;
-    }
-    else if (!strncmp(word, "name=", 5)) {
-        target = &line->name;
-    }
-    if (!target || !is_name(value + 1)) {
-        return wrong(cmd, word, "plan=NAME, name=NAME, per=key, per=account, per=address (names: "
-                                "1 to 64 letters, digits and _.-)");
-    }
-    *target = value + 1;
-    return NULL;
-}
-
-static void identify(apr_pool_t *p, taiauth_limit_line_t *line)
-{
-    const char *per = per_names[line->per];
-
-    if (line->name) {
-        line->policy = apr_psprintf(p, "name %s %s", line->name, per);
-        line->shown = line->name;
-        return;
-    }
-    line->policy = apr_psprintf(p, "%u/%u %s", line->limit.max, line->limit.window_ms, per);
-    line->shown = line->per == TAIAUTH_PER_KEY ? "default" : per;
-}
-
-static int same_text(const char *a, const char *b)
-{
-    return a == b || (a && b && !strcmp(a, b));
-}
-
-/* Two lines that would both claim the same place leave it open which holds. */
-static int collides(const taiauth_limit_line_t *a, const taiauth_limit_line_t *b)
-{
-    return a->per == b->per && same_text(a->plan, b->plan) && same_text(a->name, b->name)
-           && (!a->name || a->limit.window_ms == b->limit.window_ms);
-}
-
-static const char *push_limit(cmd_parms *cmd, taiauth_dir_t *conf,
-                              const taiauth_limit_line_t *line)
-{
-    int i;
-
-    for (i = 0; i < conf->limits->nelts; i++) {
-        if (collides(&APR_ARRAY_IDX(conf->limits, i, taiauth_limit_line_t), line)) {
-            return apr_psprintf(cmd->pool,
-                                "%s: a second %s line for the same plan and per=%s here; give one "
-                                "of them a name of its own (name=NAME)",
-                                cmd->cmd->name, line->name ? line->name : "unnamed",
-                                per_names[line->per]);
-        }
-    }
-    if (conf->limits->nelts == TAI_TABLE_LOCK_MAX) {
-        return apr_psprintf(cmd->pool, "%s: at most %d lines in one place", cmd->cmd->name,
-                            TAI_TABLE_LOCK_MAX);
-    }
-    APR_ARRAY_PUSH(conf->limits, taiauth_limit_line_t) = *line;
-    return NULL;
-}
-
-static const char *add_limit(cmd_parms *cmd, void *dir, int argc, char *const argv[])
-{
-    taiauth_dir_t *conf = dir;
-    taiauth_limit_line_t line = {{0, 0}, NULL, NULL, TAIAUTH_PER_KEY, NULL, NULL};
-    int was_off = conf->limits && !conf->limits->nelts;
-    int off = argc == 1 && !ap_cstr_casecmp(argv[0], "off");
-    const char *error;
-    int i;
-
-    if (was_off || (off && conf->limits)) {
-        return apr_psprintf(cmd->pool, "%s: off and a limit in one place", cmd->cmd->name);
-    }
-    if (!conf->limits) {
-        conf->limits = apr_array_make(cmd->pool, 2, sizeof(taiauth_limit_line_t));
-    }
-    if (off) {
-        return NULL;
-    }
-    error = argc ? tai_limit_parse(argv[0], &line.limit) : "N/WINDOW";
-    if (error) {
-        return wrong(cmd, argc ? argv[0] : "", apr_pstrcat(cmd->pool, "off, or ", error, NULL));
-    }
-    for (i = 1; !error && i < argc; i++) {
-        error = parse_option(cmd, argv[i], &line);
-    }
-    if (error) {
-        return error;
-    }
-    identify(cmd->pool, &line);
-    return push_limit(cmd, conf, &line);
-}
-
-static const char *set_lockout(cmd_parms *cmd, void *dir, const char *limit, const char *duration)
-{
-    taiauth_dir_t *conf = dir;
-    tai_lockout_t *lockout = apr_pcalloc(cmd->pool, sizeof(*lockout));
-    const char *error;
-
-    conf->lockout = lockout;
-    if (!duration && !ap_cstr_casecmp(limit, "off")) {
-        return NULL;
-    }
-    error = tai_limit_parse(limit, &lockout->failures);
-    if (error) {
-        return wrong(cmd, limit, apr_pstrcat(cmd->pool, "off, or ", error, NULL));
-    }
-    error = tai_duration_parse(duration ? duration : "", TAI_WINDOW_MIN_MS, TAI_WINDOW_MAX_MS,
-                               &lockout->lock_ms);
-    return error ? wrong(cmd, duration ? duration : "",
-                         apr_pstrcat(cmd->pool, "N/WINDOW DURATION, such as 5/300s 900s: ", error,
-                                     NULL))
-                 : NULL;
+    return taiauth_choose(cmd, taiauth_on_off, value, member(cmd, dir));
 }
 
 /* ---- per directory: answers --------------------------------------------------------------- */
 
 static const char *set_flag(cmd_parms *cmd, void *dir, const char *value)
 {
-    return choose(cmd, on_off, value, member(cmd, dir));
+    return taiauth_choose(cmd, taiauth_on_off, value, member(cmd, dir));
 }
 
 static const char *set_error_format(cmd_parms *cmd, void *dir, const char *value)
 {
-    static const choice_t choices[] = {{"json", TAI_FORMAT_JSON},
-                                       {"envelope", TAI_FORMAT_ENVELOPE},
-                                       {"problem", TAI_FORMAT_PROBLEM},
-                                       {NULL, 0}};
+    static const taiauth_choice_t choices[] = {{"json", TAI_FORMAT_JSON},
+                                               {"envelope", TAI_FORMAT_ENVELOPE},
+                                               {"problem", TAI_FORMAT_PROBLEM},
+                                               {NULL, 0}};
 
-    return choose(cmd, choices, value, member(cmd, dir));
+    return taiauth_choose(cmd, choices, value, member(cmd, dir));
 }
 
 static const char *set_preflight(cmd_parms *cmd, void *dir, const char *value)
 {
-    static const choice_t choices[] = {{"require", TAIAUTH_PREFLIGHT_REQUIRE},
-                                       {"pass", TAIAUTH_PREFLIGHT_PASS},
-                                       {NULL, 0}};
+    static const taiauth_choice_t choices[] = {
+        {"require", TAIAUTH_PREFLIGHT_REQUIRE}, {"pass", TAIAUTH_PREFLIGHT_PASS}, {NULL, 0}};
 
-    return choose(cmd, choices, value, member(cmd, dir));
+    return taiauth_choose(cmd, choices, value, member(cmd, dir));
 }
 
 static const char *set_dry_run(cmd_parms *cmd, void *dir, int argc, char *const argv[])
 {
-    static const choice_t choices[] = {{"scope", TAIAUTH_DRY_SCOPE},
-                                       {"limit", TAIAUTH_DRY_LIMIT},
-                                       {"lockout", TAIAUTH_DRY_LOCKOUT},
-                                       {"off", 0},
-                                       {NULL, 0}};
+    static const taiauth_choice_t choices[] = {{"scope", TAIAUTH_DRY_SCOPE},
+                                               {"limit", TAIAUTH_DRY_LIMIT},
+                                               {"lockout", TAIAUTH_DRY_LOCKOUT},
+                                               {"off", 0},
+                                               {NULL, 0}};
     int *dry_run = member(cmd, dir);
     int i;
 
     if (!argc) {
-        return wrong(cmd, "", choices_text(cmd->pool, choices));
+        return taiauth_wrong(cmd, "", taiauth_choices(cmd->pool, choices));
     }
     *dry_run = 0;
     for (i = 0; i < argc; i++) {
         int bit = 0;
-        const char *error = choose(cmd, choices, argv[i], &bit);
+        const char *error = taiauth_choose(cmd, choices, argv[i], &bit);
 
         if (error) {
             return error;
         }
         if (!bit && argc > 1) {
-            return wrong(cmd, argv[i], "off stands by itself");
+            return taiauth_wrong(cmd, argv[i], "off stands by itself");
         }
         *dry_run |= bit;
     }
@@ -552,13 +305,13 @@ static const char *set_metrics(cmd_parms *cmd, void *dir, const char *value)
     taiauth_dir_t *conf = dir;
     const ap_directive_t *parent = cmd->directive->parent;
     int on = 0;
-    const char *error = choose(cmd, on_off, value, &on);
+    const char *error = taiauth_choose(cmd, taiauth_on_off, value, &on);
 
     if (error) {
         return error;
     }
-    if (!parent || ap_cstr_casecmp(parent->directive, "<Location") || *parent->args == '~'
-        || !cmd->path || *cmd->path != '/') {
+    if (!parent || ap_cstr_casecmp(parent->directive, "<Location") || *parent->args == '~' ||
+        !cmd->path || *cmd->path != '/') {
         return apr_psprintf(cmd->pool, "%s: allowed in a plain <Location /path> alone",
                             cmd->cmd->name);
     }
@@ -568,7 +321,7 @@ static const char *set_metrics(cmd_parms *cmd, void *dir, const char *value)
 
 /* ---- the table ---------------------------------------------------------------------------- */
 
-#define ANYWHERE (RSRC_CONF | ACCESS_CONF)
+#define ANYWHERE    (RSRC_CONF | ACCESS_CONF)
 #define NOTED(name) ((void *)offsetof(taiauth_server_t, name))
 
 const command_rec taiauth_directives[] = {
@@ -593,11 +346,12 @@ const command_rec taiauth_directives[] = {
                   "header of the token, or none"),
     AP_INIT_TAKE1("TaiAuthBearer", set_bearer, MEMBER(bearer), ANYWHERE,
                   "On: keys in Authorization: Bearer too"),
-    AP_INIT_TAKE_ARGV("TaiAuthScope", add_scope_line, NULL, ANYWHERE | OR_AUTHCFG,
+    AP_INIT_TAKE_ARGV("TaiAuthScope", taiauth_add_scope_line, NULL, ANYWHERE | OR_AUTHCFG,
                       "[METHOD,...] SCOPE [SCOPE...]"),
-    AP_INIT_TAKE_ARGV("TaiAuthRateLimit", add_limit, NULL, ANYWHERE,
+    AP_INIT_TAKE_ARGV("TaiAuthRateLimit", taiauth_add_limit, NULL, ANYWHERE,
                       "N/WINDOW [plan=P] [name=X] [per=key|account|address], or off"),
-    AP_INIT_TAKE12("TaiAuthLockout", set_lockout, NULL, ANYWHERE, "N/WINDOW DURATION, or off"),
+    AP_INIT_TAKE12("TaiAuthLockout", taiauth_set_lockout, NULL, ANYWHERE,
+                   "N/WINDOW DURATION, or off"),
     AP_INIT_TAKE1("TaiAuthErrorFormat", set_error_format, MEMBER(format), ANYWHERE | OR_AUTHCFG,
                   "json, envelope or problem"),
     AP_INIT_TAKE1("TaiAuthForwardIdentity", set_flag, MEMBER(forward_identity), ANYWHERE,

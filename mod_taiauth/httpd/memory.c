@@ -8,8 +8,8 @@
 
 #include <apr_shm.h>
 
-#define RETAINED          "taiauth-segment"
-#define DEFAULT_BYTES     ((apr_size_t)128 << 20)
+#define RETAINED      "taiauth-segment"
+#define DEFAULT_BYTES ((apr_size_t)128 << 20)
 
 tai_segment_t *taiauth_segment;
 
@@ -28,8 +28,7 @@ static apr_status_t make(server_rec *s, apr_size_t bytes, retained_t *retained)
     if (rv != APR_SUCCESS) {
         taiauth_segment = NULL;
         ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,
-                     "taiauth: no shared memory of %" APR_SIZE_T_FMT
-                     " bytes (TaiAuthSharedMemory)",
+                     "taiauth: no shared memory of %" APR_SIZE_T_FMT " bytes (TaiAuthSharedMemory)",
                      bytes);
         return rv;
     }
@@ -47,8 +46,7 @@ apr_status_t taiauth_memory_open(server_rec *s, apr_size_t bytes)
         return make(s, bytes, retained);
     }
     if (retained->bytes) {
-        taiauth_segment =
-            tai_segment_attach(apr_shm_baseaddr_get(retained->shm), retained->bytes);
+        taiauth_segment = tai_segment_attach(apr_shm_baseaddr_get(retained->shm), retained->bytes);
     }
     if (!taiauth_segment) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,

@@ -15,7 +15,8 @@ void taiauth_metrics_verdict(request_rec *r, tai_reason_e reason)
 
 int taiauth_metrics_reads(request_rec *r, const taiauth_dir_t *conf)
 {
-    return (conf->metrics && *conf->metrics) || (r->handler && !strcmp(r->handler, "server-status"));
+    return (conf->metrics && *conf->metrics) ||
+           (r->handler && !strcmp(r->handler, "server-status"));
 }
 
 /* ---- the page ----------------------------------------------------------------------------- */
@@ -123,8 +124,8 @@ static int is_page(request_rec *r, const char *path)
     while (len > 1 && path[len - 1] == '/') {
         len--;
     }
-    return !strncmp(r->uri, path, len)
-           && (!r->uri[len] || (r->uri[len] == '/' && !r->uri[len + 1]));
+    return !strncmp(r->uri, path, len) &&
+           (!r->uri[len] || (r->uri[len] == '/' && !r->uri[len + 1]));
 }
 
 int taiauth_metrics_handler(request_rec *r)

@@ -60,10 +60,8 @@ static void register_hooks(apr_pool_t *p)
                          AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_access_ex(taiauth_access_check_ex, NULL, NULL, APR_HOOK_FIRST,
                             AP_AUTH_INTERNAL_PER_CONF);
-    ap_hook_check_authn(taiauth_authn_check, NULL, NULL, APR_HOOK_FIRST,
-                        AP_AUTH_INTERNAL_PER_CONF);
-    ap_hook_check_authz(taiauth_authz_check, NULL, NULL, APR_HOOK_FIRST,
-                        AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_check_authn(taiauth_authn_check, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
+    ap_hook_check_authz(taiauth_authz_check, NULL, NULL, APR_HOOK_FIRST, AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_fixups(taiauth_fixups, NULL, after_us, APR_HOOK_FIRST);
     ap_hook_insert_filter(taiauth_response_insert_filter, NULL, NULL, APR_HOOK_LAST);
     ap_hook_insert_error_filter(taiauth_refuse_insert_filter, NULL, NULL, APR_HOOK_LAST);
@@ -75,10 +73,10 @@ static void register_hooks(apr_pool_t *p)
     taiauth_status_register(p);
 }
 
-AP_DECLARE_MODULE(taiauth) = {
-    STANDARD20_MODULE_STUFF, taiauth_dir_create,   taiauth_dir_merge, taiauth_server_create,
-    taiauth_server_merge,    taiauth_directives,   register_hooks,
+AP_DECLARE_MODULE(taiauth) = {STANDARD20_MODULE_STUFF, taiauth_dir_create,   taiauth_dir_merge,
+                              taiauth_server_create,   taiauth_server_merge, taiauth_directives,
+                              register_hooks,
 #if defined(AP_MODULE_HAS_FLAGS)
-    AP_MODULE_FLAG_NONE
+                              AP_MODULE_FLAG_NONE
 #endif
 };

@@ -16,16 +16,15 @@ typedef struct held_t {
 /* ---- which limits hold -------------------------------------------------------------------- */
 
 /* Where no unnamed line says otherwise, a limit in the database holds per key under this policy. */
-static const taiauth_limit_line_t database_line = {
-    {0, 0}, NULL, NULL, TAIAUTH_PER_KEY, "database", "default"};
+static const taiauth_limit_line_t database_line = {{0, 0},          NULL,       NULL,
+                                                   TAIAUTH_PER_KEY, "database", "default"};
 
 static int same_group(const taiauth_limit_line_t *a, const taiauth_limit_line_t *b)
 {
     if (a->per != b->per || !a->name != !b->name) {
         return 0;
     }
-    return !a->name
-           || (!strcmp(a->name, b->name) && a->limit.window_ms == b->limit.window_ms);
+    return !a->name || (!strcmp(a->name, b->name) && a->limit.window_ms == b->limit.window_ms);
 }
 
 /* Of the lines of a group the one for the request's plan holds, else the one for all plans. */
@@ -54,7 +53,7 @@ static void hold(apr_array_header_t *held, const taiauth_limit_line_t *line, con
  * The key's own limit in the database beats its plan's, which beats the unnamed line. It takes over
  * the line's policy, so that a limit changed in the database judges the admissions already there.
  */
-static const char *override(apr_array_header_t *held, const tai_record_t *record)
+static const char * override(apr_array_header_t *held, const tai_record_t *record)
 {
     const char *text = record->rate_limit ? record->rate_limit : record->plan_rate_limit;
     held_t *unnamed = NULL;
@@ -99,8 +98,8 @@ static void aim(request_rec *r, const tai_record_t *record, const held_t *h, tai
     else {
         len += taiauth_client_prefix(r, bytes + len);
     }
-    charge->table = tai_segment_table(taiauth_segment,
-                                      who ? TAI_TABLE_WINDOWS : TAI_TABLE_ADDRESSES);
+    charge->table =
+        tai_segment_table(taiauth_segment, who ? TAI_TABLE_WINDOWS : TAI_TABLE_ADDRESSES);
     charge->id = tai_segment_id(taiauth_segment, bytes, len);
     charge->limit = h->limit;
 }

@@ -65,7 +65,7 @@ static const char *realm(request_rec *r)
 }
 
 /* One challenge for each way to send a key here (RFC 9110, 11.6.1). */
-static void challenge(request_rec *r, const tai_refusal_t *refusal)
+static void challenge(request_rec *r, const tai_refusal_t *refusal, apr_table_t *out)
 {
     const taiauth_dir_t *conf = taiauth_dir(r);
     const apr_array_header_t *names = taiauth_key_headers(conf);
@@ -76,28 +76,29 @@ static void challenge(request_rec *r, const tai_refusal_t *refusal)
         error = apr_pstrcat(r->pool, ", error=\"insufficient_scope\", scope=",
                             quoted(refusal->scope, r->pool), NULL);
     }
-    apr_table_unset(r->err_headers_out, "WWW-Authenticate");
+    apr_table_unset(out, "WWW-Authenticate");
     for (i = 0; i < names->nelts; i++) {
-        apr_table_addn(r->err_headers_out, "WWW-Authenticate",
+        apr_table_addn(out, "WWW-Authenticate",
                        apr_pstrcat(r->pool, "ApiKey realm=", realm(r), ", header=",
                                    quoted(APR_ARRAY_IDX(names, i, const char *), r->pool), error,
                                    NULL));
     }
     if (TAIAUTH_GET(conf, bearer)) {
-        apr_table_addn(r->err_headers_out, "WWW-Authenticate",
+        apr_table_addn(out, "WWW-Authenticate",
                        apr_pstrcat(r->pool, "Bearer realm=", realm(r), error, NULL));
     }
 }
 
-static void set_headers(request_rec *r, const taiauth_request_t *ctx, const tai_refusal_t *refusal)
+/* out: err_headers_out while hooks decide; headers_out once httpd has begun its error response */
+static void set_headers(request_rec *r, const taiauth_request_t *ctx, const tai_refusal_t *refusal,
+                        apr_table_t *out)
 {
-    apr_table_t *out = r->err_headers_out;
     int status = tai_code(tai_reason_code(refusal->reason))->status;
 
     apr_table_setn(out, "Cache-Control", "no-store");
     apr_table_setn(out, "X-Content-Type-Options", "nosniff");
     if (status == HTTP_UNAUTHORIZED || refusal->scope) {
-        challenge(r, refusal);
+        challenge(r, refusal, out);
     }
     if (refusal->retry_after) {
         apr_table_setn(out, "Retry-After",
@@ -110,8 +111,8 @@ static void set_headers(request_rec *r, const taiauth_request_t *ctx, const tai_
 
 /* ---- refusing ----------------------------------------------------------------------------- */
 
-int taiauth_refuse(request_rec *r, tai_reason_e reason, const char *text,
-                   apr_uint32_t retry_after, const char *scope)
+int taiauth_refuse(request_rec *r, tai_reason_e reason, const char *text, apr_uint32_t retry_after,
+                   const char *scope)
 {
     const tai_code_t *code = tai_code(tai_reason_code(reason));
     taiauth_request_t *ctx = taiauth_request(r);
@@ -129,7 +130,7 @@ int taiauth_refuse(request_rec *r, tai_reason_e reason, const char *text,
     refusal->scope = scope;
     ctx->refusal = refusal;
     ctx->refusal_status = code->status;
-    set_headers(r, ctx, refusal);
+    set_headers(r, ctx, refusal, r->err_headers_out);
     taiauth_metrics_verdict(r, reason);
     return code->status;
 }
@@ -141,11 +142,11 @@ int taiauth_refuse(request_rec *r, tai_reason_e reason, const char *text,
 void taiauth_refuse_required(request_rec *r)
 {
     taiauth_request_t *ctx = taiauth_request_find(r);
-    int refused = r->status == HTTP_FORBIDDEN
-                  || (r->status == HTTP_UNAUTHORIZED && ctx && ctx->authenticated);
+    int refused = r->status == HTTP_FORBIDDEN ||
+                  (r->status == HTTP_UNAUTHORIZED && ctx && ctx->authenticated);
 
-    if (!refused || r->main || !ctx || !ctx->passed || ctx->charging || ctx->refusal
-        || TAIAUTH_GET(taiauth_dir(r), mode) == TAIAUTH_OFF) {
+    if (!refused || r->main || !ctx || !ctx->passed || ctx->charging || ctx->refusal ||
+        TAIAUTH_GET(taiauth_dir(r), mode) == TAIAUTH_OFF) {
         return;
     }
     apr_table_unset(r->err_headers_out, "WWW-Authenticate");
@@ -174,8 +175,7 @@ static apr_bucket_brigade *body(request_rec *r, const taiauth_request_t *ctx)
     r->status_line = NULL;
     ap_set_content_type_ex(r, tai_refusal_type(format), 1);
     ap_set_content_length(r, (apr_off_t)len);
-    apr_table_unset(r->headers_out, "Allow"); /* httpd's own guess */
-    set_headers(r, ctx, ctx->refusal);
+    set_headers(r, ctx, ctx->refusal, r->headers_out);
     APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_pool_create(text, len, r->pool, alloc));
     APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(alloc));
     return bb;
@@ -217,6 +217,5 @@ void taiauth_refuse_insert_filter(request_rec *r)
 void taiauth_refuse_register(apr_pool_t *p)
 {
     (void)p;
-    filter_handle =
-        ap_register_output_filter(FILTER_NAME, refusal_filter, NULL, AP_FTYPE_RESOURCE);
+    filter_handle = ap_register_output_filter(FILTER_NAME, refusal_filter, NULL, AP_FTYPE_RESOURCE);
 }

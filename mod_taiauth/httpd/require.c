@@ -35,7 +35,8 @@ static const char *parse_scopes(cmd_parms *cmd, const char *line, const void **p
         if (!tai_scope_valid(name)) {
             error = apr_pstrcat(cmd->pool, "\"", name,
                                 "\" is not the name of a scope: lower-case letters, digits, and "
-                                "_.- in parts joined by colons, such as programs:read", NULL);
+                                "_.- in parts joined by colons, such as programs:read",
+                                NULL);
         }
     }
     return error;

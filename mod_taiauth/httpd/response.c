@@ -12,13 +12,18 @@ static ap_filter_rec_t *filter_handle;
 
 static const char *vary(const taiauth_dir_t *conf, apr_pool_t *p)
 {
-    const char *names = apr_array_pstrcat(p, taiauth_key_headers(conf), ',');
+    const apr_array_header_t *headers = taiauth_key_headers(conf);
+    const char *names = APR_ARRAY_IDX(headers, 0, const char *);
+    int i;
 
+    for (i = 1; i < headers->nelts; i++) {
+        names = apr_pstrcat(p, names, ", ", APR_ARRAY_IDX(headers, i, const char *), NULL);
+    }
     if (taiauth_token_header(conf)) {
-        names = apr_pstrcat(p, names, ",", taiauth_token_header(conf), NULL);
+        names = apr_pstrcat(p, names, ", ", taiauth_token_header(conf), NULL);
     }
     if (TAIAUTH_GET(conf, bearer)) {
-        names = apr_pstrcat(p, names, ",Authorization", NULL);
+        names = apr_pstrcat(p, names, ", Authorization", NULL);
     }
     return names;
 }
@@ -40,8 +45,8 @@ static void settle_cache_control(request_rec *r)
     const char *theirs = apr_table_get(r->headers_out, "Cache-Control");
     const char *ours = apr_table_get(r->err_headers_out, "Cache-Control");
 
-    if (theirs && ours && !strcmp(ours, "private")
-        && ap_find_list_item(r->pool, theirs, "no-store")) {
+    if (theirs && ours && !strcmp(ours, "private") &&
+        ap_find_list_item(r->pool, theirs, "no-store")) {
         apr_table_setn(r->err_headers_out, "Cache-Control", "private, no-store");
     }
 }

@@ -19,10 +19,16 @@ static int names_method(const apr_array_header_t *methods, const char *method)
     return 0;
 }
 
+static const char *join(const char *text, const char *name, apr_pool_t *p)
+{
+    return text ? apr_pstrcat(p, text, ", ", name, NULL) : name;
+}
+
 /* The methods that a set of lines names, as Allow has them. */
 static const char *allow(request_rec *r, const apr_array_header_t *lines)
 {
-    apr_array_header_t *names = apr_array_make(r->pool, 4, sizeof(char *));
+    apr_array_header_t *seen = apr_array_make(r->pool, 4, sizeof(char *));
+    const char *text = NULL;
     int i, m;
 
     for (i = 0; i < lines->nelts; i++) {
@@ -31,15 +37,13 @@ static const char *allow(request_rec *r, const apr_array_header_t *lines)
         for (m = 0; m < methods->nelts; m++) {
             const char *name = APR_ARRAY_IDX(methods, m, const char *);
 
-            if (!names->nelts || !names_method(names, name)) {
-                APR_ARRAY_PUSH(names, const char *) = name;
-                if (!strcmp(name, "GET")) {
-                    APR_ARRAY_PUSH(names, const char *) = "HEAD";
-                }
+            if (!names_method(seen, name)) {
+                APR_ARRAY_PUSH(seen, const char *) = name;
+                text = join(text, strcmp(name, "GET") ? name : "GET, HEAD", r->pool);
             }
         }
     }
-    return apr_array_pstrcat(r->pool, names, ',');
+    return text;
 }
 
 /* The first scope of a line that is not effective. */
@@ -67,8 +71,8 @@ const char *taiauth_scope_text(request_rec *r, tai_reason_e reason, const char *
     if (reason != TAI_SCOPE_NOT_IN_PLAN) {
         return tai_refusal_scope_text(scope, r->pool);
     }
-    if (!taiauth_store
-        || tai_store_scope_plans(taiauth_store, scope, r->pool, &titles) != APR_SUCCESS) {
+    if (!taiauth_store ||
+        tai_store_scope_plans(taiauth_store, scope, r->pool, &titles) != APR_SUCCESS) {
         /* which plans is a courtesy; that the scope is refused is certain */
         return apr_psprintf(r->pool, "The \"%s\" scope requires another plan.", scope);
     }
@@ -88,10 +92,10 @@ static int refuse_scope(request_rec *r, const taiauth_dir_t *conf, tai_reason_e 
 static int refuse_method(request_rec *r, taiauth_request_t *ctx, const apr_array_header_t *lines)
 {
     ctx->allow = allow(r, lines);
-    return taiauth_refuse(r, TAI_METHOD_NOT_ALLOWED,
-                          apr_pstrcat(r->pool, "This method is not allowed here; allowed: ",
-                                      ctx->allow, ".", NULL),
-                          0, NULL);
+    return taiauth_refuse(
+        r, TAI_METHOD_NOT_ALLOWED,
+        apr_pstrcat(r->pool, "This method is not allowed here; allowed: ", ctx->allow, ".", NULL),
+        0, NULL);
 }
 
 /* record NULL: nobody's key, so that every scope asked for is one too many */

@@ -39,8 +39,7 @@ static apr_uint64_t lockouts(void)
 static int status_hook(request_rec *r, int flags)
 {
     int brief = flags & AP_STATUS_SHORT;
-    const char *form = brief ? "TaiAuth-%s: %" APR_UINT64_T_FMT "\n"
-                             : "%s %" APR_UINT64_T_FMT ", ";
+    const char *form = brief ? "TaiAuth-%s: %" APR_UINT64_T_FMT "\n" : "%s %" APR_UINT64_T_FMT ", ";
     const tai_metrics_t *m;
     int code;
 

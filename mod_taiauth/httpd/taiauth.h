@@ -64,22 +64,22 @@ typedef struct taiauth_limit_line_t {
  * default stands in the getter alone. An inner value replaces the outer one as a whole, except
  * scopes_added: what .htaccess files ask for comes on top.
  */
-#define TAIAUTH_DIR_NUMBERS(X)                                                                    \
-    X(mode, TAIAUTH_OFF)                                                                          \
-    X(bearer, 0)                                                                                  \
-    X(format, TAI_FORMAT_JSON)                                                                    \
-    X(forward_identity, 0)                                                                        \
-    X(forward_key, 0)                                                                             \
-    X(environment, 1)                                                                             \
-    X(preflight, TAIAUTH_PREFLIGHT_REQUIRE)                                                       \
+#define TAIAUTH_DIR_NUMBERS(X)              \
+    X(mode, TAIAUTH_OFF)                    \
+    X(bearer, 0)                            \
+    X(format, TAI_FORMAT_JSON)              \
+    X(forward_identity, 0)                  \
+    X(forward_key, 0)                       \
+    X(environment, 1)                       \
+    X(preflight, TAIAUTH_PREFLIGHT_REQUIRE) \
     X(dry_run, 0)
 
-#define TAIAUTH_DIR_POINTERS(X)                                                                   \
-    X(const apr_array_header_t, key_headers) /* of const char *; NULL: X-API-Key */               \
-    X(const char, token_header)              /* "": none */                                       \
-    X(apr_array_header_t, scopes)            /* of taiauth_scope_line_t */                        \
-    X(apr_array_header_t, limits)            /* of taiauth_limit_line_t; empty: off */            \
-    X(const tai_lockout_t, lockout)          /* failures.max 0: off */                            \
+#define TAIAUTH_DIR_POINTERS(X)                                                        \
+    X(const apr_array_header_t, key_headers) /* of const char *; NULL: X-API-Key */    \
+    X(const char, token_header)              /* "": none */                            \
+    X(apr_array_header_t, scopes)            /* of taiauth_scope_line_t */             \
+    X(apr_array_header_t, limits)            /* of taiauth_limit_line_t; empty: off */ \
+    X(const tai_lockout_t, lockout)          /* failures.max 0: off */                 \
     X(const char, metrics)                   /* path of the Location; "": off */
 
 typedef struct taiauth_dir_t {
@@ -92,14 +92,14 @@ typedef struct taiauth_dir_t {
     apr_array_header_t *scopes_added; /* of taiauth_scope_line_t, from .htaccess */
 } taiauth_dir_t;
 
-#define TAIAUTH_SERVER_NUMBERS(X)                                                                 \
-    X(key_format, TAIAUTH_KEYS_STRICT)                                                            \
+#define TAIAUTH_SERVER_NUMBERS(X)      \
+    X(key_format, TAIAUTH_KEYS_STRICT) \
     X(headers, TAIAUTH_HEADERS_DRAFT)
 
-#define TAIAUTH_SERVER_POINTERS(X)                                                                \
-    X(const char, realm)      /* NULL: AuthName */                                                \
-    X(const char, dbd_driver) /* mod_dbd's own directives, noted by the way */                    \
-    X(const char, dbd_params)                                                                     \
+#define TAIAUTH_SERVER_POINTERS(X)                                             \
+    X(const char, realm)      /* NULL: AuthName */                             \
+    X(const char, dbd_driver) /* mod_dbd's own directives, noted by the way */ \
+    X(const char, dbd_params)                                                  \
     X(const char, dbd_max)
 
 typedef struct taiauth_server_t {
@@ -109,24 +109,24 @@ typedef struct taiauth_server_t {
 #define X(type, name) type *name;
     TAIAUTH_SERVER_POINTERS(X)
 #undef X
-    int used;                    /* some location of this server asks for keys */
-    apr_table_t *credentials;    /* names of all headers that carry credentials somewhere */
-    apr_size_t shared_memory;    /* bytes; 0: default; main server only */
+    int used;                 /* some location of this server asks for keys */
+    apr_table_t *credentials; /* names of all headers that carry credentials somewhere */
+    apr_size_t shared_memory; /* bytes; 0: default; main server only */
 } taiauth_server_t;
 
 /* Getters: the value that holds, with the default. */
 #define TAIAUTH_GET(conf, member) taiauth_get_##member(conf)
-#define X(name, unset)                                                                            \
-    static inline int taiauth_get_##name(const taiauth_dir_t *conf)                               \
-    {                                                                                             \
-        return conf->name == TAIAUTH_UNSET ? (unset) : conf->name;                                \
+#define X(name, unset)                                              \
+    static inline int taiauth_get_##name(const taiauth_dir_t *conf) \
+    {                                                               \
+        return conf->name == TAIAUTH_UNSET ? (unset) : conf->name;  \
     }
 TAIAUTH_DIR_NUMBERS(X)
 #undef X
-#define X(name, unset)                                                                            \
-    static inline int taiauth_get_##name(const taiauth_server_t *conf)                            \
-    {                                                                                             \
-        return conf->name == TAIAUTH_UNSET ? (unset) : conf->name;                                \
+#define X(name, unset)                                                 \
+    static inline int taiauth_get_##name(const taiauth_server_t *conf) \
+    {                                                                  \
+        return conf->name == TAIAUTH_UNSET ? (unset) : conf->name;     \
     }
 TAIAUTH_SERVER_NUMBERS(X)
 #undef X
@@ -152,13 +152,13 @@ extern const command_rec taiauth_directives[];
 
 /* What was found of the credential for one set of sources. */
 typedef struct taiauth_judgement_t {
-    const taiauth_dir_t *conf;  /* whose sources */
-    tai_reason_e reason;        /* TAI_ADMITTED: the key is good */
-    apr_uint32_t retry_after;   /* seconds, of a lock or throttle */
-    const char *prefix;         /* for the log; NULL: nothing that may be shown */
-    tai_record_t *record;       /* NULL unless the key was found */
-    const char *user;           /* r->user; NULL unless admitted */
-    const char *effective;      /* effective scopes; NULL unless admitted */
+    const taiauth_dir_t *conf; /* whose sources */
+    tai_reason_e reason;       /* TAI_ADMITTED: the key is good */
+    apr_uint32_t retry_after;  /* seconds, of a lock or throttle */
+    const char *prefix;        /* for the log; NULL: nothing that may be shown */
+    tai_record_t *record;      /* NULL unless the key was found */
+    const char *user;          /* r->user; NULL unless admitted */
+    const char *effective;     /* effective scopes; NULL unless admitted */
     struct taiauth_judgement_t *next;
 } taiauth_judgement_t;
 
@@ -195,8 +195,8 @@ apr_size_t taiauth_client_prefix(request_rec *r, unsigned char out[9]);
 
 /* credential.c */
 typedef struct taiauth_credential_t {
-    const char *key;     /* NULL unless it may be one */
-    const char *token;   /* NULL unless asked for and present */
+    const char *key;   /* NULL unless it may be one */
+    const char *token; /* NULL unless asked for and present */
     tai_token_e asked;
     tai_reason_e reason; /* TAI_ADMITTED: well-formed */
 } taiauth_credential_t;
@@ -204,8 +204,7 @@ typedef struct taiauth_credential_t {
 void taiauth_credential_read(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
                              taiauth_credential_t *out);
 /* take the credential headers out of the request, look-alikes included */
-void taiauth_credential_withhold(request_rec *r, taiauth_request_t *ctx,
-                                 const taiauth_dir_t *conf);
+void taiauth_credential_withhold(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf);
 
 /* verify.c */
 taiauth_judgement_t *taiauth_verify(request_rec *r, taiauth_request_t *ctx,
@@ -239,8 +238,8 @@ void taiauth_identity_publish(request_rec *r, const taiauth_dir_t *conf,
 
 /* refuse.c: the only file that writes refusals */
 /* refuse r; returns the status for the hook to return. text NULL: that of the code */
-int taiauth_refuse(request_rec *r, tai_reason_e reason, const char *text,
-                   apr_uint32_t retry_after, const char *scope);
+int taiauth_refuse(request_rec *r, tai_reason_e reason, const char *text, apr_uint32_t retry_after,
+                   const char *scope);
 /* a verdict that TaiAuthDryRun does not enforce: log and count it */
 void taiauth_refuse_dry(request_rec *r, tai_reason_e reason);
 /* a request that passed our checks and was refused by a Require: give it our refusal */

@@ -21,7 +21,7 @@ static const tai_limit_t node_lookups = {500, 1000};
 /* One request's verification under way. */
 typedef struct verification_t {
     request_rec *r;
-    apr_pool_t *p; /* of the initial request: what is found may outlive r */
+    apr_pool_t *p;                /* of the initial request: what is found may outlive r */
     const tai_lockout_t *lockout; /* NULL: off */
     int dry;                      /* lockout verdicts are not enforced */
     taiauth_credential_t credential;
@@ -77,9 +77,8 @@ static tai_reason_e record_failure(verification_t *v, tai_table_e which, tai_id_
 {
     int started = 0;
 
-    if (tai_failures_record(tai_segment_table(taiauth_segment, which), id, v->lockout, v->now,
-                            left, &started)
-        != APR_SUCCESS) {
+    if (tai_failures_record(tai_segment_table(taiauth_segment, which), id, v->lockout, v->now, left,
+                            &started) != APR_SUCCESS) {
         return TAI_SHARED_MEMORY;
     }
     if (started) {
@@ -100,7 +99,8 @@ static tai_reason_e fail(verification_t *v, tai_reason_e reason, int apikey_exis
     lock = record_failure(v, TAI_TABLE_CLIENTS, v->client, TAI_CLIENT_LOCKED, &left);
     if (apikey_exists && is_pair(v) && lock != TAI_SHARED_MEMORY) {
         apr_uint64_t pair_left = 0;
-        tai_reason_e pair = record_failure(v, TAI_TABLE_PAIRS, v->pair, TAI_PAIR_LOCKED, &pair_left);
+        tai_reason_e pair =
+            record_failure(v, TAI_TABLE_PAIRS, v->pair, TAI_PAIR_LOCKED, &pair_left);
 
         if (pair == TAI_SHARED_MEMORY || pair_left > left) {
             lock = pair;
@@ -128,8 +128,7 @@ static tai_reason_e check_pair_lock(verification_t *v)
         return TAI_ADMITTED;
     }
     if (tai_failures_locked(tai_segment_table(taiauth_segment, TAI_TABLE_PAIRS), v->pair, v->now,
-                            &left)
-        != APR_SUCCESS) {
+                            &left) != APR_SUCCESS) {
         return settle(v, TAI_SHARED_MEMORY, 0);
     }
     if (left && v->dry) {
@@ -184,9 +183,9 @@ static tai_reason_e throttle(verification_t *v)
         return v->j->reason;
     }
     if (rv == APR_SUCCESS) {
-        rv = charge_lookup(v, TAI_TABLE_WINDOWS,
-                           tai_segment_id(taiauth_segment, node, sizeof(node)), &node_lookups,
-                           &flag);
+        rv =
+            charge_lookup(v, TAI_TABLE_WINDOWS, tai_segment_id(taiauth_segment, node, sizeof(node)),
+                          &node_lookups, &flag);
     }
     if (rv != APR_SUCCESS) {
         return settle(v, TAI_SHARED_MEMORY, 0);
@@ -232,8 +231,8 @@ static tai_reason_e judge_record(verification_t *v)
     if (!record) {
         return fail(v, TAI_KEY_UNKNOWN, 0);
     }
-    reason = tai_judge_key(record, v->credential.asked, v->token_digest,
-                           apr_time_sec(apr_time_now()));
+    reason =
+        tai_judge_key(record, v->credential.asked, v->token_digest, apr_time_sec(apr_time_now()));
     if (tai_reason_code(reason) == TAI_CODE_INVALID_API_KEY) {
         return fail(v, reason, 1);
     }
@@ -253,8 +252,8 @@ static int digest_credential(verification_t *v)
     if (tai_digest_hex(v->credential.key, v->digest) != APR_SUCCESS) {
         return 0;
     }
-    return v->credential.asked != TAI_TOKEN_GIVEN
-           || tai_digest_hex(v->credential.token, v->token_digest) == APR_SUCCESS;
+    return v->credential.asked != TAI_TOKEN_GIVEN ||
+           tai_digest_hex(v->credential.token, v->token_digest) == APR_SUCCESS;
 }
 
 static void verify(verification_t *v)
@@ -270,8 +269,8 @@ static void verify(verification_t *v)
     }
     v->known = tai_segment_id(taiauth_segment, v->digest, TAI_DIGEST_HEX);
     v->pair = identify(v, 'p', v->digest);
-    if (check_pair_lock(v) == TAI_ADMITTED && throttle(v) == TAI_ADMITTED
-        && look_up(v) == TAI_ADMITTED) {
+    if (check_pair_lock(v) == TAI_ADMITTED && throttle(v) == TAI_ADMITTED &&
+        look_up(v) == TAI_ADMITTED) {
         judge_record(v);
     }
 }

@@ -1,0 +1,155 @@
+/*
+ * TaiAuthRateLimit and TaiAuthLockout
+ */
+
+#include "directive.h"
+
+#include "../core/table.h"
+
+static const char *const per_names[] = {"key", "account", "address"};
+
+static int is_name(const char *text)
+{
+    apr_size_t len = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                  "_.-");
+
+    return len > 0 && len <= 64 && !text[len];
+}
+
+static const char *parse_per(cmd_parms *cmd, const char *value, taiauth_limit_line_t *line)
+{
+    static const taiauth_choice_t choices[] = {{"key", TAIAUTH_PER_KEY},
+                                               {"account", TAIAUTH_PER_ACCOUNT},
+                                               {"address", TAIAUTH_PER_ADDRESS},
+                                               {NULL, 0}};
+    int per = TAIAUTH_PER_KEY;
+    const char *error = taiauth_choose(cmd, choices, value, &per);
+
+    line->per = (taiauth_per_e)per;
+    return error;
+}
+
+static const char *parse_option(cmd_parms *cmd, const char *word, taiauth_limit_line_t *line)
+{
+    const char *value = ap_strchr_c(word, '=');
+    const char **target = NULL;
+
+    if (!strncmp(word, "per=", 4)) {
+        return parse_per(cmd, word + 4, line);
+    }
+    if (!strncmp(word, "plan=", 5)) {
+        target = &line->plan;
+    }
+    else if (!strncmp(word, "name=", 5)) {
+        target = &line->name;
+    }
+    if (!target || !is_name(value + 1)) {
+        return taiauth_wrong(cmd, word,
+                             "plan=NAME, name=NAME, per=key, per=account, per=address (names: "
+                             "1 to 64 letters, digits and _.-)");
+    }
+    *target = value + 1;
+    return NULL;
+}
+
+static void identify(apr_pool_t *p, taiauth_limit_line_t *line)
+{
+    const char *per = per_names[line->per];
+
+    if (line->name) {
+        line->policy = apr_psprintf(p, "name %s %s", line->name, per);
+        line->shown = line->name;
+        return;
+    }
+    line->policy = apr_psprintf(p, "%u/%u %s", line->limit.max, line->limit.window_ms, per);
+    line->shown = line->per == TAIAUTH_PER_KEY ? "default" : per;
+}
+
+static int same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && !strcmp(a, b));
+}
+
+/* Two lines that would both claim the same place leave it open which holds. */
+static int collides(const taiauth_limit_line_t *a, const taiauth_limit_line_t *b)
+{
+    return a->per == b->per && same_text(a->plan, b->plan) && same_text(a->name, b->name) &&
+           (!a->name || a->limit.window_ms == b->limit.window_ms);
+}
+
+static const char *push_limit(cmd_parms *cmd, taiauth_dir_t *conf, const taiauth_limit_line_t *line)
+{
+    int i;
+
+    for (i = 0; i < conf->limits->nelts; i++) {
+        if (collides(&APR_ARRAY_IDX(conf->limits, i, taiauth_limit_line_t), line)) {
+            return apr_psprintf(cmd->pool,
+                                "%s: a second %s line for the same plan and per=%s here; give one "
+                                "of them a name of its own (name=NAME)",
+                                cmd->cmd->name, line->name ? line->name : "unnamed",
+                                per_names[line->per]);
+        }
+    }
+    if (conf->limits->nelts == TAI_TABLE_LOCK_MAX) {
+        return apr_psprintf(cmd->pool, "%s: at most %d lines in one place", cmd->cmd->name,
+                            TAI_TABLE_LOCK_MAX);
+    }
+    APR_ARRAY_PUSH(conf->limits, taiauth_limit_line_t) = *line;
+    return NULL;
+}
+
+const char *taiauth_add_limit(cmd_parms *cmd, void *dir, int argc, char *const argv[])
+{
+    taiauth_dir_t *conf = dir;
+    taiauth_limit_line_t line = {{0, 0}, NULL, NULL, TAIAUTH_PER_KEY, NULL, NULL};
+    int was_off = conf->limits && !conf->limits->nelts;
+    int off = argc == 1 && !ap_cstr_casecmp(argv[0], "off");
+    const char *error;
+    int i;
+
+    if (was_off || (off && conf->limits)) {
+        return apr_psprintf(cmd->pool, "%s: off and a limit in one place", cmd->cmd->name);
+    }
+    if (!conf->limits) {
+        conf->limits = apr_array_make(cmd->pool, 2, sizeof(taiauth_limit_line_t));
+    }
+    if (off) {
+        return NULL;
+    }
+    error = argc ? tai_limit_parse(argv[0], &line.limit) : "N/WINDOW";
+    if (error) {
+        return taiauth_wrong(cmd, argc ? argv[0] : "",
+                             apr_pstrcat(cmd->pool, "off, or ", error, NULL));
+    }
+    for (i = 1; !error && i < argc; i++) {
+        error = parse_option(cmd, argv[i], &line);
+    }
+    if (error) {
+        return error;
+    }
+    identify(cmd->pool, &line);
+    return push_limit(cmd, conf, &line);
+}
+
+const char *taiauth_set_lockout(cmd_parms *cmd, void *dir, const char *limit, const char *duration)
+{
+    taiauth_dir_t *conf = dir;
+    tai_lockout_t *lockout = apr_pcalloc(cmd->pool, sizeof(*lockout));
+    const char *error;
+
+    conf->lockout = lockout;
+    if (!duration && !ap_cstr_casecmp(limit, "off")) {
+        return NULL;
+    }
+    error = tai_limit_parse(limit, &lockout->failures);
+    if (error) {
+        return taiauth_wrong(cmd, limit, apr_pstrcat(cmd->pool, "off, or ", error, NULL));
+    }
+    error = tai_duration_parse(duration ? duration : "", TAI_WINDOW_MIN_MS, TAI_WINDOW_MAX_MS,
+                               &lockout->lock_ms);
+    return error
+               ? taiauth_wrong(cmd, duration ? duration : "",
+                               apr_pstrcat(cmd->pool,
+                                           "N/WINDOW DURATION, such as 5/300s 900s: ", error, NULL))
+               : NULL;
+}
