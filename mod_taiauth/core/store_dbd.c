@@ -1,10 +1,9 @@
 #include "store_private.h"
 #include "scope.h"
 
+#include <string.h>
 #include <apr_reslist.h>
 #include <apr_strings.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* How long a caller waits for a connection while all are busy. */
 #define WAIT_SECONDS 10
@@ -142,6 +141,20 @@ tai_change_e tai_store_change(tai_store_t *store, tai_change_fn *change, void *d
     return outcome;
 }
 
+tai_change_e tai_store_view(tai_store_t *store, tai_change_fn *view, void *data, apr_pool_t *p,
+                            const char **text)
+{
+    tai_connection_t *connection;
+    tai_change_e outcome = TAI_CHANGE_UNKNOWN;
+
+    if (acquire(store, p, &connection, text) == APR_SUCCESS) {
+        tai_connection_current(connection, p);
+        outcome = view(connection, data, p, text);
+        apr_reslist_release(store->connections, connection);
+    }
+    return outcome;
+}
+
 /* The columns of FIND_KEY. */
 enum {
     KEY_ID,
@@ -184,25 +197,10 @@ static tai_standing_e standing(const char *status)
     return TAI_STANDING_CLOSED;
 }
 
-/* Digits alone, and few enough for 64 bits: a negative time must not be taken for TAI_NEVER. */
-static apr_int64_t seconds(const char *text)
-{
-    apr_size_t digits;
-
-    if (!text) {
-        return TAI_NEVER;
-    }
-    digits = strspn(text, "0123456789");
-    if (digits == 0 || digits > 18 || text[digits] != '\0') {
-        return TAI_MALFORMED;
-    }
-    return apr_atoi64(text);
-}
-
 /* A revocation that cannot be read is one all the same. */
 static apr_int64_t revocation(const char *text)
 {
-    apr_int64_t at = seconds(text);
+    apr_int64_t at = tai_store_seconds(text);
 
     return at == TAI_MALFORMED ? 0 : at;
 }
@@ -241,7 +239,7 @@ static tai_record_t *make_record(const apr_array_header_t *rows, apr_pool_t *p)
     record->plan_rate_limit = row[PLAN_RATE_LIMIT];
     record->scopes = tai_scope_split(row[KEY_SCOPES], p);
     record->granted = granted_scopes(rows, p);
-    record->expires_at = seconds(row[KEY_EXPIRES_AT]);
+    record->expires_at = tai_store_seconds(row[KEY_EXPIRES_AT]);
     record->revoked_at = revocation(row[KEY_REVOKED_AT]);
     record->account_standing = standing(row[ACCOUNT_STATUS]);
     record->user_standing = standing(row[USER_STATUS]);

@@ -1,28 +1,83 @@
 #ifndef TAI_STORE_STATEMENTS_H
 #define TAI_STORE_STATEMENTS_H
 
+/* A key as it may be shown. */
+#define TAI_SQL_SELECT_KEYS                                                              \
+    "SELECT k.id, a.name, u.username, k.name, k.prefix, a.plan, k.rate_limit, k.scopes," \
+    " CASE WHEN k.token_hash IS NULL THEN 0 ELSE 1 END, k.created_at, k.expires_at,"     \
+    " k.revoked_at, k.last_used_at FROM api_keys k"                                      \
+    " JOIN accounts a ON a.id = k.account_id JOIN users u ON u.id = k.user_id"
+
 /*
  * Every statement, for apr_dbd_prepare: %s and %lld are parameters. Data never becomes part of a
  * statement. On SQLite every parameter is bound as text, so one may be compared with a column
  * (which has a type) and with nothing else.
  */
-#define TAI_STATEMENTS(X)                                                                          \
-    X(JOURNAL, "PRAGMA journal_mode = WAL")                                                        \
-    X(SCHEMA_TABLES, "SELECT name FROM sqlite_master WHERE type = 'table'"                         \
-                     " AND name = 'schema_version'")                                               \
-    X(SCHEMA_VERSION, "SELECT MAX(version) FROM schema_version")                                   \
-    X(SCHEMA_APPLIED, "INSERT INTO schema_version (version, applied_at) VALUES (%lld, %lld)")      \
-    X(FIND_KEY, "SELECT k.id, k.line, k.prefix, k.token_hash, k.rate_limit, k.scopes,"             \
-                " k.expires_at, k.revoked_at, a.id, a.name, a.status, u.id, u.username, u.status," \
-                " p.name, p.rate_limit, s.scope"                                                   \
-                " FROM api_keys k"                                                                 \
-                " JOIN accounts a ON a.id = k.account_id"                                          \
-                " JOIN users u ON u.id = k.user_id AND u.account_id = k.account_id"                \
-                " JOIN plans p ON p.name = a.plan"                                                 \
-                " LEFT JOIN plan_scopes s ON s.plan = p.name"                                      \
-                " WHERE k.key_hash = %s ORDER BY s.scope")                                         \
-    X(SCOPE_PLANS, "SELECT p.title FROM plans p JOIN plan_scopes s ON s.plan = p.name"             \
-                   " WHERE s.scope = %s ORDER BY p.rank")
+#define TAI_STATEMENTS(X)                                                                       \
+    /* the schema */                                                                            \
+    X(JOURNAL, "PRAGMA journal_mode = WAL")                                                     \
+    X(SCHEMA_TABLES, "SELECT name FROM sqlite_master"                                           \
+                     " WHERE type = 'table' AND name = 'schema_version'")                       \
+    X(SCHEMA_VERSION, "SELECT MAX(version) FROM schema_version")                                \
+    X(SCHEMA_APPLIED, "INSERT INTO schema_version (version, applied_at) VALUES (%lld, %lld)")   \
+    /* what a request needs: one row for each scope that the plan grants */                     \
+    X(FIND_KEY, "SELECT k.id, k.line, k.prefix, k.token_hash, k.rate_limit, k.scopes,"          \
+                " k.expires_at, k.revoked_at, a.id, a.name, a.status, u.id, u.username,"        \
+                " u.status, p.name, p.rate_limit, s.scope"                                      \
+                " FROM api_keys k"                                                              \
+                " JOIN accounts a ON a.id = k.account_id"                                       \
+                " JOIN users u ON u.id = k.user_id AND u.account_id = k.account_id"             \
+                " JOIN plans p ON p.name = a.plan"                                              \
+                " LEFT JOIN plan_scopes s ON s.plan = p.name"                                   \
+                " WHERE k.key_hash = %s ORDER BY s.scope")                                      \
+    X(SCOPE_PLANS, "SELECT p.title FROM plans p JOIN plan_scopes s ON s.plan = p.name"          \
+                   " WHERE s.scope = %s ORDER BY p.rank")                                       \
+    /* plans and scopes */                                                                      \
+    X(PLANS, "SELECT name FROM plans ORDER BY rank")                                            \
+    X(PLAN_SCOPES, "SELECT scope FROM plan_scopes WHERE plan = %s ORDER BY scope")              \
+    X(DEFAULT_SCOPES, "SELECT s.name FROM scopes s JOIN plan_scopes g ON g.scope = s.name"      \
+                      " WHERE s.is_default = 1 AND g.plan = %s ORDER BY s.name")                \
+    X(SCOPE_NAMES, "SELECT name FROM scopes ORDER BY is_default DESC, name")                    \
+    X(SCOPE_PLAN_NAMES, "SELECT p.name FROM plans p JOIN plan_scopes s ON s.plan = p.name"      \
+                        " WHERE s.scope = %s ORDER BY p.rank")                                  \
+    X(SCOPES, "SELECT s.name, s.description, s.is_default, p.name FROM scopes s"                \
+              " LEFT JOIN plan_scopes g ON g.scope = s.name"                                    \
+              " LEFT JOIN plans p ON p.name = g.plan"                                           \
+              " ORDER BY s.is_default DESC, s.name, p.rank")                                    \
+    /* accounts */                                                                              \
+    X(ACCOUNT, "SELECT id, name, plan, status, created_at FROM accounts WHERE name = %s")       \
+    X(ACCOUNTS, "SELECT a.id, a.name, a.plan, a.status, a.created_at,"                          \
+                " (SELECT COUNT(*) FROM users u WHERE u.account_id = a.id"                      \
+                " AND u.status = 'active'),"                                                    \
+                " (SELECT COUNT(*) FROM api_keys k WHERE k.account_id = a.id"                   \
+                " AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > %lld))," \
+                " p.max_keys FROM accounts a JOIN plans p ON p.name = a.plan ORDER BY a.name")  \
+    X(ADD_ACCOUNT, "INSERT INTO accounts (id, name, plan, status, created_at)"                  \
+                   " VALUES (%s, %s, %s, 'active', %lld)")                                      \
+    X(SET_PLAN, "UPDATE accounts SET plan = %s WHERE id = %s")                                  \
+    X(SET_ACCOUNT_STATUS, "UPDATE accounts SET status = %s WHERE id = %s")                      \
+    /* users */                                                                                 \
+    X(USER, "SELECT u.id, a.name, u.username, u.role, u.status, u.created_at FROM users u"      \
+            " JOIN accounts a ON a.id = u.account_id WHERE u.username = %s")                    \
+    X(PRIMARY_ADMIN, "SELECT id, username FROM users"                                           \
+                     " WHERE account_id = %s AND role = 'primary_admin' AND status = 'active'") \
+    X(ADD_USER, "INSERT INTO users (id, account_id, username, password_hash, role, status,"     \
+                " created_at) VALUES (%s, %s, %s, %s, %s, 'active', %lld)")                     \
+    X(SET_PASSWORD, "UPDATE users SET password_hash = %s WHERE id = %s")                        \
+    X(DISABLE_USER, "UPDATE users SET status = 'disabled' WHERE id = %s")                       \
+    /* keys */                                                                                  \
+    X(KEYS, TAI_SQL_SELECT_KEYS " WHERE k.account_id = %s ORDER BY k.created_at DESC, k.id")    \
+    X(KEY_BY_ID, TAI_SQL_SELECT_KEYS " WHERE k.id = %s")                                        \
+    X(KEY_BY_PREFIX, TAI_SQL_SELECT_KEYS " WHERE k.prefix = %s ORDER BY k.id")                  \
+    X(KEY_BY_HASH, TAI_SQL_SELECT_KEYS " WHERE k.key_hash = %s")                                \
+    X(ACTIVE_KEYS, "SELECT (SELECT COUNT(*) FROM api_keys k WHERE k.account_id = a.id"          \
+                   " AND k.revoked_at IS NULL"                                                  \
+                   " AND (k.expires_at IS NULL OR k.expires_at > %lld)), p.max_keys"            \
+                   " FROM accounts a JOIN plans p ON p.name = a.plan WHERE a.id = %s")          \
+    X(ADD_KEY, "INSERT INTO api_keys (id, line, account_id, user_id, name, prefix, key_hash,"   \
+               " token_hash, scopes, rate_limit, created_at, expires_at)"                       \
+               " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %lld, %lld)")                  \
+    X(REVOKE_KEY, "UPDATE api_keys SET revoked_at = %lld WHERE id = %s AND revoked_at IS NULL")
 
 typedef enum {
 #define X(name, sql) TAI_SQL_##name,

@@ -1,0 +1,41 @@
+#include "name.h"
+#include "text.h"
+
+#include <jansson.h>
+#include <string.h>
+#include <apr_strings.h>
+
+/* C1 is U+0080 to U+009F: in UTF-8 the byte C2 and one more. */
+static int has_control(const char *name)
+{
+    const unsigned char *c;
+
+    for (c = (const unsigned char *)name; *c != '\0'; c++) {
+        if (*c < 0x20 || *c == 0x7f || (c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Jansson takes nothing but UTF-8 (RFC 3629). */
+static int is_utf8(const char *name)
+{
+    json_t *string = json_string(name);
+
+    json_decref(string);
+    return string != NULL;
+}
+
+const char *tai_name_check(const char *what, const char *name, apr_size_t max, apr_pool_t *p)
+{
+    apr_size_t len = strlen(name);
+
+    if (len >= 1 && len <= max && is_utf8(name) && !has_control(name)) {
+        return NULL;
+    }
+    return apr_psprintf(p,
+                        "%s \"%s\" is not allowed: 1 to %" APR_SIZE_T_FMT
+                        " bytes of UTF-8 without control characters",
+                        what, tai_text_line(name, 2 * max, p), max);
+}

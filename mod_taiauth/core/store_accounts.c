@@ -1,0 +1,198 @@
+#include "store_accounts.h"
+#include "name.h"
+#include "store_private.h"
+#include "text.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <apr_strings.h>
+#include <apr_time.h>
+
+/* The columns of ACCOUNT and ACCOUNTS; the counts are in the latter alone. */
+enum { ID, NAME, PLAN, STATUS, CREATED_AT, USERS, ACTIVE_KEYS, MAX_KEYS };
+
+static tai_account_t *read_account(tai_row_t row, apr_pool_t *p)
+{
+    tai_account_t *account = apr_pcalloc(p, sizeof(*account));
+
+    account->id = row[ID];
+    account->name = row[NAME];
+    account->plan = row[PLAN];
+    account->status = row[STATUS];
+    account->created_at = tai_store_seconds(row[CREATED_AT]);
+    return account;
+}
+
+tai_change_e tai_store_need_account(tai_connection_t *connection, const char *name, apr_pool_t *p,
+                                    tai_account_t **account, const char **text)
+{
+    apr_array_header_t *rows;
+
+    if (tai_connection_select(connection, TAI_SQL_ACCOUNT, TAI_ARGS(name), p, &rows, text) !=
+        APR_SUCCESS) {
+        return TAI_CHANGE_UNKNOWN;
+    }
+    if (rows->nelts == 0) {
+        *text = apr_psprintf(p, "there is no account \"%s\"", tai_text_line(name, 200, p));
+        return TAI_CHANGE_NOT_FOUND;
+    }
+    *account = read_account(APR_ARRAY_IDX(rows, 0, tai_row_t), p);
+    return TAI_CHANGE_DONE;
+}
+
+const char *tai_store_first_column(const apr_array_header_t *rows, apr_pool_t *p)
+{
+    const char *list = "";
+
+    for (int i = 0; i < rows->nelts; i++) {
+        list = apr_pstrcat(p, list, i > 0 ? ", " : "", APR_ARRAY_IDX(rows, i, tai_row_t)[0], NULL);
+    }
+    return list;
+}
+
+static tai_change_e need_plan(tai_connection_t *connection, const char *plan, apr_pool_t *p,
+                              const char **text)
+{
+    apr_array_header_t *rows;
+
+    if (tai_connection_select(connection, TAI_SQL_PLANS, NULL, p, &rows, text) != APR_SUCCESS) {
+        return TAI_CHANGE_UNKNOWN;
+    }
+    for (int i = 0; i < rows->nelts; i++) {
+        if (strcmp(APR_ARRAY_IDX(rows, i, tai_row_t)[0], plan) == 0) {
+            return TAI_CHANGE_DONE;
+        }
+    }
+    *text = apr_psprintf(p, "there is no plan \"%s\"; allowed: %s", tai_text_line(plan, 200, p),
+                         tai_store_first_column(rows, p));
+    return TAI_CHANGE_INVALID;
+}
+
+typedef struct change_t {
+    const char *name;
+    const char *plan;
+    int suspended;
+    tai_account_t *account;
+} change_t;
+
+static tai_change_e add_account(tai_connection_t *connection, void *data, apr_pool_t *p,
+                                const char **text)
+{
+    change_t *change = data;
+    const char *now = tai_store_number(apr_time_sec(apr_time_now()), p);
+    const char *id;
+    tai_change_e outcome = need_plan(connection, change->plan, p, text);
+
+    if (outcome != TAI_CHANGE_DONE) {
+        return outcome;
+    }
+    outcome = tai_store_need_account(connection, change->name, p, &change->account, text);
+    if (outcome == TAI_CHANGE_DONE) {
+        *text = apr_psprintf(p, "there is an account \"%s\" already", change->name);
+        return TAI_CHANGE_TAKEN;
+    }
+    if (outcome != TAI_CHANGE_NOT_FOUND || tai_store_new_id("acc_", p, &id, text) != APR_SUCCESS ||
+        tai_connection_change(connection, TAI_SQL_ADD_ACCOUNT,
+                              TAI_ARGS(id, change->name, change->plan, now), p, NULL,
+                              text) != APR_SUCCESS) {
+        return TAI_CHANGE_UNKNOWN;
+    }
+    return tai_store_need_account(connection, change->name, p, &change->account, text);
+}
+
+tai_change_e tai_store_add_account(tai_store_t *store, const char *name, const char *plan,
+                                   apr_pool_t *p, tai_account_t **account, const char **text)
+{
+    change_t change = {.name = name, .plan = plan};
+    tai_change_e outcome;
+
+    *text = tai_name_check("account name", name, TAI_NAME_MAX, p);
+    if (*text != NULL) {
+        return TAI_CHANGE_INVALID;
+    }
+    outcome = tai_store_change(store, add_account, &change, p, text);
+    *account = change.account;
+    return outcome;
+}
+
+apr_status_t tai_store_list_accounts(tai_store_t *store, apr_int64_t now, apr_pool_t *p,
+                                     apr_array_header_t **accounts, const char **error)
+{
+    apr_array_header_t *rows;
+    apr_status_t rv = tai_store_select(store, TAI_SQL_ACCOUNTS, TAI_ARGS(tai_store_number(now, p)),
+                                       p, &rows, error);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    *accounts = apr_array_make(p, rows->nelts, sizeof(tai_account_t *));
+    for (int i = 0; i < rows->nelts; i++) {
+        tai_row_t row = APR_ARRAY_IDX(rows, i, tai_row_t);
+        tai_account_t *account = read_account(row, p);
+
+        account->users = atoi(row[USERS]);
+        account->active_keys = atoi(row[ACTIVE_KEYS]);
+        account->max_keys = atoi(row[MAX_KEYS]);
+        APR_ARRAY_PUSH(*accounts, const tai_account_t *) = account;
+    }
+    return APR_SUCCESS;
+}
+
+/* Set one column of the account that was found. */
+static tai_change_e set(tai_connection_t *connection, tai_statement_e statement, const char *value,
+                        const tai_account_t *account, apr_pool_t *p, const char **text)
+{
+    return tai_connection_change(connection, statement, TAI_ARGS(value, account->id), p, NULL,
+                                 text) == APR_SUCCESS
+               ? TAI_CHANGE_DONE
+               : TAI_CHANGE_UNKNOWN;
+}
+
+static tai_change_e set_plan(tai_connection_t *connection, void *data, apr_pool_t *p,
+                             const char **text)
+{
+    change_t *change = data;
+    tai_change_e outcome = need_plan(connection, change->plan, p, text);
+
+    if (outcome == TAI_CHANGE_DONE) {
+        outcome = tai_store_need_account(connection, change->name, p, &change->account, text);
+    }
+    if (outcome == TAI_CHANGE_DONE) {
+        outcome = set(connection, TAI_SQL_SET_PLAN, change->plan, change->account, p, text);
+    }
+    return outcome;
+}
+
+tai_change_e tai_store_set_plan(tai_store_t *store, const char *name, const char *plan,
+                                apr_pool_t *p, const char **text)
+{
+    change_t change = {.name = name, .plan = plan};
+
+    return tai_store_change(store, set_plan, &change, p, text);
+}
+
+static tai_change_e set_suspended(tai_connection_t *connection, void *data, apr_pool_t *p,
+                                  const char **text)
+{
+    change_t *change = data;
+    const char *status = change->suspended ? "suspended" : "active";
+    tai_change_e outcome =
+        tai_store_need_account(connection, change->name, p, &change->account, text);
+
+    if (outcome != TAI_CHANGE_DONE) {
+        return outcome;
+    }
+    if (strcmp(change->account->status, "closed") == 0) {
+        *text = apr_psprintf(p, "account \"%s\" is closed", change->account->name);
+        return TAI_CHANGE_INACTIVE;
+    }
+    return set(connection, TAI_SQL_SET_ACCOUNT_STATUS, status, change->account, p, text);
+}
+
+tai_change_e tai_store_set_suspended(tai_store_t *store, const char *name, int suspended,
+                                     apr_pool_t *p, const char **text)
+{
+    change_t change = {.name = name, .suspended = suspended};
+
+    return tai_store_change(store, set_suspended, &change, p, text);
+}

@@ -1,0 +1,228 @@
+#include "store_keys.h"
+#include "scope.h"
+#include "store_accounts.h"
+#include "store_private.h"
+#include "text.h"
+
+#include <string.h>
+#include <apr_strings.h>
+
+/* The columns of KEY_BY_*, KEYS. */
+enum {
+    ID,
+    ACCOUNT,
+    USER,
+    NAME,
+    PREFIX,
+    PLAN,
+    RATE_LIMIT,
+    SCOPES,
+    HAS_TOKEN,
+    CREATED_AT,
+    EXPIRES_AT,
+    REVOKED_AT,
+    LAST_USED_AT
+};
+
+const char *tai_key_status(const tai_key_info_t *info, apr_int64_t now)
+{
+    if (info->revoked_at != TAI_NEVER) {
+        return "revoked";
+    }
+    return info->expires_at == TAI_NEVER || info->expires_at > now ? "active" : "expired";
+}
+
+static apr_array_header_t *common(const apr_array_header_t *list, const apr_array_header_t *rows,
+                                  apr_pool_t *p)
+{
+    apr_array_header_t *both = apr_array_make(p, list->nelts, sizeof(const char *));
+
+    for (int i = 0; i < rows->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(rows, i, tai_row_t)[0];
+
+        if (tai_scope_in(list, name)) {
+            APR_ARRAY_PUSH(both, const char *) = name;
+        }
+    }
+    return both;
+}
+
+/* granted: rows of PLAN_SCOPES */
+static const tai_key_info_t *read_key(tai_row_t row, const apr_array_header_t *granted,
+                                      apr_pool_t *p)
+{
+    tai_key_info_t *info = apr_pcalloc(p, sizeof(*info));
+
+    info->id = row[ID];
+    info->account = row[ACCOUNT];
+    info->user = row[USER];
+    info->name = row[NAME];
+    info->prefix = row[PREFIX];
+    info->plan = row[PLAN];
+    info->rate_limit = row[RATE_LIMIT];
+    info->scopes = tai_scope_split(row[SCOPES], p);
+    info->effective = common(info->scopes, granted, p);
+    info->has_token = strcmp(row[HAS_TOKEN], "1") == 0;
+    info->created_at = tai_store_seconds(row[CREATED_AT]);
+    info->expires_at = tai_store_seconds(row[EXPIRES_AT]);
+    info->revoked_at = tai_store_seconds(row[REVOKED_AT]);
+    info->last_used_at = tai_store_seconds(row[LAST_USED_AT]);
+    return info;
+}
+
+static tai_change_e read_keys(tai_connection_t *connection, const apr_array_header_t *rows,
+                              apr_pool_t *p, apr_array_header_t **keys, const char **text)
+{
+    apr_array_header_t *granted;
+
+    *keys = apr_array_make(p, rows->nelts, sizeof(const tai_key_info_t *));
+    for (int i = 0; i < rows->nelts; i++) {
+        tai_row_t row = APR_ARRAY_IDX(rows, i, tai_row_t);
+
+        if (tai_connection_select(connection, TAI_SQL_PLAN_SCOPES, TAI_ARGS(row[PLAN]), p, &granted,
+                                  text) != APR_SUCCESS) {
+            return TAI_CHANGE_UNKNOWN;
+        }
+        APR_ARRAY_PUSH(*keys, const tai_key_info_t *) = read_key(row, granted, p);
+    }
+    return TAI_CHANGE_DONE;
+}
+
+/* The rows of the one key that is meant. */
+static tai_change_e find_rows(tai_connection_t *connection, const tai_key_name_t *name,
+                              apr_pool_t *p, apr_array_header_t **rows, const char **text)
+{
+    const char *prefix;
+    apr_status_t rv;
+
+    if (name->hash != NULL) {
+        rv = tai_connection_select(connection, TAI_SQL_KEY_BY_HASH, TAI_ARGS(name->hash), p, rows,
+                                   text);
+        return rv == APR_SUCCESS ? TAI_CHANGE_DONE : TAI_CHANGE_UNKNOWN;
+    }
+    rv = tai_connection_select(connection, TAI_SQL_KEY_BY_ID, TAI_ARGS(name->text), p, rows, text);
+    if (rv == APR_SUCCESS && (*rows)->nelts == 0) {
+        prefix = apr_pstrmemdup(p, name->text, strcspn(name->text, "."));
+        rv = tai_connection_select(connection, TAI_SQL_KEY_BY_PREFIX, TAI_ARGS(prefix), p, rows,
+                                   text);
+    }
+    return rv == APR_SUCCESS ? TAI_CHANGE_DONE : TAI_CHANGE_UNKNOWN;
+}
+
+tai_change_e tai_store_need_key(tai_connection_t *connection, const tai_key_name_t *name,
+                                apr_pool_t *p, const tai_key_info_t **info, const char **text)
+{
+    apr_array_header_t *rows, *keys;
+    tai_change_e outcome = find_rows(connection, name, p, &rows, text);
+
+    if (outcome != TAI_CHANGE_DONE) {
+        return outcome;
+    }
+    if (rows->nelts == 0) {
+        *text = name->hash ? "there is no such key"
+                           : apr_psprintf(p, "there is no key with the id or prefix \"%s\"",
+                                          tai_text_line(name->text, 100, p));
+        return TAI_CHANGE_NOT_FOUND;
+    }
+    if (rows->nelts > 1) {
+        *text = apr_psprintf(p, "several keys have the prefix \"%s\"; name one by its id: %s",
+                             tai_text_line(name->text, 100, p), tai_store_first_column(rows, p));
+        return TAI_CHANGE_INVALID;
+    }
+    outcome = read_keys(connection, rows, p, &keys, text);
+    if (outcome == TAI_CHANGE_DONE) {
+        *info = APR_ARRAY_IDX(keys, 0, const tai_key_info_t *);
+    }
+    return outcome;
+}
+
+/* What the calls below hand to the part that has the connection. */
+typedef struct request_t {
+    const char *account;
+    const tai_key_name_t *name;
+    apr_int64_t now;
+    apr_array_header_t *keys;
+    const tai_key_info_t *info;
+    int again;
+} request_t;
+
+static tai_change_e list_keys(tai_connection_t *connection, void *data, apr_pool_t *p,
+                              const char **text)
+{
+    request_t *request = data;
+    tai_account_t *account;
+    apr_array_header_t *rows;
+    tai_change_e outcome = tai_store_need_account(connection, request->account, p, &account, text);
+
+    if (outcome != TAI_CHANGE_DONE) {
+        return outcome;
+    }
+    if (tai_connection_select(connection, TAI_SQL_KEYS, TAI_ARGS(account->id), p, &rows, text) !=
+        APR_SUCCESS) {
+        return TAI_CHANGE_UNKNOWN;
+    }
+    return read_keys(connection, rows, p, &request->keys, text);
+}
+
+tai_change_e tai_store_list_keys(tai_store_t *store, const char *account, apr_pool_t *p,
+                                 apr_array_header_t **keys, const char **text)
+{
+    request_t request = {.account = account};
+    tai_change_e outcome = tai_store_view(store, list_keys, &request, p, text);
+
+    *keys = request.keys;
+    return outcome;
+}
+
+static tai_change_e show_key(tai_connection_t *connection, void *data, apr_pool_t *p,
+                             const char **text)
+{
+    request_t *request = data;
+
+    return tai_store_need_key(connection, request->name, p, &request->info, text);
+}
+
+tai_change_e tai_store_show_key(tai_store_t *store, const tai_key_name_t *name, apr_pool_t *p,
+                                const tai_key_info_t **info, const char **text)
+{
+    request_t request = {.name = name};
+    tai_change_e outcome = tai_store_view(store, show_key, &request, p, text);
+
+    *info = request.info;
+    return outcome;
+}
+
+static tai_change_e revoke_key(tai_connection_t *connection, void *data, apr_pool_t *p,
+                               const char **text)
+{
+    request_t *request = data;
+    tai_change_e outcome = tai_store_need_key(connection, request->name, p, &request->info, text);
+    tai_key_name_t same;
+
+    if (outcome != TAI_CHANGE_DONE) {
+        return outcome;
+    }
+    request->again = request->info->revoked_at != TAI_NEVER;
+    if (request->again) {
+        return TAI_CHANGE_DONE;
+    }
+    if (tai_connection_change(connection, TAI_SQL_REVOKE_KEY,
+                              TAI_ARGS(tai_store_number(request->now, p), request->info->id), p,
+                              NULL, text) != APR_SUCCESS) {
+        return TAI_CHANGE_UNKNOWN;
+    }
+    same = (tai_key_name_t){.text = request->info->id};
+    return tai_store_need_key(connection, &same, p, &request->info, text);
+}
+
+tai_change_e tai_store_revoke_key(tai_store_t *store, const tai_key_name_t *name, apr_int64_t now,
+                                  apr_pool_t *p, const tai_key_info_t **info, int *again,
+                                  const char **text)
+{
+    request_t request = {.name = name, .now = now};
+    tai_change_e outcome = tai_store_change(store, revoke_key, &request, p, text);
+
+    *info = request.info;
+    *again = request.again;
+    return outcome;
+}

@@ -1,0 +1,44 @@
+#include "store_private.h"
+#include "key.h"
+
+#include <string.h>
+#include <apr_strings.h>
+#include <openssl/crypto.h>
+
+#define ID_DIGITS 22 /* base62: 131 bits */
+
+/* Digits alone, and few enough for 64 bits: a negative time must not be taken for TAI_NEVER. */
+apr_int64_t tai_store_seconds(const char *text)
+{
+    apr_size_t digits;
+
+    if (text == NULL) {
+        return TAI_NEVER;
+    }
+    digits = strspn(text, "0123456789");
+    if (digits == 0 || digits > 18 || text[digits] != '\0') {
+        return TAI_MALFORMED;
+    }
+    return apr_atoi64(text);
+}
+
+const char *tai_store_number(apr_int64_t number, apr_pool_t *p)
+{
+    return apr_psprintf(p, "%" APR_INT64_T_FMT, number);
+}
+
+/* The random digits of a key that nobody gets: they are drawn without a bias. */
+apr_status_t tai_store_new_id(const char *prefix, apr_pool_t *p, const char **id, const char **text)
+{
+    char key[TAI_KEY_LEN + 1];
+    char reason[256];
+    apr_status_t rv = tai_key_generate(TAI_KIND_KEY, key);
+
+    if (rv != APR_SUCCESS) {
+        *text = apr_psprintf(p, "no random bytes: %s", apr_strerror(rv, reason, sizeof(reason)));
+        return rv;
+    }
+    *id = apr_psprintf(p, "%s%.*s", prefix, ID_DIGITS, key + strlen("tai_"));
+    OPENSSL_cleanse(key, sizeof(key));
+    return APR_SUCCESS;
+}

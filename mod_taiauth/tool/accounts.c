@@ -1,0 +1,108 @@
+#include "output.h"
+#include "store_accounts.h"
+#include "when.h"
+
+#include <apr_strings.h>
+
+static json_t *account_json(const tai_account_t *account)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:o}", "id", account->id, "name", account->name, "plan",
+                     account->plan, "status", account->status, "created_at",
+                     taictl_json_time(account->created_at));
+}
+
+int taictl_account_add(taictl_t *run)
+{
+    const char *plan = run->option[OPTION_PLAN] ? run->option[OPTION_PLAN] : "free";
+    tai_store_t *store = taictl_store(run);
+    tai_account_t *account;
+    const char *text;
+
+    if (store == NULL) {
+        return TAICTL_FAILED;
+    }
+    if (tai_store_add_account(store, run->args[0], plan, run->pool, &account, &text) !=
+        TAI_CHANGE_DONE) {
+        return taictl_fail(text);
+    }
+    return taictl_print_done(run, account_json(account),
+                             apr_psprintf(run->pool, "account %s, plan %s: %s", account->name,
+                                          account->plan, account->id));
+}
+
+int taictl_account_list(taictl_t *run)
+{
+    static const taictl_field_t fields[] = {
+        {"NAME", "name"},        {"PLAN", "plan"},    {"STATUS", "status"}, {"USERS", "users"},
+        {"KEYS", "active_keys"}, {"MAX", "max_keys"}, {"ID", "id"},         {NULL, NULL}};
+    tai_store_t *store = taictl_store(run);
+    apr_array_header_t *accounts;
+    const char *text;
+    json_t *list;
+
+    if (store == NULL) {
+        return TAICTL_FAILED;
+    }
+    if (tai_store_list_accounts(store, taictl_now(), run->pool, &accounts, &text) != APR_SUCCESS) {
+        return taictl_fail(text);
+    }
+    list = json_array();
+    for (int i = 0; i < accounts->nelts; i++) {
+        const tai_account_t *account = APR_ARRAY_IDX(accounts, i, const tai_account_t *);
+        json_t *object = account_json(account);
+
+        json_object_set_new(object, "users", json_integer(account->users));
+        json_object_set_new(object, "active_keys", json_integer(account->active_keys));
+        json_object_set_new(object, "max_keys", json_integer(account->max_keys));
+        json_array_append_new(list, object);
+    }
+    return taictl_print_list(run, list, fields);
+}
+
+/* What changed, in the words of the command line. */
+static int report(const taictl_t *run, tai_change_e outcome, const char *member, const char *value,
+                  const char *text)
+{
+    if (outcome != TAI_CHANGE_DONE) {
+        return taictl_fail(text);
+    }
+    return taictl_print_done(
+        run, json_pack("{s:s, s:s}", "name", run->args[0], member, value),
+        apr_psprintf(run->pool, "account %s: %s %s", run->args[0], member, value));
+}
+
+int taictl_account_set_plan(taictl_t *run)
+{
+    tai_store_t *store = taictl_store(run);
+    const char *text = NULL;
+    tai_change_e outcome;
+
+    if (store == NULL) {
+        return TAICTL_FAILED;
+    }
+    outcome = tai_store_set_plan(store, run->args[0], run->args[1], run->pool, &text);
+    return report(run, outcome, "plan", run->args[1], text);
+}
+
+static int set_suspended(taictl_t *run, int suspended)
+{
+    tai_store_t *store = taictl_store(run);
+    const char *text = NULL;
+    tai_change_e outcome;
+
+    if (store == NULL) {
+        return TAICTL_FAILED;
+    }
+    outcome = tai_store_set_suspended(store, run->args[0], suspended, run->pool, &text);
+    return report(run, outcome, "status", suspended ? "suspended" : "active", text);
+}
+
+int taictl_account_suspend(taictl_t *run)
+{
+    return set_suspended(run, 1);
+}
+
+int taictl_account_reinstate(taictl_t *run)
+{
+    return set_suspended(run, 0);
+}

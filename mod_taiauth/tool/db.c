@@ -1,0 +1,68 @@
+#include "output.h"
+#include "store_schema.h"
+
+#include <apr_strings.h>
+#include <apr_user.h>
+
+int taictl_db_init(taictl_t *run)
+{
+    const char *owner = run->option[OPTION_OWNER];
+    const char *text;
+    apr_uid_t user = 0;
+    apr_gid_t group = 0;
+
+    if (owner != NULL && apr_uid_get(&user, &group, owner, run->pool) != APR_SUCCESS) {
+        return taictl_fail(apr_psprintf(run->pool, "there is no user \"%s\" on this host", owner));
+    }
+    if (tai_schema_init(run->driver, run->database, run->pool, &text) != APR_SUCCESS) {
+        return taictl_fail(text);
+    }
+    if (owner != NULL &&
+        tai_schema_give(run->driver, run->database, user, group, run->pool, &text) != APR_SUCCESS) {
+        return taictl_fail(text);
+    }
+    return taictl_print_done(
+        run,
+        json_pack("{s:s, s:i}", "database", run->database, "version", tai_store_schema_version),
+        apr_psprintf(run->pool, "made %s with schema version %d", run->database,
+                     tai_store_schema_version));
+}
+
+int taictl_db_status(taictl_t *run)
+{
+    static const taictl_field_t fields[] = {{"database", "database"},
+                                            {"schema version", "version"},
+                                            {"needed", "needed"},
+                                            {"state", "state"},
+                                            {NULL, NULL}};
+    static const char *const names[] = {[TAI_STORE_READY] = "ready",
+                                        [TAI_STORE_ABSENT] = "absent",
+                                        [TAI_STORE_OTHER] = "other",
+                                        [TAI_STORE_UNREACHABLE] = "unreachable"};
+    const char *text, *ignored;
+    int version = 0;
+    tai_store_state_e state = tai_store_check(run->driver, run->database, run->pool, &text);
+
+    tai_schema_version(run->driver, run->database, run->pool, &version, &ignored);
+    taictl_print_record(run,
+                        json_pack("{s:s, s:i, s:i, s:s}", "database", run->database, "version",
+                                  version, "needed", tai_store_schema_version, "state",
+                                  names[state]),
+                        fields);
+    return state == TAI_STORE_READY ? TAICTL_DONE : taictl_fail(text);
+}
+
+int taictl_db_migrate(taictl_t *run)
+{
+    const char *text;
+    int from;
+
+    if (tai_schema_migrate(run->driver, run->database, run->pool, &from, &text) != APR_SUCCESS) {
+        return taictl_fail(text);
+    }
+    return taictl_print_done(
+        run, json_pack("{s:i, s:i}", "from", from, "version", tai_store_schema_version),
+        from == tai_store_schema_version
+            ? apr_psprintf(run->pool, "schema version %d already", from)
+            : apr_psprintf(run->pool, "schema version %d, was %d", tai_store_schema_version, from));
+}
