@@ -49,7 +49,10 @@ static int decide(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *c
         r->ap_auth_type = (char *)TAIAUTH_TYPE;
     }
     taiauth_identity_publish(r, conf, j);
-    ctx->passed = 1;
+    if (!r->main) {
+        ctx->awaiting = r;
+        ctx->challenge_scope = NULL;
+    }
     return OK;
 }
 
@@ -67,7 +70,6 @@ int taiauth_access_check(request_rec *r)
         return refuse_satisfy_any(r);
     }
     if (is_preflight(r, conf)) {
-        ctx->preflight = 1;
         taiauth_credential_withhold(r, ctx, conf);
         return OK;
     }
@@ -110,7 +112,7 @@ int taiauth_authz_check(request_rec *r)
     taiauth_request_t *ctx = taiauth_request_find(r);
 
     if (ctx) {
-        ctx->authenticated = 1;
+        ctx->authenticated = r;
     }
     return DECLINED;
 }
@@ -134,6 +136,7 @@ int taiauth_fixups(request_rec *r)
         return refuse_satisfy_any(r);
     }
     ctx = taiauth_request(r);
+    ctx->awaiting = NULL;
     if (is_preflight(r, conf)) {
         taiauth_metrics_verdict(r, TAI_PREFLIGHT);
         return DECLINED;

@@ -67,6 +67,27 @@ void *taiauth_server_merge(apr_pool_t *p, void *base_, void *add_)
     return conf;
 }
 
+void taiauth_config_settle(server_rec *first, apr_pool_t *p)
+{
+    apr_table_t *all = apr_table_make(p, 4);
+    server_rec *s;
+
+    for (s = first; s; s = s->next) {
+        apr_table_overlap(all, taiauth_server(s)->credentials, APR_OVERLAP_TABLES_SET);
+    }
+    for (s = first; s; s = s->next) {
+        taiauth_server(s)->credentials = all;
+    }
+}
+
+int taiauth_config_used(server_rec *s)
+{
+    while (s && !taiauth_server(s)->used) {
+        s = s->next;
+    }
+    return s != NULL;
+}
+
 const taiauth_dir_t *taiauth_dir(const request_rec *r)
 {
     return ap_get_module_config(r->per_dir_config, &taiauth_module);

@@ -44,7 +44,6 @@ int taiauth_database_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_
     const taiauth_server_t *global = taiauth_server(main_server);
     server_rec *s;
     const char *error;
-    int used = 0;
 
     (void)pconf;
     (void)plog;
@@ -54,9 +53,8 @@ int taiauth_database_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_
         if (status != OK) {
             return status;
         }
-        used |= taiauth_server(s)->used;
     }
-    if (!used) {
+    if (!taiauth_config_used(main_server)) {
         return OK;
     }
     if (!global->dbd_driver || !global->dbd_params) {
@@ -69,16 +67,6 @@ int taiauth_database_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_
 
 /* ---- start -------------------------------------------------------------------------------- */
 
-static int is_used(server_rec *s)
-{
-    for (; s; s = s->next) {
-        if (taiauth_server(s)->used) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /*
  * Only the first start may be stopped: a post_config that fails at a restart ends a server that was
  * running well a moment ago. From then on the requests say it, with 503.
@@ -90,7 +78,7 @@ int taiauth_database_check(server_rec *s, apr_pool_t *ptemp)
     tai_store_state_e state;
     int generation = 0;
 
-    if (!is_used(s)) {
+    if (!taiauth_config_used(s)) {
         return OK;
     }
     ap_mpm_query(AP_MPMQ_GENERATION, &generation);

@@ -8,7 +8,11 @@
 
 void taiauth_metrics_verdict(request_rec *r, tai_reason_e reason)
 {
-    if (taiauth_segment && !r->main) {
+    taiauth_request_t *ctx = taiauth_request(r);
+    int admitted = tai_reason_code(reason) == TAI_CODE_ADMITTED;
+
+    if (taiauth_segment && !r->main && !(admitted && ctx->counted)) {
+        ctx->counted = 1;
         tai_metrics_add(&tai_segment_metrics(taiauth_segment)->verdict[reason]);
     }
 }

@@ -21,7 +21,6 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
 {
     taiauth_server_t *conf = taiauth_server(s);
     apr_status_t rv;
-    int status;
 
     (void)plog;
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
@@ -32,12 +31,14 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s, "taiauth: OpenSSL offers no SHA-256");
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    rv = taiauth_memory_open(s, conf->shared_memory);
-    if (rv != APR_SUCCESS) {
+    taiauth_config_settle(s, pconf);
+    if (!taiauth_config_used(s) && !conf->dbd_params) {
+        return OK; /* loaded, and not asked for anything */
+    }
+    if (taiauth_memory_open(s, conf->shared_memory) != APR_SUCCESS) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    status = taiauth_database_check(s, ptemp);
-    return status;
+    return taiauth_database_check(s, ptemp);
 }
 
 static void child_init(apr_pool_t *p, server_rec *s)

@@ -283,18 +283,17 @@ static int apply(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *co
 int taiauth_limits_charge(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
                           const taiauth_judgement_t *j)
 {
-    int first = !r->main && !ctx->charging;
     int status;
 
     if (r->main && !ctx->charging) {
         return OK; /* looked up before the client request itself came to be charged: it will be */
     }
     ctx->charging = 1;
-    if (taiauth_metrics_reads(r, conf)) {
+    if (taiauth_metrics_reads(r, conf) || taiauth_is_any_error_document(r)) {
         return OK;
     }
     status = apply(r, ctx, conf, j->reason == TAI_ADMITTED ? j->record : NULL);
-    if (status == OK && first) {
+    if (status == OK) {
         taiauth_metrics_verdict(r, j->reason == TAI_ADMITTED ? TAI_ADMITTED : TAI_ANONYMOUS);
     }
     return status;

@@ -143,10 +143,9 @@ void taiauth_refuse_required(request_rec *r)
 {
     taiauth_request_t *ctx = taiauth_request_find(r);
     int refused = r->status == HTTP_FORBIDDEN ||
-                  (r->status == HTTP_UNAUTHORIZED && ctx && ctx->authenticated);
+                  (r->status == HTTP_UNAUTHORIZED && ctx && ctx->authenticated == r);
 
-    if (!refused || r->main || !ctx || !ctx->passed || ctx->charging || ctx->refusal ||
-        TAIAUTH_GET(taiauth_dir(r), mode) == TAIAUTH_OFF) {
+    if (!refused || !ctx || ctx->awaiting != r || ctx->refusal) {
         return;
     }
     apr_table_unset(r->err_headers_out, "WWW-Authenticate");

@@ -46,6 +46,17 @@ int taiauth_is_error_document(request_rec *r)
     return !r->main && r->prev && ctx && ctx->refusal && r->prev->status == ctx->refusal_status;
 }
 
+int taiauth_is_any_error_document(request_rec *r)
+{
+    while (r->main) {
+        r = r->main;
+    }
+    while (r->prev && r->prev->status == HTTP_OK) {
+        r = r->prev;
+    }
+    return r->prev != NULL;
+}
+
 apr_size_t taiauth_client_prefix(request_rec *r, unsigned char out[9])
 {
     const apr_sockaddr_t *addr = r->useragent_addr;

@@ -74,7 +74,7 @@ static authz_status check_scope(request_rec *r, const char *line, const void *pa
         if (reason == TAI_ADMITTED) {
             return AUTHZ_GRANTED;
         }
-        if (!ctx->challenge_scope) {
+        if (!r->main && !ctx->challenge_scope) {
             ctx->challenge_scope = scope;
             ctx->challenge_reason = reason;
         }

@@ -138,6 +138,10 @@ void *taiauth_server_create(apr_pool_t *p, server_rec *s);
 void *taiauth_server_merge(apr_pool_t *p, void *base, void *add);
 const taiauth_dir_t *taiauth_dir(const request_rec *r);
 taiauth_server_t *taiauth_server(const server_rec *s);
+/* every server learns the credential headers of all: a client may send any of them anywhere */
+void taiauth_config_settle(server_rec *s, apr_pool_t *p);
+/* 1: some location of some server asks for keys */
+int taiauth_config_used(server_rec *s);
 /* names of the key headers, at least one */
 const apr_array_header_t *taiauth_key_headers(const taiauth_dir_t *conf);
 /* name of the token header; NULL: a key by itself is enough */
@@ -171,12 +175,12 @@ typedef struct taiauth_request_t {
     const char *allow;               /* value of Allow for a 405 */
     const char *challenge_scope;     /* scope of a Require tai-scope that refused; NULL: none */
     tai_reason_e challenge_reason;   /* why it refused */
-    int passed;                      /* an access check went well: what refuses now is a Require */
-    int authenticated;               /* authentication by httpd's own providers went well too */
-    int charging;                    /* fixups of the client request itself have begun */
-    int preflight;                   /* a CORS preflight that passes unauthenticated */
-    const request_rec *published;    /* the last one that was told who is asking */
-    apr_array_header_t *charged;     /* of tai_id_t: windows charged for this client request */
+    const request_rec *awaiting; /* passed our check: what refuses it before fixups is a Require */
+    const request_rec *authenticated; /* passed authentication by httpd's own providers too */
+    int charging;                     /* fixups of the client request itself have begun */
+    int counted;                      /* its verdict has been counted */
+    const request_rec *published;     /* the last one that was told who is asking */
+    apr_array_header_t *charged;      /* of tai_id_t: windows charged for this client request */
 } taiauth_request_t;
 
 /* request.c */
@@ -190,6 +194,8 @@ taiauth_request_t *taiauth_request(request_rec *r);
 taiauth_judgement_t *taiauth_judged(request_rec *r);
 /* 1: r is the ErrorDocument of a refusal of ours */
 int taiauth_is_error_document(request_rec *r);
+/* 1: r is the ErrorDocument of anything, or comes of one */
+int taiauth_is_any_error_document(request_rec *r);
 /* type byte and bytes of the client's prefix: IPv4 /32, IPv6 /64; returns how many bytes */
 apr_size_t taiauth_client_prefix(request_rec *r, unsigned char out[9]);
 
@@ -273,6 +279,7 @@ void taiauth_database_complain(request_rec *r, const char *error);
 int taiauth_metrics_handler(request_rec *r);
 /* 1: r reads the metrics or the status page: never charged */
 int taiauth_metrics_reads(request_rec *r, const taiauth_dir_t *conf);
+/* count the verdict on a client request; of several admissions of one only the first counts */
 void taiauth_metrics_verdict(request_rec *r, tai_reason_e reason);
 
 /* status.c */

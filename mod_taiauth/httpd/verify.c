@@ -29,6 +29,7 @@ typedef struct verification_t {
     char token_digest[TAI_DIGEST_HEX + 1];
     apr_uint64_t now;
     tai_id_t known;
+    int seen; /* the digest is a known one */
     tai_id_t client;
     tai_id_t pair;
     taiauth_judgement_t *j;
@@ -171,12 +172,12 @@ static tai_reason_e throttle_client(verification_t *v)
 static tai_reason_e throttle(verification_t *v)
 {
     static const char node[] = "node look-ups";
-    int flag = 0;
+    int admitted = 0;
     apr_status_t rv;
 
     rv = tai_known_seen(tai_segment_table(taiauth_segment, TAI_TABLE_KNOWN), v->known, v->now,
-                        &flag);
-    if (rv == APR_SUCCESS && flag) {
+                        &v->seen);
+    if (rv == APR_SUCCESS && v->seen) {
         return TAI_ADMITTED;
     }
     if (rv == APR_SUCCESS && throttle_client(v) != TAI_ADMITTED) {
@@ -185,12 +186,12 @@ static tai_reason_e throttle(verification_t *v)
     if (rv == APR_SUCCESS) {
         rv =
             charge_lookup(v, TAI_TABLE_WINDOWS, tai_segment_id(taiauth_segment, node, sizeof(node)),
-                          &node_lookups, &flag);
+                          &node_lookups, &admitted);
     }
     if (rv != APR_SUCCESS) {
         return settle(v, TAI_SHARED_MEMORY, 0);
     }
-    return flag ? TAI_ADMITTED : settle(v, TAI_NODE_LOOKUPS, 1000);
+    return admitted ? TAI_ADMITTED : settle(v, TAI_NODE_LOOKUPS, 1000);
 }
 
 /* ---- the database ------------------------------------------------------------------------- */
@@ -236,8 +237,11 @@ static tai_reason_e judge_record(verification_t *v)
     if (tai_reason_code(reason) == TAI_CODE_INVALID_API_KEY) {
         return fail(v, reason, 1);
     }
-    /* failing to note it costs the key no more than a throttled look-up later */
-    (void)tai_known_confirm(tai_segment_table(taiauth_segment, TAI_TABLE_KNOWN), v->known, v->now);
+    if (!v->seen) {
+        /* failing to note it costs the key no more than a throttled look-up later */
+        (void)tai_known_confirm(tai_segment_table(taiauth_segment, TAI_TABLE_KNOWN), v->known,
+                                v->now);
+    }
     if (reason != TAI_ADMITTED) {
         return settle(v, reason, 0);
     }
