@@ -17,10 +17,22 @@ void taiauth_metrics_verdict(request_rec *r, tai_reason_e reason)
     }
 }
 
+/* The path of the Location, with or without a slash behind it, and nothing below. */
+static int is_page(request_rec *r, const taiauth_dir_t *conf)
+{
+    const char *path = conf->metrics ? conf->metrics : "";
+    apr_size_t len = strlen(path);
+
+    while (len > 1 && path[len - 1] == '/') {
+        len--;
+    }
+    return len && !strncmp(r->uri, path, len) &&
+           (!r->uri[len] || (r->uri[len] == '/' && !r->uri[len + 1]));
+}
+
 int taiauth_metrics_reads(request_rec *r, const taiauth_dir_t *conf)
 {
-    return (conf->metrics && *conf->metrics) ||
-           (r->handler && !strcmp(r->handler, "server-status"));
+    return is_page(r, conf) || (r->handler && !strcmp(r->handler, "server-status"));
 }
 
 /* ---- the page ----------------------------------------------------------------------------- */
@@ -120,23 +132,9 @@ static void write_page(request_rec *r)
     write_tables(r);
 }
 
-/* The path of the Location, with or without a slash behind it, and nothing below. */
-static int is_page(request_rec *r, const char *path)
-{
-    apr_size_t len = strlen(path);
-
-    while (len > 1 && path[len - 1] == '/') {
-        len--;
-    }
-    return !strncmp(r->uri, path, len) &&
-           (!r->uri[len] || (r->uri[len] == '/' && !r->uri[len + 1]));
-}
-
 int taiauth_metrics_handler(request_rec *r)
 {
-    const taiauth_dir_t *conf = taiauth_dir(r);
-
-    if (!conf->metrics || !*conf->metrics || !is_page(r, conf->metrics)) {
+    if (!is_page(r, taiauth_dir(r))) {
         return DECLINED;
     }
     r->allowed = AP_METHOD_BIT << M_GET;

@@ -111,28 +111,45 @@ static void set_headers(request_rec *r, const taiauth_request_t *ctx, const tai_
 
 /* ---- refusing ----------------------------------------------------------------------------- */
 
+/* The refusal becomes that of the client request. */
+static void hold(request_rec *r, taiauth_request_t *ctx, const tai_refusal_t *refusal)
+{
+    ctx->refusal = refusal;
+    ctx->refusal_status = tai_code(tai_reason_code(refusal->reason))->status;
+    taiauth_metrics_verdict(r, refusal->reason);
+}
+
 int taiauth_refuse(request_rec *r, tai_reason_e reason, const char *text, apr_uint32_t retry_after,
                    const char *scope)
 {
     const tai_code_t *code = tai_code(tai_reason_code(reason));
     taiauth_request_t *ctx = taiauth_request(r);
-    tai_refusal_t *refusal;
+    apr_pool_t *p = taiauth_initial(r)->pool;
+    tai_refusal_t *refusal = apr_pcalloc(p, sizeof(*refusal));
 
     log_verdict(r, "refused", code->status, reason);
     apr_table_setn(r->subprocess_env, "TAIAUTH_REASON", tai_reason_name(reason));
-    if (r->main) {
-        return code->status; /* its parent carries on, and nothing of ours belongs in its page */
-    }
-    refusal = apr_pcalloc(taiauth_initial(r)->pool, sizeof(*refusal));
     refusal->reason = reason;
-    refusal->text = text ? text : code->text;
+    refusal->text = apr_pstrdup(p, text ? text : code->text);
     refusal->retry_after = retry_after;
-    refusal->scope = scope;
-    ctx->refusal = refusal;
-    ctx->refusal_status = code->status;
-    set_headers(r, ctx, refusal, r->err_headers_out);
-    taiauth_metrics_verdict(r, reason);
+    refusal->scope = apr_pstrdup(p, scope);
+    if (r->main) {
+        ctx->inner = refusal; /* its parent may carry on: nothing of ours belongs in its page */
+    }
+    else {
+        hold(r, ctx, refusal);
+        set_headers(r, ctx, refusal, r->err_headers_out);
+    }
     return code->status;
+}
+
+/* A parent that ends with what its subrequest was refused with (mod_dir does) says so as we do. */
+static void adopt_inner(request_rec *r, taiauth_request_t *ctx)
+{
+    if (ctx && ctx->inner && !ctx->refusal && !r->main &&
+        tai_code(tai_reason_code(ctx->inner->reason))->status == r->status) {
+        hold(r, ctx, ctx->inner);
+    }
 }
 
 /*
@@ -203,10 +220,10 @@ static int has_own_text(request_rec *r)
 
 void taiauth_refuse_insert_filter(request_rec *r)
 {
-    const taiauth_request_t *ctx;
+    taiauth_request_t *ctx = taiauth_request_find(r);
 
     taiauth_refuse_required(r);
-    ctx = taiauth_request_find(r);
+    adopt_inner(r, ctx);
     if (r->main || !ctx || !ctx->refusal || r->status != ctx->refusal_status || has_own_text(r)) {
         return;
     }
