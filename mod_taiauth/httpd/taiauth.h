@@ -173,7 +173,6 @@ typedef struct taiauth_request_t {
     const tai_refusal_t *refusal;    /* of the client request; NULL: none */
     int refusal_status;              /* status that the hooks returned for it */
     const tai_refusal_t *inner;      /* the latest refusal of a subrequest; NULL: none */
-    const tai_refusal_t *inner;      /* the latest refusal of a subrequest; NULL: none */
     const char *allow;               /* value of Allow for a 405 */
     const char *challenge_scope;     /* scope of a Require tai-scope that refused; NULL: none */
     tai_reason_e challenge_reason;   /* why it refused */
