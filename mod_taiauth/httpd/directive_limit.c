@@ -147,9 +147,8 @@ const char *taiauth_set_lockout(cmd_parms *cmd, void *dir, const char *limit, co
     }
     error = tai_duration_parse(duration ? duration : "", TAI_WINDOW_MIN_MS, TAI_WINDOW_MAX_MS,
                                &lockout->lock_ms);
-    return error
-               ? taiauth_wrong(cmd, duration ? duration : "",
-                               apr_pstrcat(cmd->pool,
-                                           "N/WINDOW DURATION, such as 5/300s 900s: ", error, NULL))
-               : NULL;
+    return error ? taiauth_wrong(cmd, duration ? duration : "",
+                                 "N/WINDOW DURATION, such as 5/300s 900s, with a DURATION from 1s "
+                                 "to 30d")
+                 : NULL;
 }

@@ -15,16 +15,20 @@ static int is_methods(const char *word)
 static const char *parse_methods(cmd_parms *cmd, const char *word, const apr_array_header_t **out)
 {
     apr_array_header_t *methods = apr_array_make(cmd->pool, 4, sizeof(char *));
-    char *state;
-    char *name = apr_strtok(apr_pstrdup(cmd->pool, word), ",", &state);
+    const char *comma;
 
-    for (; name; name = apr_strtok(NULL, ",", &state)) {
+    do {
+        const char *name;
+
+        comma = ap_strchr_c(word, ',');
+        name = comma ? apr_pstrmemdup(cmd->pool, word, (apr_size_t)(comma - word)) : word;
         if (ap_method_number_of(name) == M_INVALID || !strcmp(name, "TRACE")) {
             return taiauth_wrong(cmd, name,
                                  "methods that httpd knows, such as GET,POST, except TRACE");
         }
         APR_ARRAY_PUSH(methods, const char *) = strcmp(name, "HEAD") ? name : "GET";
-    }
+        word = comma ? comma + 1 : NULL;
+    } while (word);
     *out = methods;
     return NULL;
 }
