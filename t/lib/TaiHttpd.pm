@@ -61,10 +61,13 @@ sub make_database {
     return;
 }
 
-# Write another configuration, for the next start or restart.
+# Write another configuration, for the next start or restart. database => 0: without the lines that
+# say where the database is.
 sub configure {
-    my ($self, $conf) = @_;
-    my $text = $self->basics . $conf . "\n";
+    my ($self, $conf, %want) = @_;
+    my $text = $self->basics;
+    $text =~ s/^DBD.*\n//mg unless $want{database} // 1;
+    $text .= "$conf\n";
     $text =~ s/\@(root|port|database)\@/$self->{$1}/g;
     open my $out, '>', "$self->{root}/httpd.conf" or die "$self->{root}/httpd.conf: $!";
     print $out $text;
@@ -82,6 +85,9 @@ Listen 127.0.0.1:@port@
 PidFile "@root@/logs/httpd.pid"
 DefaultRunTimeDir "@root@/logs"
 DocumentRoot "@root@/htdocs"
+TypesConfig /dev/null
+AddType text/html .html
+AddType application/json .json
 ErrorLog "@root@/logs/error_log"
 LogLevel debug taiauth:trace8
 StartServers 2
@@ -118,14 +124,14 @@ sub test {
 # Start it; true when it answers. False: it would not; what it says is in said() and log().
 sub start {
     my ($self) = @_;
+    my $mark = length $self->log;
     return 0 if $self->call('-k', 'start');
-    # The parent writes its pid file and may yet refuse to go on, in post_config.
-    return until_true(sub { $self->answers || ($self->gave_up ? die "gave up\n" : 0) });
-}
-
-sub gave_up {
-    my ($self) = @_;
-    return $self->log =~ /AH00016|Configuration Failed/i;
+    # The parent listens and writes its pid file before post_config, where it may yet refuse to go on.
+    return until_true(sub {
+        my $logged = substr $self->log, $mark;
+        die "gave up\n" if $logged =~ /AH00016|Configuration Failed/i;
+        return $logged =~ /resuming normal operations/ && $self->answers;
+    });
 }
 
 sub answers {
