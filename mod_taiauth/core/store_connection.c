@@ -4,10 +4,10 @@
 #include <string.h>
 
 /*
- * apr_dbd_sqlite3 waits 1.6 s for a lock that another process holds. For a reader that is long
- * enough; a writer asks for its turn this many times.
+ * apr_dbd_sqlite3 waits for a lock that another process holds, but gives up after a few seconds.
+ * For a reader that is long enough; a writer asks for its turn this many times.
  */
-#define BEGIN_TRIES 6
+#define BEGIN_TRIES 3
 
 struct tai_connection_t {
     const tai_database_t *database;
@@ -103,6 +103,51 @@ static apr_status_t fail(tai_connection_t *connection, int code, apr_pool_t *p, 
     return APR_EGENERAL;
 }
 
+/* Drivers differ in how long a value lives: each is copied. */
+static tai_row_t copy_row(const apr_dbd_driver_t *driver, apr_dbd_row_t *row, int columns,
+                          apr_pool_t *p)
+{
+    const char **values = apr_palloc(p, sizeof(*values) * (apr_size_t)columns);
+    int i;
+
+    for (i = 0; i < columns; i++) {
+        values[i] = apr_pstrdup(p, apr_dbd_get_entry(driver, row, i));
+    }
+    return values;
+}
+
+/* To the end, so that the driver frees the last row too. */
+static apr_array_header_t *copy_rows(const apr_dbd_driver_t *driver, apr_dbd_results_t *results,
+                                     apr_pool_t *p)
+{
+    apr_array_header_t *rows = apr_array_make(p, 8, sizeof(tai_row_t));
+    int columns = apr_dbd_num_cols(driver, results);
+    apr_dbd_row_t *row = NULL;
+
+    while (apr_dbd_get_row(driver, p, results, &row, -1) == 0) {
+        APR_ARRAY_PUSH(rows, tai_row_t) = copy_row(driver, row, columns, p);
+    }
+    return rows;
+}
+
+/* As if they gave rows, because some of them do. */
+static apr_status_t set_up(tai_connection_t *connection, apr_pool_t *p, const char **error)
+{
+    const tai_database_t *database = connection->database;
+    const char *const *statement;
+
+    for (statement = database->setup; *statement != NULL; statement++) {
+        apr_dbd_results_t *results = NULL;
+        int code = apr_dbd_select(database->driver, p, connection->handle, &results, *statement, 0);
+
+        if (code) {
+            return fail(connection, code, p, error);
+        }
+        copy_rows(database->driver, results, p);
+    }
+    return APR_SUCCESS;
+}
+
 /*
  * The file is looked at before and after it is opened: one that was replaced in between must not
  * be taken for the new one.
@@ -136,7 +181,7 @@ static apr_status_t open_connection(tai_connection_t *connection, apr_pool_t *p,
         tai_connection_drop(connection);
         return APR_EGENERAL;
     }
-    return tai_connection_run(connection, database->setup, p, error);
+    return set_up(connection, p, error);
 }
 
 /* Statements are prepared when they are first used: a server uses two of them. */
@@ -153,33 +198,6 @@ static apr_status_t prepare(tai_connection_t *connection, tai_statement_e statem
                            statements[statement].sql, statements[statement].label,
                            &connection->prepared[statement]);
     return code ? fail(connection, code, p, error) : APR_SUCCESS;
-}
-
-/* Drivers differ in how long a value lives: each is copied. */
-static tai_row_t copy_row(const apr_dbd_driver_t *driver, apr_dbd_row_t *row, int columns,
-                          apr_pool_t *p)
-{
-    const char **values = apr_palloc(p, sizeof(*values) * (apr_size_t)columns);
-    int i;
-
-    for (i = 0; i < columns; i++) {
-        values[i] = apr_pstrdup(p, apr_dbd_get_entry(driver, row, i));
-    }
-    return values;
-}
-
-/* To the end, so that the driver frees the last row too. */
-static apr_array_header_t *copy_rows(const apr_dbd_driver_t *driver, apr_dbd_results_t *results,
-                                     apr_pool_t *p)
-{
-    apr_array_header_t *rows = apr_array_make(p, 8, sizeof(tai_row_t));
-    int columns = apr_dbd_num_cols(driver, results);
-    apr_dbd_row_t *row = NULL;
-
-    while (apr_dbd_get_row(driver, p, results, &row, -1) == 0) {
-        APR_ARRAY_PUSH(rows, tai_row_t) = copy_row(driver, row, columns, p);
-    }
-    return rows;
 }
 
 apr_status_t tai_connection_select(tai_connection_t *connection, tai_statement_e statement,

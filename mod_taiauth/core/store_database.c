@@ -9,6 +9,13 @@ static const char *const drivers[] = {"sqlite3"};
 
 #define DRIVER_COUNT (sizeof(drivers) / sizeof(drivers[0]))
 
+/*
+ * The driver itself waits for a lock while a statement runs, but not while one is prepared, and
+ * whoever closes a database last locks it for a moment. Milliseconds.
+ */
+static const char *const sqlite3_setup[] = {"PRAGMA busy_timeout = 200", "PRAGMA foreign_keys = ON",
+                                            NULL};
+
 const char *tai_store_driver_check(const char *driver, apr_pool_t *p)
 {
     const char *names = "";
@@ -93,7 +100,7 @@ apr_status_t tai_database_resolve(const char *driver, const char *params, apr_po
         return APR_EGENERAL;
     }
     database->params = path_uri(database->path, p);
-    database->setup = "PRAGMA foreign_keys = ON";
+    database->setup = sqlite3_setup;
     rv = apr_dbd_init(p);
     if (rv == APR_SUCCESS) {
         rv = apr_dbd_get_driver(p, driver, &database->driver);

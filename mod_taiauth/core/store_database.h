@@ -7,9 +7,9 @@
 /* Where a database is: what DBDriver and DBDParams, or the options of taictl, come down to. */
 typedef struct tai_database_t {
     const apr_dbd_driver_t *driver;
-    const char *path;   /* of its file, as it was given: what texts call it */
-    const char *params; /* what the driver opens: it never creates the file */
-    const char *setup;  /* statement that every new connection begins with */
+    const char *path;         /* of its file, as it was given: what texts call it */
+    const char *params;       /* what the driver opens: it never creates the file */
+    const char *const *setup; /* what every new connection begins with, NULL at the end */
 } tai_database_t;
 
 /* Which file stands behind a path now. */

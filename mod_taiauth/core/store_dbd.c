@@ -255,10 +255,14 @@ apr_status_t tai_store_find_key(tai_store_t *store, const char *hash, apr_pool_t
     *record = NULL;
     *error = NULL;
     rv = tai_store_select(store, TAI_SQL_FIND_KEY, TAI_ARGS(hash), p, &rows, error);
-    if (rv == APR_SUCCESS && rows->nelts > 0) {
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    *error = NULL; /* a first try may have failed */
+    if (rows->nelts > 0) {
         *record = make_record(rows, p);
     }
-    return rv;
+    return APR_SUCCESS;
 }
 
 apr_status_t tai_store_scope_plans(tai_store_t *store, const char *scope, apr_pool_t *p,
