@@ -39,35 +39,61 @@ void taiauth_response_protect(request_rec *r, const taiauth_dir_t *conf)
     apr_table_setn(r->err_headers_out, "Vary", vary(conf, r->pool));
 }
 
-/* An application that forbids storing altogether keeps its say; nothing else it says holds. */
-static void settle_cache_control(request_rec *r)
-{
-    const char *theirs = apr_table_get(r->headers_out, "Cache-Control");
-    const char *ours = apr_table_get(r->err_headers_out, "Cache-Control");
-
-    if (theirs && ours && !strcmp(ours, "private") &&
-        ap_find_list_item(r->pool, theirs, "no-store")) {
-        apr_table_setn(r->err_headers_out, "Cache-Control", "private, no-store");
-    }
-}
-
 /* Fields of which ours is the only one, where we have set one. */
 static const char *const replaced[] = {
     "Cache-Control",         "RateLimit-Policy",  "RateLimit",   "X-RateLimit-Limit",
     "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After", "X-Content-Type-Options",
 };
 
-static apr_status_t response_filter(ap_filter_t *f, apr_bucket_brigade *bb)
+/* What we say. To be asked before the handler runs: a CGI's fields end up in this same table. */
+static apr_table_t *ours(request_rec *r)
 {
-    request_rec *r = f->r;
+    apr_table_t *fields = apr_table_make(r->pool, 4);
     apr_size_t i;
 
-    settle_cache_control(r);
     for (i = 0; i < sizeof(replaced) / sizeof(replaced[0]); i++) {
-        if (apr_table_get(r->err_headers_out, replaced[i])) {
-            apr_table_unset(r->headers_out, replaced[i]);
+        const char *value = apr_table_get(r->err_headers_out, replaced[i]);
+
+        if (value) {
+            apr_table_setn(fields, replaced[i], value);
         }
     }
+    return fields;
+}
+
+static int forbids_storing(request_rec *r, const apr_table_t *headers)
+{
+    const char *value = apr_table_get(headers, "Cache-Control");
+
+    return value && ap_find_list_item(r->pool, value, "no-store");
+}
+
+/* An application that forbids storing altogether keeps its say; nothing else it says holds. */
+static void settle_cache_control(request_rec *r, apr_table_t *fields)
+{
+    const char *said = apr_table_get(fields, "Cache-Control");
+
+    if (said && !strcmp(said, "private") &&
+        (forbids_storing(r, r->headers_out) || forbids_storing(r, r->err_headers_out))) {
+        apr_table_setn(fields, "Cache-Control", "private, no-store");
+    }
+}
+
+static int say(void *request, const char *name, const char *value)
+{
+    request_rec *r = request;
+
+    apr_table_unset(r->headers_out, name);
+    apr_table_setn(r->err_headers_out, name, value);
+    return 1;
+}
+
+static apr_status_t response_filter(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    apr_table_t *fields = f->ctx;
+
+    settle_cache_control(f->r, fields);
+    apr_table_do(say, f->r, fields, NULL);
     ap_remove_output_filter(f);
     return ap_pass_brigade(f->next, bb);
 }
@@ -78,7 +104,7 @@ void taiauth_response_insert_filter(request_rec *r)
     int protected = TAIAUTH_GET(taiauth_dir(r), mode) != TAIAUTH_OFF;
 
     if (!r->main && (protected || (ctx && ctx->refusal))) {
-        ap_add_output_filter_handle(filter_handle, NULL, r, r->connection);
+        ap_add_output_filter_handle(filter_handle, ours(r), r, r->connection);
     }
 }
 
