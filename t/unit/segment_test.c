@@ -1,0 +1,206 @@
+#include <string.h>
+#include "core/segment.h"
+#include "core/windows.h"
+#include "shared.h"
+#include "unit.h"
+
+#define BYTES ((apr_size_t)8 << 20)
+
+static void *block;
+static tai_segment_t *segment;
+
+static void make_segment(void)
+{
+    block = shared_block(BYTES);
+    ck_assert_int_eq(tai_segment_format(block, BYTES, &segment), APR_SUCCESS);
+}
+
+static apr_uint64_t places_of(tai_table_e which)
+{
+    tai_table_usage_t usage;
+
+    tai_table_usage(tai_segment_table(segment, which), 1, &usage);
+    return usage.places;
+}
+
+static apr_size_t bytes_of(tai_table_e which)
+{
+    const char *start = (const char *)tai_segment_table(segment, which);
+    const char *end = which + 1 < TAI_TABLE_COUNT
+                          ? (const char *)tai_segment_table(segment, which + 1)
+                          : (const char *)block + BYTES;
+
+    return (apr_size_t)(end - start);
+}
+
+START_TEST(too_small_is_refused)
+{
+    void *small = shared_block(TAI_SEGMENT_MIN_BYTES);
+
+    ck_assert_int_eq(tai_segment_format(small, TAI_SEGMENT_MIN_BYTES - 1, &segment), APR_EINVAL);
+    ck_assert_int_eq(tai_segment_format(small, TAI_SEGMENT_MIN_BYTES, &segment), APR_SUCCESS);
+}
+END_TEST
+
+/* Each table has its share of the whole, but for the rest that is no full set. */
+START_TEST(tables_have_their_shares)
+{
+    static const apr_size_t sixteenths[TAI_TABLE_COUNT] = {2, 10, 2, 1, 1};
+    const apr_size_t share = sixteenths[_i] * (BYTES / 16), slack = 64 << 10;
+
+    ck_assert_uint_eq((apr_uintptr_t)tai_segment_table(segment, _i) % 64, 0);
+    ck_assert_uint_gt(bytes_of(_i), share - slack);
+    ck_assert_uint_gt(places_of(_i), 0);
+    if (_i + 1 < TAI_TABLE_COUNT) {
+        ck_assert_uint_le(bytes_of(_i), share);
+    }
+}
+END_TEST
+
+/* Every place of every table can be written to, and none of them is one of another table. */
+START_TEST(tables_do_not_overlap)
+{
+    tai_table_t *table = tai_segment_table(segment, _i);
+    apr_uint64_t places[TAI_TABLE_COUNT], i;
+    tai_table_usage_t usage;
+    tai_place_t place;
+    int t;
+
+    for (t = 0; t < TAI_TABLE_COUNT; t++) {
+        places[t] = places_of(t);
+    }
+    for (i = 0; i < 8 * places[_i]; i++) {
+        const tai_id_t id = tai_segment_id(segment, &i, sizeof(i));
+
+        if (tai_table_lock(&table, &id, 1, &place) != APR_SUCCESS) {
+            ck_abort_msg("insert %d", (int)i);
+        }
+        tai_table_insert(&place, id, 1);
+        tai_table_set_due(&place, 2);
+        tai_table_unlock(&place, 1);
+    }
+    for (t = 0; t < TAI_TABLE_COUNT; t++) {
+        tai_table_usage(tai_segment_table(segment, t), 1, &usage);
+        ck_assert_uint_eq(usage.places, places[t]);
+        ck_assert_uint_eq(usage.live, t == _i ? usage.places : 0);
+    }
+    ck_assert_ptr_eq(tai_segment_attach(block, BYTES), segment);
+}
+END_TEST
+
+START_TEST(tables_have_names)
+{
+    static const char *const names[TAI_TABLE_COUNT] = {"known", "windows", "addresses", "clients",
+                                                       "pairs"};
+
+    ck_assert_str_eq(tai_segment_table_name(_i), names[_i]);
+}
+END_TEST
+
+START_TEST(what_was_formatted_is_attached)
+{
+    tai_metrics_add(&tai_segment_metrics(segment)->locks_started);
+    ck_assert_ptr_eq(tai_segment_attach(block, BYTES), segment);
+    ck_assert_uint_eq(tai_segment_metrics(tai_segment_attach(block, BYTES))->locks_started, 1);
+}
+END_TEST
+
+START_TEST(another_size_is_not_attached)
+{
+    ck_assert_ptr_null(tai_segment_attach(block, BYTES - 4096));
+    ck_assert_ptr_null(tai_segment_attach(block, 64));
+}
+END_TEST
+
+START_TEST(zeros_are_not_attached)
+{
+    ck_assert_ptr_null(tai_segment_attach(shared_block(BYTES), BYTES));
+}
+END_TEST
+
+/* magic, layout, size of the block, of the header, of a mutex, of the sets of five tables */
+START_TEST(each_word_of_the_shape_counts)
+{
+    apr_uint64_t *word = (apr_uint64_t *)block + _i;
+
+    ++*word;
+    ck_assert_ptr_null(tai_segment_attach(block, BYTES));
+    --*word;
+    ck_assert_ptr_eq(tai_segment_attach(block, BYTES), segment);
+}
+END_TEST
+
+START_TEST(identities_are_stable_and_differ)
+{
+    const tai_id_t a = tai_segment_id(segment, "a", 1), again = tai_segment_id(segment, "a", 1);
+    const tai_id_t b = tai_segment_id(segment, "b", 1), longer = tai_segment_id(segment, "a", 2);
+
+    ck_assert_mem_eq(&a, &again, sizeof(a));
+    ck_assert_mem_ne(&a, &b, sizeof(a));
+    ck_assert_mem_ne(&a, &longer, sizeof(a));
+    ck_assert_uint_ne(a.hi, a.lo);
+}
+END_TEST
+
+/* Nobody outside can say where something will stand. */
+START_TEST(each_segment_has_its_own_secrets)
+{
+    const tai_id_t first = tai_segment_id(segment, "a", 1);
+    tai_id_t second;
+
+    make_segment();
+    second = tai_segment_id(segment, "a", 1);
+    ck_assert_uint_ne(first.hi, second.hi);
+    ck_assert_uint_ne(first.lo, second.lo);
+}
+END_TEST
+
+START_TEST(another_mapping_is_the_same_segment)
+{
+    const int fd = memfd_create("segment", 0), rw = PROT_READ | PROT_WRITE;
+    void *here, *there;
+    tai_segment_t *ours, *theirs;
+    tai_charge_t charge = {.limit = {2, 60000}};
+    int admitted;
+
+    ck_assert_int_eq(ftruncate(fd, (off_t)BYTES), 0);
+    here = mmap(NULL, BYTES, rw, MAP_SHARED, fd, 0);
+    there = mmap(NULL, BYTES, rw, MAP_SHARED, fd, 0);
+    ck_assert_ptr_ne(here, MAP_FAILED);
+    ck_assert_ptr_ne(there, MAP_FAILED);
+    ck_assert_int_eq(tai_segment_format(here, BYTES, &ours), APR_SUCCESS);
+    theirs = tai_segment_attach(there, BYTES);
+    ck_assert_ptr_eq(theirs, there);
+
+    charge.table = tai_segment_table(ours, TAI_TABLE_WINDOWS);
+    charge.id = tai_segment_id(ours, "key", 3);
+    tai_windows_charge(&charge, 1, 1000, &admitted);
+    charge.table = tai_segment_table(theirs, TAI_TABLE_WINDOWS);
+    charge.id = tai_segment_id(theirs, "key", 3);
+    tai_windows_charge(&charge, 1, 1000, &admitted);
+    ck_assert_int_eq(admitted, 1);
+    ck_assert_uint_eq(charge.view.counted, 2);
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_set_timeout(tests, 60);
+    tcase_add_checked_fixture(tests, make_segment, NULL);
+    tcase_add_test(tests, too_small_is_refused);
+    tcase_add_loop_test(tests, tables_have_their_shares, 0, TAI_TABLE_COUNT);
+    tcase_add_loop_test(tests, tables_do_not_overlap, 0, TAI_TABLE_COUNT);
+    tcase_add_loop_test(tests, tables_have_names, 0, TAI_TABLE_COUNT);
+    tcase_add_test(tests, what_was_formatted_is_attached);
+    tcase_add_test(tests, another_size_is_not_attached);
+    tcase_add_test(tests, zeros_are_not_attached);
+    tcase_add_loop_test(tests, each_word_of_the_shape_counts, 0, 5 + TAI_TABLE_COUNT);
+    tcase_add_test(tests, identities_are_stable_and_differ);
+    tcase_add_test(tests, each_segment_has_its_own_secrets);
+    tcase_add_test(tests, another_mapping_is_the_same_segment);
+}
+
+int main(void)
+{
+    return unit_run("segment", add);
+}
