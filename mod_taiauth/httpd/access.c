@@ -65,15 +65,15 @@ int taiauth_access_check(request_rec *r)
         return DECLINED;
     }
     ctx = taiauth_request(r);
+    if (taiauth_is_error_document(r)) {
+        return OK; /* the headers of its refusal hold */
+    }
     taiauth_response_protect(r, conf);
     if (ap_satisfies(r) == SATISFY_ANY) {
         return refuse_satisfy_any(r);
     }
     if (is_preflight(r, conf)) {
         taiauth_credential_withhold(r, ctx, conf);
-        return OK;
-    }
-    if (taiauth_is_error_document(r)) {
         return OK;
     }
     return decide(r, ctx, conf);
