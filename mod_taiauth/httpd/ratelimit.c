@@ -280,13 +280,22 @@ static int apply(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *co
     return held->nelts ? charge(r, ctx, conf, record, (held_t *)held->elts, held->nelts) : OK;
 }
 
+/*
+ * Looked up before the client request itself came to be charged: it will be. Where that one has
+ * landed outside of what is protected it never is, and its fragments answer for themselves.
+ */
+static int is_paid_later(const request_rec *r, const taiauth_request_t *ctx)
+{
+    return r->main && !ctx->charging && TAIAUTH_GET(taiauth_dir(r->main), mode) != TAIAUTH_OFF;
+}
+
 int taiauth_limits_charge(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
                           const taiauth_judgement_t *j)
 {
     int status;
 
-    if (r->main && !ctx->charging) {
-        return OK; /* looked up before the client request itself came to be charged: it will be */
+    if (is_paid_later(r, ctx)) {
+        return OK;
     }
     ctx->charging = 1;
     if (taiauth_metrics_reads(r, conf) || taiauth_is_any_error_document(r)) {
