@@ -186,10 +186,11 @@ sub bytes_of {
     return $answer->head =~ s/^Date: [^\r]*\r\n//mr . $answer->body;
 }
 
-# Bytes that HTTP itself forbids in a field do not come as far as us.
+# Bytes that HTTP itself forbids in a field do not come as far as us. (httpd logs such a value whole,
+# which is why it is no key here.)
 for my $byte ("\x01", "\x00", "\x7f") {
-    my $answer = request('credentials', GET => '/one/', ['X-API-Key' => $good . $byte]);
-    isnt $answer->status, 200, sprintf 'byte 0x%02x', ord $byte;
+    my $answer = request('credentials', GET => '/one/', ['X-API-Key' => 'tai_' . 'A' x 38 . $byte]);
+    is $answer->status, 400, sprintf 'byte 0x%02x', ord $byte;
 }
 is request('credentials', GET => '/one/', ['X-API-Key' => 'A' x 9000])->status, 400, '9000 characters';
 
