@@ -28,6 +28,8 @@ struct tai_segment_t {
     unsigned char secret[2][APR_SIPHASH_KSIZE];
     apr_uint64_t table[TAI_TABLE_COUNT]; /* offsets from the start of the segment, bytes */
     _Alignas(CACHE_LINE) tai_metrics_t metrics;
+    _Alignas(CACHE_LINE) apr_uint64_t complain_at; /* not before, milliseconds of tai_clock_ms */
+    apr_uint64_t complained_of[TAI_TABLE_COUNT];   /* losses that have been told */
 };
 
 /* The tables in their order in the segment, and how many sixteenths of it each takes. */
@@ -123,6 +125,34 @@ const char *tai_segment_table_name(tai_table_e which)
 tai_metrics_t *tai_segment_metrics(tai_segment_t *segment)
 {
     return &segment->metrics;
+}
+
+/* One caller wins the right to speak until the next time. */
+static int may_complain(tai_segment_t *segment, apr_uint64_t now)
+{
+    apr_uint64_t at = __atomic_load_n(&segment->complain_at, __ATOMIC_RELAXED);
+
+    return now >= at &&
+           __atomic_compare_exchange_n(&segment->complain_at, &at, now + TAI_SEGMENT_PRESSURE_MS, 0,
+                                       __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+int tai_segment_pressure(tai_segment_t *segment, apr_uint64_t now,
+                         apr_uint64_t lost[TAI_TABLE_COUNT])
+{
+    int i, any = 0;
+
+    if (!may_complain(segment, now)) {
+        return 0;
+    }
+    for (i = 0; i < TAI_TABLE_COUNT; i++) {
+        apr_uint64_t total = tai_table_lost(tai_segment_table(segment, i));
+
+        lost[i] = total - segment->complained_of[i];
+        segment->complained_of[i] = total;
+        any |= lost[i] != 0;
+    }
+    return any;
 }
 
 tai_id_t tai_segment_id(const tai_segment_t *segment, const void *data, apr_size_t len)

@@ -66,6 +66,19 @@ const char *tai_segment_table_name(tai_table_e which);
  */
 tai_metrics_t *tai_segment_metrics(tai_segment_t *segment);
 
+/* How often a full table is complained of, milliseconds. */
+#define TAI_SEGMENT_PRESSURE_MS 60000
+
+/**
+ * Have live entries had to make room since this was last answered? For the log: of all processes
+ * and threads, one is answered once in TAI_SEGMENT_PRESSURE_MS.
+ * @param now   milliseconds of tai_clock_ms
+ * @param lost  set to how many of each table; only where the answer is 1
+ * @return 1: there is something to say, and it is for the caller to say it
+ */
+int tai_segment_pressure(tai_segment_t *segment, apr_uint64_t now,
+                         apr_uint64_t lost[TAI_TABLE_COUNT]);
+
 /**
  * Fold bytes into an identity.
  * @param data  what it stands for; two different things must differ in these bytes

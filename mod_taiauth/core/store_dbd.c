@@ -98,6 +98,27 @@ static apr_status_t acquire(tai_store_t *store, apr_pool_t *p, tai_connection_t 
     return APR_EGENERAL;
 }
 
+/*
+ * A connection that is opened anew may lead to another database: one that was restored, or one
+ * with another schema, at which a running server was restarted.
+ */
+static apr_status_t make_ready(tai_store_t *store, tai_connection_t *connection, apr_pool_t *p,
+                               int *reused, const char **error)
+{
+    *reused = tai_connection_current(connection, p);
+    return *reused ? APR_SUCCESS : tai_store_check_schema(connection, store->database, p, error);
+}
+
+static apr_status_t select_once(tai_store_t *store, tai_connection_t *connection,
+                                tai_statement_e statement, const char **args, apr_pool_t *p,
+                                apr_array_header_t **rows, int *reused, const char **error)
+{
+    apr_status_t rv = make_ready(store, connection, p, reused, error);
+
+    return rv == APR_SUCCESS ? tai_connection_select(connection, statement, args, p, rows, error)
+                             : rv;
+}
+
 apr_status_t tai_store_select(tai_store_t *store, tai_statement_e statement, const char **args,
                               apr_pool_t *p, apr_array_header_t **rows, const char **error)
 {
@@ -108,10 +129,9 @@ apr_status_t tai_store_select(tai_store_t *store, tai_statement_e statement, con
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    reused = tai_connection_current(connection, p);
-    rv = tai_connection_select(connection, statement, args, p, rows, error);
+    rv = select_once(store, connection, statement, args, p, rows, &reused, error);
     if (rv != APR_SUCCESS && reused) {
-        rv = tai_connection_select(connection, statement, args, p, rows, error);
+        rv = select_once(store, connection, statement, args, p, rows, &reused, error);
     }
     apr_reslist_release(store->connections, connection);
     return rv;
@@ -123,12 +143,13 @@ tai_change_e tai_store_change(tai_store_t *store, tai_change_fn *change, void *d
     tai_connection_t *connection;
     tai_change_e outcome = TAI_CHANGE_UNKNOWN;
     const char *ignored;
+    int reused;
 
     if (acquire(store, p, &connection, text) != APR_SUCCESS) {
         return outcome;
     }
-    tai_connection_current(connection, p);
-    if (tai_connection_begin(connection, p, text) == APR_SUCCESS) {
+    if (make_ready(store, connection, p, &reused, text) == APR_SUCCESS &&
+        tai_connection_begin(connection, p, text) == APR_SUCCESS) {
         outcome = change(connection, data, p, text);
         if (outcome != TAI_CHANGE_DONE) {
             tai_connection_end(connection, 0, p, &ignored);
@@ -146,12 +167,15 @@ tai_change_e tai_store_view(tai_store_t *store, tai_change_fn *view, void *data,
 {
     tai_connection_t *connection;
     tai_change_e outcome = TAI_CHANGE_UNKNOWN;
+    int reused;
 
-    if (acquire(store, p, &connection, text) == APR_SUCCESS) {
-        tai_connection_current(connection, p);
-        outcome = view(connection, data, p, text);
-        apr_reslist_release(store->connections, connection);
+    if (acquire(store, p, &connection, text) != APR_SUCCESS) {
+        return outcome;
     }
+    if (make_ready(store, connection, p, &reused, text) == APR_SUCCESS) {
+        outcome = view(connection, data, p, text);
+    }
+    apr_reslist_release(store->connections, connection);
     return outcome;
 }
 

@@ -22,6 +22,15 @@ apr_status_t tai_store_select(tai_store_t *store, tai_statement_e statement, con
                               apr_pool_t *p, apr_array_header_t **rows, const char **error);
 
 /**
+ * Is the schema behind a connection the one that this program knows?
+ * @param database  what the connection is to
+ * @param text      set to a sentence on failure; the connection is dropped then
+ * @return APR_SUCCESS, or APR_EGENERAL
+ */
+apr_status_t tai_store_check_schema(tai_connection_t *connection, const tai_database_t *database,
+                                    apr_pool_t *p, const char **text);
+
+/**
  * What is done with a connection of the store.
  * @param data  what the caller of tai_store_change or tai_store_view gave
  * @param text  set to a sentence unless the outcome is TAI_CHANGE_DONE

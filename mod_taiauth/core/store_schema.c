@@ -1,5 +1,5 @@
 #include "store_schema.h"
-#include "store_connection.h"
+#include "store_private.h"
 
 #include <apr_file_io.h>
 #include <apr_strings.h>
@@ -95,6 +95,21 @@ static const char *other_text(const tai_database_t *database, int version, apr_p
                         path, version, tai_store_schema_version, path);
 }
 
+static tai_store_state_e judge_version(const tai_database_t *database, int version, apr_pool_t *p,
+                                       const char **text)
+{
+    if (version == 0) {
+        *text = tai_database_absent_text(database, p);
+        return TAI_STORE_ABSENT;
+    }
+    if (version != tai_store_schema_version) {
+        *text = other_text(database, version, p);
+        return TAI_STORE_OTHER;
+    }
+    *text = NULL;
+    return TAI_STORE_READY;
+}
+
 tai_store_state_e tai_store_check(const char *driver, const char *params, apr_pool_t *p,
                                   const char **text)
 {
@@ -106,16 +121,20 @@ tai_store_state_e tai_store_check(const char *driver, const char *params, apr_po
         ask_version(database, p, &version, text) != APR_SUCCESS) {
         return TAI_STORE_UNREACHABLE;
     }
-    if (version == 0) {
-        *text = tai_database_absent_text(database, p);
-        return TAI_STORE_ABSENT;
+    return judge_version(database, version, p, text);
+}
+
+apr_status_t tai_store_check_schema(tai_connection_t *connection, const tai_database_t *database,
+                                    apr_pool_t *p, const char **text)
+{
+    int version;
+    apr_status_t rv = read_version(connection, p, &version, text);
+
+    if (rv == APR_SUCCESS && judge_version(database, version, p, text) != TAI_STORE_READY) {
+        tai_connection_drop(connection);
+        rv = APR_EGENERAL;
     }
-    if (version != tai_store_schema_version) {
-        *text = other_text(database, version, p);
-        return TAI_STORE_OTHER;
-    }
-    *text = NULL;
-    return TAI_STORE_READY;
+    return rv;
 }
 
 static apr_status_t apply(tai_connection_t *connection, int version, apr_pool_t *p,

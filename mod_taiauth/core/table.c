@@ -296,6 +296,11 @@ void tai_table_set_due(const tai_place_t *place, apr_uint64_t due)
     STORE(set_of(place)->due[place->way], due);
 }
 
+apr_uint64_t tai_table_lost(const tai_table_t *table)
+{
+    return __atomic_load_n(&table->lost, __ATOMIC_RELAXED);
+}
+
 static void count_set(const tai_set_t *set, apr_uint64_t now, tai_table_usage_t *usage)
 {
     apr_uint32_t way;
@@ -319,6 +324,6 @@ void tai_table_usage(tai_table_t *table, apr_uint64_t now, tai_table_usage_t *us
             unlock_set(set_at(table, i));
         }
     }
-    usage->lost = __atomic_load_n(&table->lost, __ATOMIC_RELAXED);
+    usage->lost = tai_table_lost(table);
     usage->recovered = __atomic_load_n(&table->recovered, __ATOMIC_RELAXED);
 }

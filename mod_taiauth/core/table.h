@@ -109,6 +109,11 @@ void tai_table_insert(tai_place_t *place, tai_id_t id, apr_uint64_t now);
 void tai_table_set_due(const tai_place_t *place, apr_uint64_t due);
 
 /**
+ * @return live entries that had to go since the start
+ */
+apr_uint64_t tai_table_lost(const tai_table_t *table);
+
+/**
  * Walk all sets. Takes each lock for a moment: for the metrics page, not for the request path.
  * @param now  milliseconds of tai_clock_ms
  */

@@ -62,3 +62,21 @@ apr_status_t taiauth_memory_open(server_rec *s, apr_size_t bytes)
     }
     return APR_SUCCESS;
 }
+
+void taiauth_memory_watch(request_rec *r, apr_uint64_t now)
+{
+    apr_uint64_t lost[TAI_TABLE_COUNT];
+    int i;
+
+    if (!tai_segment_pressure(taiauth_segment, now, lost)) {
+        return;
+    }
+    for (i = 0; i < TAI_TABLE_COUNT; i++) {
+        if (lost[i]) {
+            ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
+                          "taiauth: the shared table \"%s\" is full: %" APR_UINT64_T_FMT
+                          " live entries had to go; raise TaiAuthSharedMemory",
+                          tai_segment_table_name((tai_table_e)i), lost[i]);
+        }
+    }
+}

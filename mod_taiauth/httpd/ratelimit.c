@@ -231,6 +231,7 @@ static int charge(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *c
                   const tai_record_t *record, held_t *held, int n)
 {
     tai_charge_t charges[TAI_TABLE_LOCK_MAX];
+    apr_uint64_t now = tai_clock_ms();
     int admitted = 0;
     int i;
 
@@ -241,12 +242,13 @@ static int charge(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *c
     if (!n) {
         return OK;
     }
-    if (tai_windows_charge(charges, n, tai_clock_ms(), &admitted) != APR_SUCCESS) {
+    if (tai_windows_charge(charges, n, now, &admitted) != APR_SUCCESS) {
         return taiauth_refuse(r, TAI_SHARED_MEMORY, NULL, 5, NULL);
     }
     if (!admitted) {
         return refuse_limit(r, conf, held, charges, n);
     }
+    taiauth_memory_watch(r, now);
     for (i = 0; i < n; i++) {
         APR_ARRAY_PUSH(ctx->charged, tai_id_t) = charges[i].id;
     }

@@ -266,6 +266,8 @@ void taiauth_require_register(apr_pool_t *p);
 /* memory.c: the only file that knows the lifetime of shared memory */
 extern tai_segment_t *taiauth_segment; /* NULL: there is none, nothing can be decided */
 apr_status_t taiauth_memory_open(server_rec *s, apr_size_t bytes);
+/* log, at most once a minute on this host, which tables had to give up live entries */
+void taiauth_memory_watch(request_rec *r, apr_uint64_t now);
 
 /* database.c */
 extern tai_store_t *taiauth_store; /* NULL: there is none, nothing can be decided */

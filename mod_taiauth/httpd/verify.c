@@ -310,6 +310,7 @@ taiauth_judgement_t *taiauth_verify(request_rec *r, taiauth_request_t *ctx,
     }
     else {
         verify(&v);
+        taiauth_memory_watch(r, v.now);
     }
     v.j->next = ctx->judgements;
     ctx->judgements = v.j;
