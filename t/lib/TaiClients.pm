@@ -1,0 +1,144 @@
+# Clients in processes of their own, all at once, and a server of the test's own for them.
+#
+#   my $clients = TaiClients->start(8, sub { my ($i) = @_; ...; return { 200 => 12 } });
+#   my @seen = $clients->results;
+package TaiClients;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use JSON::PP ();
+use POSIX ();
+use TaiHttp;
+use TaiHttpd;
+use TaiLimits;
+use TaiTest;
+
+our @EXPORT = qw(own_server ask stopped tally most_within);
+
+my $stopped = 0;
+
+# Fork n clients; each runs the code with its number and ends with what that returns. No client
+# begins before all are there.
+sub start {
+    my ($class, $n, $code) = @_;
+    pipe my $gate, my $open or die "pipe: $!";
+    my @clients = map { client($_, $code, $gate, $open) } 0 .. $n - 1;
+    close $gate;
+    close $open;
+    return bless { clients => \@clients }, $class;
+}
+
+sub client {
+    my ($i, $code, $gate, $open) = @_;
+    pipe my $out, my $in or die "pipe: $!";
+    my $pid = fork // die "fork: $!";
+    if ($pid) {
+        close $in;
+        return { pid => $pid, out => $out };
+    }
+    local $SIG{TERM} = sub { $stopped = 1 };
+    close $open;
+    sysread $gate, my $nothing, 1; # returns when the parent has closed it, behind the last fork
+    my $result = eval { $code->($i) };
+    print $in JSON::PP->new->encode($result // { died => $@ });
+    close $in;
+    POSIX::_exit(0); # nothing of the parent's is torn down here
+}
+
+# Ask them to end: stopped() is true for them from now on.
+sub stop {
+    my ($self) = @_;
+    kill TERM => map { $_->{pid} } @{$self->{clients}};
+    return $self;
+}
+
+# Wait for their end; what each returned.
+sub results {
+    my ($self) = @_;
+    my @results;
+    for my $client (@{$self->{clients}}) {
+        my $text = do { local $/; readline $client->{out} };
+        waitpid $client->{pid}, 0;
+        die "a client ended without a word\n" unless length $text // '';
+        my $result = JSON::PP->new->decode($text);
+        die "a client died: $result->{died}" if ref $result eq 'HASH' && $result->{died};
+        push @results, $result;
+    }
+    return @results;
+}
+
+sub stopped {
+    return $stopped;
+}
+
+# One request on a connection of its own: its status; 'lost' where the connection broke off before
+# an answer, 'silent' where none came.
+sub ask {
+    my ($port, $path, $headers) = @_;
+    my $answer = eval {
+        my $connection = TaiHttp->new($port);
+        $connection->send(TaiHttp::bytes(GET => $path, $headers, undef, 'close'));
+        $connection->read('GET');
+    };
+    return $answer->status if $answer;
+    return $@ =~ /silent/ ? 'silent' : 'lost';
+}
+
+# The counts of several clients together.
+sub tally {
+    my %sum;
+    for my $seen (@_) {
+        $sum{$_} += $seen->{$_} for keys %$seen;
+    }
+    return \%sum;
+}
+
+# The most admissions that certainly lie in one interval of so many seconds. Each is a pair of
+# times, [sent, answered]: it happened somewhere in between.
+sub most_within {
+    my ($window, @spans) = @_;
+    my $most = 0;
+    my @answered = sort { $a <=> $b } map { $_->[1] } @spans;
+    for my $begin (map { $_->[0] } @spans) {
+        my $n = grep { $_->[0] >= $begin && $_->[1] < $begin + $window } @spans;
+        $most = $n if $n > $most;
+    }
+    return $most;
+}
+
+# A server on the run's database with several small children; / is an open page. $conf as for
+# TaiHttpd.
+sub own_server {
+    my ($conf) = @_;
+    my $database = var('database');
+    my $httpd = TaiHttpd->new(database => 0, conf => <<"CONF" . $conf);
+LogLevel warn
+DBDParams "file:$database?mode=rw"
+LogFormat "%P" pid
+CustomLog "\@root\@/logs/pids" pid
+<IfModule mpm_prefork_module>
+    StartServers 8
+    MinSpareServers 8
+    MaxSpareServers 16
+    ServerLimit 24
+    MaxRequestWorkers 24
+</IfModule>
+<IfModule !mpm_prefork_module>
+    StartServers 4
+    ThreadsPerChild 6
+    ServerLimit 8
+    MinSpareThreads 24
+    MaxSpareThreads 48
+    MaxRequestWorkers 48
+</IfModule>
+CONF
+    open my $page, '>', $httpd->root . '/htdocs/page.html' or die "page.html: $!";
+    print $page "page\n";
+    close $page or die "page.html: $!";
+    $httpd->start or die 'the server would not start: ', $httpd->said, $httpd->log;
+    return $httpd;
+}
+
+1;
