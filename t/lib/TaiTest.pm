@@ -21,7 +21,7 @@ use Time::HiRes qw(sleep time);
 use TaiHttp;
 
 our @EXPORT = qw(
-    taictl taictl_status make_account make_key secret db
+    taictl taictl_status on_database make_account make_key secret db
     port request connection is_refusal
     wait_for log_mark log_since graceful children var
 );
@@ -34,11 +34,25 @@ sub var {
 
 # --- keys ---------------------------------------------------------------------------------------
 
+my $database; # of a private server, while on_database lasts
+
+# Run the code with taictl, and all that is built on it, on another database than the server's.
+sub on_database {
+    my ($path, $code) = @_;
+    my $before = $database;
+    $database = $path;
+    my @result = eval { $code->() };
+    my $error = $@;
+    $database = $before;
+    die $error if $error;
+    return wantarray ? @result : $result[0];
+}
+
 # Run taictl on the server's database. In list context: exit status, standard output, error output.
 sub taictl_status {
     my ($input, @args) = @_;
     my $err = gensym;
-    my $pid = open3(my $in, my $out, $err, $ENV{TAICTL}, '--database', var('database'), @args);
+    my $pid = open3(my $in, my $out, $err, $ENV{TAICTL}, '--database', $database // var('database'), @args);
     print $in $input if defined $input;
     close $in;
     my $printed = do { local $/; <$out> };
@@ -89,7 +103,7 @@ sub make_key {
 
 # A handle on the server's database.
 sub db {
-    my $path = var('database');
+    my $path = $database // var('database');
     my $handle = DBI->connect("dbi:SQLite:uri=file:$path?mode=rw", '', '',
         { RaiseError => 1, PrintError => 0, AutoCommit => 1 });
     $handle->sqlite_busy_timeout(10_000);

@@ -1,0 +1,238 @@
+# The key database while the server runs: gone, replaced, locked, broken, read-only, of another
+# schema. What cannot be asked is 503, no failure of the client's, and over as soon as it is mended.
+use strict;
+use warnings;
+
+use DBI ();
+use File::Copy qw(copy);
+use Test::More;
+use TaiHttpd;
+use TaiTest;
+
+my $conf = <<'CONF';
+TaiAuthSharedMemory 16M
+<Location /api>
+    TaiAuth On
+    TaiAuthLockout 3/300s 900s
+</Location>
+<Location /analytics>
+    TaiAuth On
+    TaiAuthScope analytics:read
+</Location>
+<Location /metrics>
+    TaiAuthMetrics On
+</Location>
+CONF
+
+my $unknown = 'tai_' . 'A' x 32 . '2Fjjgu'; # well-formed, in no database
+
+# A server of its own with an account of the plan pro and two keys.
+sub server {
+    my (%want) = @_;
+    my $httpd = TaiHttpd->new(conf => $conf);
+    for my $place (qw(api analytics)) {
+        mkdir $httpd->root . "/htdocs/$place" or die "mkdir: $!";
+        write_file($httpd->root . "/htdocs/$place/x.html", $place);
+    }
+    my @keys = on_database($httpd->database, sub {
+        make_account('acme', plan => 'pro');
+        map { make_key('acme', scopes => ['programs:read', 'analytics:read']) } 1, 2;
+    });
+    settle($httpd->database);
+    $want{before_start}->($httpd) if $want{before_start};
+    $httpd->start or die 'the server does not start: ', $httpd->said, $httpd->log;
+    return ($httpd, @keys);
+}
+
+sub write_file {
+    my ($path, $bytes) = @_;
+    open my $out, '>', $path or die "$path: $!";
+    print $out $bytes;
+    close $out or die "$path: $!";
+    return;
+}
+
+sub handle {
+    my ($path) = @_;
+    return DBI->connect("dbi:SQLite:uri=file:$path?mode=rw", '', '', { RaiseError => 1, PrintError => 0 });
+}
+
+# Everything into the one file, so that it can be moved or copied alone.
+sub settle {
+    my ($path) = @_;
+    my $handle = handle($path);
+    $handle->do('PRAGMA wal_checkpoint(TRUNCATE)');
+    $handle->disconnect;
+    return;
+}
+
+sub ask {
+    my ($httpd, $key, $path) = @_;
+    return $httpd->get($path || '/api/x.html', { 'X-API-Key' => ref $key ? $key->{key} : $key });
+}
+
+# The statuses of several requests, each on a connection of its own: both children get some.
+sub statuses {
+    my ($httpd, $key, $path) = @_;
+    my %seen = map { ask($httpd, $key, $path)->status => 1 } 1 .. 8;
+    return join ' ', sort keys %seen;
+}
+
+sub is_unavailable {
+    my ($httpd, $key, $name) = @_;
+    my $answer = ask($httpd, $key);
+    is_refusal $answer, 503, 'AUTH_UNAVAILABLE', $name;
+    like $answer->header('Retry-After'), qr/^[1-9]\d*$/, "$name: with Retry-After";
+}
+
+sub metric {
+    my ($httpd, $name) = @_;
+    return $httpd->get('/metrics')->body =~ /^taiauth_\Q$name\E (\d+)$/m ? $1 : undef;
+}
+
+# While the database is away, more failing requests than the lockout allows, good keys and bad;
+# once it is back, nobody is locked out and everything is as it was.
+sub is_bridged {
+    my ($httpd, $good, $name, $break, $mend) = @_;
+    my $complaints = () = $httpd->log =~ /taiauth:error/g;
+    $break->();
+    is_unavailable $httpd, $good, "$name: a good key";
+    is_unavailable $httpd, $unknown, "$name: an unknown key";
+    is statuses($httpd, $unknown), '503', "$name: never 401, however often";
+    is $httpd->get('/index.html')->status, 404, "$name: open locations do not need it";
+    is metric($httpd, 'lockouts{table="clients"}'), 0, "$name: no lockout";
+    cmp_ok scalar(() = $httpd->log =~ /taiauth:error/g), '>', $complaints, "$name: the log says it";
+    $mend->();
+    is statuses($httpd, $good), '200', "$name: mended, a good key passes";
+    is ask($httpd, $unknown)->status, 401, "$name: mended, an unknown key is refused";
+    is metric($httpd, 'locks_started_total'), 0, "$name: no failure was counted";
+    unlike $httpd->log, qr/exit signal/, "$name: no child died";
+}
+
+subtest 'moved away' => sub {
+    my ($httpd, $key) = server();
+    my $path = $httpd->database;
+    is statuses($httpd, $key), '200', 'before';
+    is_bridged($httpd, $key, 'gone',
+        sub { rename $path, "$path.away" or die "rename: $!" },
+        sub { ok !-e $path, 'nobody made a new one'; rename "$path.away", $path or die "rename: $!" });
+    like $httpd->log, qr/no database at \Q$path\E; make it with: taictl db init/, 'the path and the command';
+};
+
+subtest 'replaced, as by a restore' => sub {
+    my ($httpd, $first, $second) = server();
+    my $path = $httpd->database;
+    is statuses($httpd, $first), '200', 'before';
+    copy($path, "$path.new") or die "copy: $!";
+    on_database("$path.new", sub { taictl(key => 'revoke', $first->{id}) });
+    settle("$path.new");
+    rename "$path.new", $path or die "rename: $!";
+    my $place = '/analytics/x.html'; # no lockout there
+    is statuses($httpd, $first, $place), '401', 'a key that the new file has revoked';
+    is statuses($httpd, $second, $place), '200', 'one that it has not';
+};
+
+subtest 'locked' => sub {
+    # without a write-ahead log, readers have to wait for a writer
+    my ($httpd, $key) = server(before_start => sub { handle($_[0]->database)->do('PRAGMA journal_mode = DELETE') });
+    my $writer = handle($httpd->database);
+    is statuses($httpd, $key), '200', 'before';
+    $writer->do('BEGIN EXCLUSIVE');
+    is_unavailable $httpd, $key, 'locked: a good key';
+    is_unavailable $httpd, $unknown, 'locked: an unknown key';
+    $writer->do('ROLLBACK');
+    is statuses($httpd, $key), '200', 'unlocked';
+    is ask($httpd, $unknown)->status, 401, 'unlocked: an unknown key';
+    is metric($httpd, 'locks_started_total'), 0, 'no failure was counted';
+};
+
+subtest 'a writer at work' => sub {
+    my ($httpd, $key) = server();
+    my $writer = handle($httpd->database);
+    $writer->do('BEGIN EXCLUSIVE');
+    $writer->do("UPDATE accounts SET status = 'suspended'");
+    is statuses($httpd, $key), '200', 'does not hold up readers; what it has not committed does not hold';
+    $writer->do('COMMIT');
+    is statuses($httpd, $key), '403', 'what it has committed does';
+};
+
+my %broken = (
+    'no database at all' => sub { 'x' x length $_[0] },
+    'cut short'          => sub { substr $_[0], 0, 8192 },
+);
+for my $name (sort keys %broken) {
+    subtest $name => sub {
+        my ($httpd, $key) = server();
+        my $path = $httpd->database;
+        my $good = do { open my $in, '<:raw', $path or die "$path: $!"; local $/; <$in> };
+        my $put = sub { write_file("$path.new", $_[0]); rename "$path.new", $path or die "rename: $!" };
+        is statuses($httpd, $key), '200', 'before';
+        is_bridged($httpd, $key, $name, sub { $put->($broken{$name}->($good)) }, sub { $put->($good) });
+    };
+}
+
+subtest 'read-only' => sub {
+    my ($httpd, $key) = server(before_start => sub { chmod 0444, $_[0]->database });
+    is statuses($httpd, $key), '200', 'a good key';
+    is ask($httpd, $unknown)->status, 401, 'an unknown key';
+};
+
+subtest 'another schema, or none, at a restart' => sub {
+    my ($httpd, $key) = server();
+    my $path = $httpd->database;
+    my $version = sub { handle($path)->do('UPDATE schema_version SET version = ?', undef, $_[0]) };
+    my ($needed) = handle($path)->selectrow_array('SELECT MAX(version) FROM schema_version');
+    my $restart = sub { ok $httpd->graceful, 'the server goes on' or diag $httpd->log };
+
+    is_bridged($httpd, $key, 'newer schema', sub { $version->(99); $restart->() }, sub { $version->($needed) });
+    like $httpd->log, qr/schema version 99.*until then every request with a key gets 503/, 'the log says it';
+    is_bridged($httpd, $key, 'absent', sub { rename $path, "$path.away"; $restart->() },
+        sub { rename "$path.away", $path });
+    like $httpd->log, qr/no database at .*until then every request with a key gets 503/, 'the log says it';
+};
+
+subtest 'no write on the request path' => sub {
+    my ($httpd, $key) = server();
+    my $watcher = handle($httpd->database);
+    statuses($httpd, $_) for $key, $unknown; # what opening a connection may leave behind is there
+    my $state = sub {
+        my ($version) = $watcher->selectrow_array('PRAGMA data_version');
+        return [$version, map { my @s = stat; [$_, @s[1, 7, 9]] } grep { !/-shm$/ } glob $httpd->database . '*'];
+    };
+    my $before = $state->();
+    for my $path ('/api/x.html', '/analytics/x.html') {
+        statuses($httpd, $_, $path) for ($key, $unknown, 'garbage') x 4;
+    }
+    is_deeply $state->(), $before, 'files and data_version are what they were';
+    taictl_on($httpd, key => 'revoke', $key->{id});
+    isnt $state->()->[0], $before->[0], 'which would have been noticed';
+};
+
+sub taictl_on {
+    my ($httpd, @args) = @_;
+    return on_database($httpd->database, sub { taictl(@args) });
+}
+
+subtest 'taictl acts on the next request' => sub {
+    my ($httpd, $key, $other) = server();
+    my $place = '/analytics/x.html';
+    my @steps = (
+        ['in the plan', undef, 200],
+        ['set-plan free', [account => 'set-plan', 'acme', 'free'], 403, 'INSUFFICIENT_SCOPE'],
+        ['set-plan pro', [account => 'set-plan', 'acme', 'pro'], 200],
+        ['suspend', [account => 'suspend', 'acme'], 403, 'ACCOUNT_SUSPENDED'],
+        ['reinstate', [account => 'reinstate', 'acme'], 200],
+        ['revoke', [key => 'revoke', $key->{id}], 401, 'INVALID_API_KEY'],
+    );
+    for my $step (@steps) {
+        my ($name, $command, $status, $code) = @$step;
+        taictl_on($httpd, @$command) if $command;
+        is statuses($httpd, $key, $place), $status, $name;
+        is_refusal ask($httpd, $key, $place), $status, $code, "$name: $code" if $code;
+    }
+    is statuses($httpd, $other, $place), '200', 'another key of the account is not revoked with it';
+    taictl_on($httpd, user => 'disable', 'acme-admin');
+    is_refusal ask($httpd, $other, $place), 403, 'ACCOUNT_SUSPENDED', 'the user is disabled';
+};
+
+done_testing;
