@@ -1,0 +1,75 @@
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Taictl;
+use Test::More;
+
+new_database();
+
+is_deeply json_of('account', 'list'), [], 'no accounts';
+like done('account add', 'account', 'add', 'acme')->{out},
+    qr/^account acme, plan free: acc_[0-9A-Za-z]{22}\n\z/, 'a new account is on the free plan';
+my $bolt = json_of('account', 'add', "\xc3\xa9bolt", '--plan', 'pro');
+is $bolt->{name}, "\x{e9}bolt", 'a name in UTF-8';
+is $bolt->{plan}, 'pro', 'on the plan that was asked for';
+is $bolt->{status}, 'active', 'active';
+like $bolt->{created_at}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, 'with its time';
+
+refused(qr/an account "acme" already/, 'a name twice', 'account', 'add', 'acme');
+refused(qr/no plan "gold"; allowed: free, claimed, pro/, 'an unknown plan', 'account', 'add',
+    'other', '--plan', 'gold');
+refused(qr/account name .* not allowed: 1 to 64 bytes/, "a name of @{[ length ]} bytes",
+    'account', 'add', $_)
+    for '', 'x' x 65;
+refused(qr/account name "a\\x0ab" is not allowed/, 'a name of two lines', 'account', 'add', "a\nb");
+refused(qr/account name "\\xff" is not allowed/, 'a name that is no UTF-8', 'account', 'add',
+    "\xff");
+
+# Columns are as wide as their widest value, in characters.
+my @lines = split /\n/, done('account list', 'account', 'list')->{out};
+utf8::decode($_) for @lines;
+is @lines, 3, 'a heading and two accounts';
+like $lines[0], qr/^NAME +PLAN +STATUS +USERS +KEYS +MAX +ID$/, 'the heading';
+is index($lines[$_], 'acc_'), index($lines[0], 'ID'), "line $_ is aligned" for 1, 2;
+unlike "@lines", qr/%/, 'numbers are numbers';
+
+like done('account set-plan', 'account', 'set-plan', 'acme', 'claimed')->{out},
+    qr/^account acme: plan claimed$/, 'another plan';
+refused(qr/no plan "gold"; allowed: free, claimed, pro/, 'an unknown plan', 'account', 'set-plan',
+    'acme', 'gold');
+refused(qr/no account "acne"/, 'an unknown account', 'account', 'set-plan', 'acne', 'pro');
+like done('account suspend', 'account', 'suspend', 'acme')->{out}, qr/status suspended/,
+    'suspended';
+done('account suspend again', 'account', 'suspend', 'acme');
+is json_of('account', 'list')->[0]{status}, 'suspended', 'the list says so';
+done('account reinstate', 'account', 'reinstate', 'acme');
+is_deeply json_of('account', 'reinstate', 'acme'), { name => 'acme', status => 'active' },
+    'reinstated twice, as JSON';
+refused(qr/no account "acne"/, "$_ of an unknown account", 'account', $_, 'acne')
+    for 'suspend', 'reinstate';
+
+my ($acme) = grep { $_->{name} eq 'acme' } @{ json_of('account', 'list') };
+delete @$acme{qw(id created_at)};
+is_deeply $acme,
+    {
+    name => 'acme', plan => 'claimed', status => 'active', users => 0, active_keys => 0,
+    max_keys => 10
+    },
+    'one account as JSON';
+
+my $scopes = json_of('scope', 'list');
+is @$scopes, 8, 'eight scopes';
+my %scope = map { $_->{name} => $_ } @$scopes;
+is_deeply $scope{'programs:write'},
+    {
+    name => 'programs:write', description => 'Create and update program listings',
+    default => JSON::PP::false, plans => ['claimed', 'pro']
+    },
+    'one scope as JSON';
+is_deeply [sort grep { $scope{$_}{default} } keys %scope],
+    [map { "$_:read" } qw(categories organizations programs reviews)], 'the default scopes';
+like done('scope list', 'scope', 'list')->{out},
+    qr/^webhooks:manage +no +pro +Create and manage webhooks$/m, 'scopes as a table';
+
+done_testing;

@@ -1,0 +1,61 @@
+use strict;
+use warnings;
+use FindBin;
+use lib $FindBin::Bin;
+use Taictl;
+use Test::More;
+
+my $path = "$dir/k e y s.db";
+my @database = ('--database', $path);
+
+refused(qr/no database at \Q$path\E; make it with: taictl db init --database \Q$path\E/,
+    'an absent database', 'account', 'list', @database);
+my $status = taictl('db', 'status', @database);
+is $status->{status}, 1, 'its status is a failure';
+like $status->{out}, qr/^state +absent$/m, 'and says that it is absent';
+ok !-e $path, 'asking made no file';
+
+like done('db init', 'db', 'init', @database)->{out}, qr/\Q$path\E with schema version 1/,
+    'it says what it made';
+is sprintf('%o', (stat $path)[2] & 07777), '600', 'nobody else can read the file';
+refused(qr/exists already, with schema version 1/, 'db init again', 'db', 'init', @database);
+like done('db migrate', 'db', 'migrate', @database)->{out}, qr/^schema version 1 already$/,
+    'nothing is left to migrate';
+like done('db status', 'db', 'status', @database)->{out}, qr/^state +ready$/m, 'it is ready';
+is_deeply json_of('db', 'status', @database),
+    { database => $path, version => 1, needed => 1, state => 'ready' }, 'status as JSON';
+is_deeply json_of('db', 'migrate', @database), { from => 1, version => 1 }, 'migrate as JSON';
+is_deeply json_of('db', 'init', '--database', "$dir/2.db"),
+    { database => "$dir/2.db", version => 1 }, 'init as JSON';
+
+refused(qr/cannot be made/, 'no directory', 'db', 'init', '--database', "$dir/none/keys.db");
+refused(qr/no database/, 'nothing to migrate', 'db', 'migrate', '--database', "$dir/none.db");
+refused(qr/no user "nobody-here"/, 'an unknown owner', 'db', 'init', '--owner', 'nobody-here',
+    '--database', "$dir/3.db");
+ok !-e "$dir/3.db", 'an unknown owner gets no file';
+SKIP: {
+    skip 'only root gives files away', 3 if $> != 0;
+    done('db init --owner', 'db', 'init', '--owner', 'nobody', '--database', "$dir/4.db");
+    is +(stat "$dir/4.db")[4], scalar getpwnam('nobody'), 'the file is his';
+}
+
+open my $junk, '>', "$dir/junk.db" or die $!;
+print $junk 'no database at all ' x 100;
+close $junk;
+refused(qr/\Q$dir\E\/junk\.db: file is not a database/, 'a file that is no database', 'account',
+    'list', '--database', "$dir/junk.db");
+
+# Where the database is, in the order of what counts.
+$ENV{TAIAUTH_DATABASE} = $path;
+done('the environment', 'account', 'list');
+refused(qr/\Q$dir\E\/none\.db/, 'an option counts more', 'account', 'list', '--database',
+    "$dir/none.db");
+$ENV{TAIAUTH_DATABASE} = '';
+refused(qr{ /var/lib/taiauth/keys\.db;}, 'the default', 'account', 'list') if !-e '/var/lib/taiauth';
+refused(qr/"oracle" cannot be used; allowed: sqlite3/, 'an unknown driver', '--driver', 'oracle',
+    'account', 'list', @database);
+$ENV{TAIAUTH_DBDRIVER} = 'oracle';
+refused(qr/"oracle"/, 'an unknown driver in the environment', 'account', 'list', @database);
+done('the driver as an option', 'account', 'list', '--driver=sqlite3', @database);
+
+done_testing;

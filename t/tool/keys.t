@@ -1,0 +1,134 @@
+use strict;
+use warnings;
+use Digest::SHA 'sha256_hex';
+use FindBin;
+use lib $FindBin::Bin;
+use Taictl;
+use Test::More;
+
+my $path = new_database();
+my $key = qr/tai_[0-9A-Za-z]{38}/;
+my $token = qr/tat_[0-9A-Za-z]{38}/;
+my @reads = map { "$_:read" } qw(categories organizations programs reviews);
+
+done('an account', 'account', 'add', 'acme', '--plan', 'claimed');
+refused(qr/no active primary administrator/, 'no owner', 'key', 'create', 'acme', '--name', 'x');
+done('its owner', 'user', 'add', 'acme', 'ann', '--no-password');
+
+# A key is shown once.
+my $shown = done('key create', 'key', 'create', 'acme', '--name', 'first')->{out};
+my ($first) = $shown =~ /^key +($key)$/m;
+ok $first, 'the key is shown';
+like $shown, qr/not shown again/, 'with a warning';
+like $shown, qr/curl -H 'X-API-Key: \Q$first\E'/, 'and a line to try it';
+unlike $shown, qr/tat_/, 'without a token that nobody asked for';
+
+my $second = json_of('key', 'create', 'acme', '--name', "\xe2\x9c\x93 two", '--token', '--scopes',
+    'programs:write,programs:read', '--expires', '2099-12-31T23:59:59Z', '--rate-limit', '5/60s');
+like $second->{key}, qr/^$key$/, 'a key as JSON';
+like $second->{token}, qr/^$token$/, 'with its token';
+is $second->{prefix}, substr($second->{key}, 0, 12), 'its prefix';
+like $second->{id}, qr/^key_[0-9A-Za-z]{22}$/, 'its id';
+is_deeply $second->{scopes}, ['programs:write', 'programs:read'], 'its scopes, as asked for';
+is $second->{name}, "\x{2713} two", 'its name';
+is $second->{expires_at}, '2099-12-31T23:59:59Z', 'its end';
+is $second->{rate_limit}, '5/60s', 'its limit';
+is $second->{status}, 'active', 'active';
+like done('a token for people', 'key', 'create', 'acme', '--name', 'pair', '--token')->{out},
+    qr/^token +($token)\n.*curl -H 'apikey: $key' -H 'x-ts-authorization: \1'/ms,
+    'a token is shown with its header';
+
+# What is refused, and what it says.
+my @refused = (
+    [qr/"programs:rite"; allowed: .*programs:write/, '--scopes', 'programs:rite'],
+    [qr/"claimed" does not grant the scope "analytics:read"; granted by: pro$/, '--scopes',
+        'programs:read,analytics:read'],
+    [qr/at least one scope/, '--scopes', ''],
+    [qr/at least one scope/, '--scopes', ' , '],
+    [qr/in the future/, '--expires', '2020-01-01T00:00:00Z'],
+    [qr/such as 2026/, '--expires', '2099-02-30T00:00:00Z'],
+    [qr/such as 2026/, '--expires', '2099-01-01'],
+    [qr/such as 2026/, '--expires', '2099-01-01T00:00:00+01'],
+    [qr/such as 2026/, '--expires', ''],
+    [qr/such as 30d/, '--expires-in', '30'],
+    [qr/such as 30d/, '--expires-in', '-1d'],
+    [qr/such as 30d/, '--expires-in', '0d'],
+    [qr/such as 30d/, '--expires-in', '3651d'],
+    [qr/such as 30d/, '--expires-in', '99999999999999999999s'],
+    [qr/not both/, '--expires-in', '1d', '--expires', '2099-01-01T00:00:00Z'],
+    [qr/N\/WINDOW/, '--rate-limit', '5'],
+    [qr/N\/WINDOW/, '--rate-limit', '0/60s'],
+);
+for my $row (@refused) {
+    my ($pattern, @options) = @$row;
+    refused($pattern, "@options", 'key', 'create', 'acme', '--name', 'x', @options);
+}
+refused(qr/key name .* 1 to 100 bytes/, 'a long name', 'key', 'create', 'acme', '--name', 'x' x 101);
+refused(qr/no account "acne"/, 'an unknown account', 'key', 'create', 'acne', '--name', 'x');
+is @{ json_of('key', 'list', 'acme') }, 3, 'none of them left a key';
+
+my $soon = json_of('key', 'create', 'acme', '--name', 'soon', '--expires-in', '30d');
+ok $soon->{expires_at} gt $soon->{created_at}, 'a span ends later than it began';
+is_deeply $soon->{scopes}, \@reads, 'the default scopes';
+
+# Nothing but the creation shows a key, and no file holds one.
+my $list = done('key list', 'key', 'list', 'acme')->{out};
+like $list, qr/^ID +PREFIX +STATUS +NAME +SCOPES +EXPIRES$/m, 'keys as a table';
+my $show = done('key show', 'key', 'show', $second->{id})->{out};
+like $show, qr/^scopes +programs:write programs:read$/m, 'one key for people';
+my $json = done('key list --json', 'key', 'list', 'acme', '--json')->{out};
+for my $secret ($first, @$second{qw(key token)}) {
+    my $rest = substr $secret, 12;
+    unlike $_, qr/\Q$rest\E|@{[ sha256_hex($secret) ]}/, 'shows neither a secret nor a digest'
+        for $list, $show, $json;
+}
+for my $name (glob "$path*") {
+    open my $file, '<:raw', $name or die $!;
+    my $content = do { local $/; <$file> };
+    unlike $content, qr/\Q@{[ substr $_, 12 ]}\E/, "$name holds no secret"
+        for $first, @$second{qw(key token)};
+    like $content, qr/@{[ sha256_hex($second->{key}) ]}/, "$name holds the digest" if $name eq $path;
+}
+
+# What counts follows the plan.
+done('a downgrade', 'account', 'set-plan', 'acme', 'free');
+my $info = json_of('key', 'show', $second->{id});
+is_deeply $info->{scopes}, ['programs:write', 'programs:read'], 'a key keeps its scopes';
+is_deeply $info->{effective_scopes}, ['programs:read'], 'the plan says which count';
+
+# A whole key comes through standard input alone.
+is json_of(\"$first\n", 'key', 'show', '--stdin')->{name}, 'first', 'found by the whole key';
+my $said = misused(qr/can be seen by others/, 'a whole key as an argument', 'key', 'revoke', $first);
+unlike $said->{err}, qr/\Q@{[ substr $first, 12 ]}\E/, 'it is not repeated';
+refused(qr/no such key/, 'an unknown whole key', \"tai_nobody\n", 'key', 'show', '--stdin');
+refused(qr/no line/, 'no whole key', 'key', 'show', '--stdin');
+misused(qr/--stdin/, 'no key at all', 'key', 'show');
+misused(qr/--stdin/, 'two ways at once', 'key', 'show', $second->{id}, '--stdin');
+
+# Revocation.
+like done('key revoke', 'key', 'revoke', $second->{id})->{out},
+    qr/^key \Q$second->{id}\E \(\Q$second->{prefix}\E\.\.\.\) revoked at \d{4}-.*Z$/, 'by id';
+my $again = json_of('key', 'revoke', "$second->{prefix}...");
+ok $again->{again}, 'again, by prefix, as JSON';
+is $again->{revoked_at}, json_of('key', 'show', $second->{id})->{revoked_at}, 'the time is kept';
+like done('key revoke again', 'key', 'revoke', $second->{id})->{out},
+    qr/was revoked already at \Q$again->{revoked_at}\E$/, 'and told';
+done('by the whole key', \$first, 'key', 'revoke', '--stdin');
+refused(qr/no key with the id or prefix "key_nobody"/, 'an unknown key', 'key', 'revoke',
+    'key_nobody');
+is_deeply [map { $_->{status} } sort { $a->{name} cmp $b->{name} } @{ json_of('key', 'list', 'acme') }],
+    [qw(revoked active active revoked)], 'the list says which are revoked';
+refused(qr/no account "acne"/, 'the keys of nobody', 'key', 'list', 'acne');
+
+# Two are active; eight more and the plan is used up.
+done("key $_", 'key', 'create', 'acme', '--name', "key $_") for 3 .. 10;
+refused(qr/has 10 active keys, and its plan allows 10/, 'one too many', 'key', 'create', 'acme',
+    '--name', 'x');
+is json_of('account', 'list')->[0]{active_keys}, 10, 'the account has ten';
+
+done('suspended', 'account', 'suspend', 'acme');
+refused(qr/account "acme" is suspended/, 'a suspended account', 'key', 'create', 'acme', '--name',
+    'x');
+done('it may revoke', 'key', 'revoke', $soon->{id});
+
+done_testing;
