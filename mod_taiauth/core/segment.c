@@ -137,22 +137,28 @@ static int may_complain(tai_segment_t *segment, apr_uint64_t now)
                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
+static apr_uint64_t untold(tai_segment_t *segment, tai_table_e which)
+{
+    return tai_table_lost(tai_segment_table(segment, which)) -
+           __atomic_load_n(&segment->complained_of[which], __ATOMIC_RELAXED);
+}
+
 int tai_segment_pressure(tai_segment_t *segment, apr_uint64_t now,
                          apr_uint64_t lost[TAI_TABLE_COUNT])
 {
     int i, any = 0;
 
-    if (!may_complain(segment, now)) {
+    for (i = 0; i < TAI_TABLE_COUNT; i++) {
+        lost[i] = untold(segment, i);
+        any |= lost[i] != 0;
+    }
+    if (!any || !may_complain(segment, now)) {
         return 0;
     }
     for (i = 0; i < TAI_TABLE_COUNT; i++) {
-        apr_uint64_t total = tai_table_lost(tai_segment_table(segment, i));
-
-        lost[i] = total - segment->complained_of[i];
-        segment->complained_of[i] = total;
-        any |= lost[i] != 0;
+        __atomic_fetch_add(&segment->complained_of[i], lost[i], __ATOMIC_RELAXED);
     }
-    return any;
+    return 1;
 }
 
 tai_id_t tai_segment_id(const tai_segment_t *segment, const void *data, apr_size_t len)

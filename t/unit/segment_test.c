@@ -183,30 +183,38 @@ START_TEST(another_mapping_is_the_same_segment)
 }
 END_TEST
 
-/* Losses are told once, to one caller, and no sooner again than the interval says. */
-START_TEST(a_full_table_is_told_once_an_interval)
+static void lose(tai_table_t *table, apr_uint64_t from, apr_uint64_t how_many)
 {
-    tai_table_t *table = tai_segment_table(segment, TAI_TABLE_ADDRESSES);
-    const apr_uint64_t far = APR_UINT64_C(1) << 40;
-    apr_uint64_t lost[TAI_TABLE_COUNT], i;
+    const apr_uint64_t far = APR_UINT64_C(1) << 40, enough = tai_table_lost(table) + how_many;
     tai_place_t place;
+    tai_id_t id = {0, from << 32};
 
-    ck_assert_int_eq(tai_segment_pressure(segment, 1, lost), 0);
-    for (i = 0; tai_table_lost(table) < 3; i++) {
-        const tai_id_t id = {i << 32, i};
-
+    for (; tai_table_lost(table) < enough; id.lo++) {
         ck_assert_int_eq(tai_table_lock(&table, &id, 1, &place), APR_SUCCESS);
         tai_table_insert(&place, id, 1);
         tai_table_set_due(&place, far);
         tai_table_unlock(&place, 1);
     }
-    ck_assert_int_eq(tai_segment_pressure(segment, TAI_SEGMENT_PRESSURE_MS, lost), 0);
-    ck_assert_int_eq(tai_segment_pressure(segment, 1 + TAI_SEGMENT_PRESSURE_MS, lost), 1);
+}
+
+/* Losses are told at once, to one caller, and no sooner again than the interval says. */
+START_TEST(a_full_table_is_told_once_an_interval)
+{
+    tai_table_t *table = tai_segment_table(segment, TAI_TABLE_ADDRESSES);
+    apr_uint64_t lost[TAI_TABLE_COUNT];
+    int i;
+
+    ck_assert_int_eq(tai_segment_pressure(segment, 5, lost), 0);
+    lose(table, 1, 3);
+    ck_assert_int_eq(tai_segment_pressure(segment, 5, lost), 1);
     for (i = 0; i < TAI_TABLE_COUNT; i++) {
         ck_assert_uint_eq(lost[i], i == TAI_TABLE_ADDRESSES ? 3 : 0);
     }
-    ck_assert_int_eq(tai_segment_pressure(segment, 1 + TAI_SEGMENT_PRESSURE_MS, lost), 0);
-    ck_assert_int_eq(tai_segment_pressure(segment, far, lost), 0);
+    ck_assert_int_eq(tai_segment_pressure(segment, 5, lost), 0);
+    lose(table, 2, 2);
+    ck_assert_int_eq(tai_segment_pressure(segment, 4 + TAI_SEGMENT_PRESSURE_MS, lost), 0);
+    ck_assert_int_eq(tai_segment_pressure(segment, 5 + TAI_SEGMENT_PRESSURE_MS, lost), 1);
+    ck_assert_uint_eq(lost[TAI_TABLE_ADDRESSES], 2);
 }
 END_TEST
 
