@@ -15,7 +15,7 @@ use TaiHttpd;
 use TaiLimits;
 use TaiTest;
 
-our @EXPORT = qw(own_server ask stopped tally most_within);
+our @EXPORT = qw(own_conf own_server ask stopped tally most_within);
 
 my $stopped = 0;
 
@@ -108,12 +108,11 @@ sub most_within {
     return $most;
 }
 
-# A server on the run's database with several small children; / is an open page. $conf as for
-# TaiHttpd.
-sub own_server {
+# The configuration of a server on the run's database with several small children.
+sub own_conf {
     my ($conf) = @_;
     my $database = var('database');
-    my $httpd = TaiHttpd->new(database => 0, conf => <<"CONF" . $conf);
+    return <<"CONF" . $conf;
 LogLevel warn
 DBDParams "file:$database?mode=rw"
 LogFormat "%P" pid
@@ -134,6 +133,12 @@ CustomLog "\@root\@/logs/pids" pid
     MaxRequestWorkers 48
 </IfModule>
 CONF
+}
+
+# Such a server, started; /page.html is an open page.
+sub own_server {
+    my ($conf) = @_;
+    my $httpd = TaiHttpd->new(database => 0, conf => own_conf($conf));
     open my $page, '>', $httpd->root . '/htdocs/page.html' or die "page.html: $!";
     print $page "page\n";
     close $page or die "page.html: $!";
