@@ -18,11 +18,20 @@ const char *taiauth_choices(apr_pool_t *p, const taiauth_choice_t *choices)
     return text;
 }
 
+const char *taiauth_in_limit(cmd_parms *cmd)
+{
+    return ap_check_cmd_context(cmd, NOT_IN_LIMIT);
+}
+
 const char *taiauth_choose(cmd_parms *cmd, const taiauth_choice_t *choices, const char *word,
                            int *out)
 {
+    const char *error = taiauth_in_limit(cmd);
     const taiauth_choice_t *c;
 
+    if (error) {
+        return error;
+    }
     for (c = choices; c->word; c++) {
         if (!ap_cstr_casecmp(c->word, word)) {
             *out = c->value;

@@ -20,7 +20,12 @@ extern const taiauth_choice_t taiauth_on_off[];
 const char *taiauth_wrong(cmd_parms *cmd, const char *value, const char *allowed);
 /* the words of a table, separated by commas */
 const char *taiauth_choices(apr_pool_t *p, const taiauth_choice_t *choices);
-/* look a word up, whatever its case */
+/*
+ * NULL, or the text for a directive inside Limit or LimitExcept: these restrict Require alone, and a
+ * TaiAuth Off that was meant for one method would hold for all.
+ */
+const char *taiauth_in_limit(cmd_parms *cmd);
+/* look a word up, whatever its case; refuses what taiauth_in_limit does */
 const char *taiauth_choose(cmd_parms *cmd, const taiauth_choice_t *choices, const char *word,
                            int *out);
 /* 1: the directive stands in a .htaccess file, so it is read at request time */

@@ -104,9 +104,12 @@ const char *taiauth_add_limit(cmd_parms *cmd, void *dir, int argc, char *const a
     taiauth_limit_line_t line = {{0, 0}, NULL, NULL, TAIAUTH_PER_KEY, NULL, NULL};
     int was_off = conf->limits && !conf->limits->nelts;
     int off = argc == 1 && !ap_cstr_casecmp(argv[0], "off");
-    const char *error;
+    const char *error = taiauth_in_limit(cmd);
     int i;
 
+    if (error) {
+        return error;
+    }
     if (was_off || (off && conf->limits)) {
         return apr_psprintf(cmd->pool, "%s: off and a limit in one place", cmd->cmd->name);
     }
@@ -135,8 +138,11 @@ const char *taiauth_set_lockout(cmd_parms *cmd, void *dir, const char *limit, co
 {
     taiauth_dir_t *conf = dir;
     tai_lockout_t *lockout = apr_pcalloc(cmd->pool, sizeof(*lockout));
-    const char *error;
+    const char *error = taiauth_in_limit(cmd);
 
+    if (error) {
+        return error;
+    }
     conf->lockout = lockout;
     if (!duration && !ap_cstr_casecmp(limit, "off")) {
         return NULL;

@@ -39,11 +39,14 @@ const char *taiauth_add_scope_line(cmd_parms *cmd, void *dir, int argc, char *co
     apr_array_header_t **lines = taiauth_in_htaccess(cmd) ? &conf->scopes_added : &conf->scopes;
     apr_array_header_t *scopes = apr_array_make(cmd->pool, 2, sizeof(char *));
     taiauth_scope_line_t line = {NULL, scopes};
+    const char *error = taiauth_in_limit(cmd);
     int i = 0;
 
+    if (error) {
+        return error;
+    }
     if (argc && is_methods(argv[0])) {
-        const char *error = parse_methods(cmd, argv[i++], &line.methods);
-
+        error = parse_methods(cmd, argv[i++], &line.methods);
         if (error) {
             return error;
         }

@@ -166,9 +166,13 @@ static const struct {
 
 static const char *check_header(cmd_parms *cmd, const char *name)
 {
+    const char *error = taiauth_in_limit(cmd);
     const char *c;
     apr_size_t i;
 
+    if (error) {
+        return error;
+    }
     for (c = name; *c; c++) {
         if (!apr_isalnum(*c) && *c != '-') {
             return taiauth_wrong(cmd, name, "the name of a header: letters, digits and -");
