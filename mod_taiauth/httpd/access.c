@@ -95,7 +95,13 @@ int taiauth_authn_check(request_rec *r)
 {
     const taiauth_judgement_t *j;
 
-    if (TAIAUTH_GET(taiauth_dir(r), mode) == TAIAUTH_OFF || ap_auth_type(r)) {
+    if (TAIAUTH_GET(taiauth_dir(r), mode) == TAIAUTH_OFF) {
+        return DECLINED;
+    }
+    if (ap_satisfies(r) == SATISFY_ANY) {
+        return HTTP_INTERNAL_SERVER_ERROR; /* httpd asks on although the access check refused */
+    }
+    if (ap_auth_type(r)) {
         return DECLINED;
     }
     j = taiauth_judged(r);
