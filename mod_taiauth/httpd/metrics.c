@@ -73,7 +73,7 @@ static void write_lookups(request_rec *r, const tai_metrics_t *m)
     for (i = 0; i < TAI_LOOKUP_BUCKETS; i++) {
         below += tai_metrics_read(&m->lookup_bucket[i]);
         number(r, "lookup_seconds_bucket",
-               apr_psprintf(r->pool, "{le=\"%g\"}", tai_lookup_bound_us[i] / 1e6), below);
+               apr_psprintf(r->pool, "{le=\"%.5f\"}", tai_lookup_bound_us[i] / 1e6), below);
     }
     below += tai_metrics_read(&m->lookup_bucket[TAI_LOOKUP_BUCKETS]);
     number(r, "lookup_seconds_bucket", "{le=\"+Inf\"}", below);
@@ -137,8 +137,8 @@ int taiauth_metrics_handler(request_rec *r)
     if (!is_page(r, taiauth_dir(r))) {
         return DECLINED;
     }
-    r->allowed = AP_METHOD_BIT << M_GET;
     if (r->method_number != M_GET) {
+        ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, -1);
         return HTTP_METHOD_NOT_ALLOWED;
     }
     if (!taiauth_segment) {
