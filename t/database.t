@@ -30,10 +30,7 @@ my $unknown = 'tai_' . 'A' x 32 . '2Fjjgu'; # well-formed, in no database
 sub server {
     my (%want) = @_;
     my $httpd = TaiHttpd->new(conf => $conf);
-    for my $place (qw(api analytics)) {
-        mkdir $httpd->root . "/htdocs/$place" or die "mkdir: $!";
-        write_file($httpd->root . "/htdocs/$place/x.html", $place);
-    }
+    $httpd->place(qw(api analytics));
     my @keys = on_database($httpd->database, sub {
         make_account('acme', plan => 'pro');
         map { make_key('acme', scopes => ['programs:read', 'analytics:read']) } 1, 2;

@@ -61,6 +61,18 @@ sub make_database {
     return;
 }
 
+# A page /NAME/x.html for each name, which says its name.
+sub place {
+    my ($self, @names) = @_;
+    for my $name (@names) {
+        make_path("$self->{root}/htdocs/$name");
+        open my $out, '>', "$self->{root}/htdocs/$name/x.html" or die "$name/x.html: $!";
+        print $out $name;
+        close $out or die "$name/x.html: $!";
+    }
+    return;
+}
+
 # Write another configuration, for the next start or restart. database => 0: without the lines that
 # say where the database is.
 sub configure {
