@@ -14,9 +14,9 @@ typedef struct tai_metrics_t {
     apr_uint64_t verdict[TAI_REASON_COUNT]; /* one per answered client request */
     apr_uint64_t dry_run[TAI_REASON_COUNT]; /* verdicts that TaiAuthDryRun did not enforce */
     apr_uint64_t locks_started;
-    apr_uint64_t lookups;                   /* SELECTs for a key */
-    apr_uint64_t lookup_failures;           /* of them, the ones that got no answer */
-    apr_uint64_t lookup_us;                 /* time they took together, microseconds */
+    apr_uint64_t lookups;                               /* SELECTs for a key */
+    apr_uint64_t lookup_failures;                       /* of them, the ones that got no answer */
+    apr_uint64_t lookup_us;                             /* time they took together, microseconds */
     apr_uint64_t lookup_bucket[TAI_LOOKUP_BUCKETS + 1]; /* by upper bound; the last: beyond all */
 } tai_metrics_t;
 

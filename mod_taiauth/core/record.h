@@ -11,21 +11,21 @@ typedef enum { TAI_STANDING_ACTIVE, TAI_STANDING_SUSPENDED, TAI_STANDING_CLOSED 
  * Strings live in the pool that the reader was given. Times are UTC seconds.
  */
 typedef struct tai_record_t {
-    const char *id;          /* of the key, random text */
-    const char *line;        /* id of the first key of those rolled from one another */
-    const char *prefix;      /* shown: "tai_" + 8 characters; imported keys: at most 4 */
-    const char *token_hash;  /* 64 hex digits; NULL: the key has no token */
-    const char *rate_limit;  /* "N/WINDOW" of the key itself; NULL: none */
+    const char *id;         /* of the key, random text */
+    const char *line;       /* id of the first key of those rolled from one another */
+    const char *prefix;     /* shown: "tai_" + 8 characters; imported keys: at most 4 */
+    const char *token_hash; /* 64 hex digits; NULL: the key has no token */
+    const char *rate_limit; /* "N/WINDOW" of the key itself; NULL: none */
     const char *account_id;
-    const char *account;     /* its name, r->user in the scoped-key dialect */
+    const char *account; /* its name, r->user in the scoped-key dialect */
     const char *user_id;
-    const char *user;        /* user name, r->user in the key-and-token dialect */
-    const char *plan;        /* "free" */
-    const char *plan_rate_limit; /* "N/WINDOW" of the plan; NULL: none */
+    const char *user;                  /* user name, r->user in the key-and-token dialect */
+    const char *plan;                  /* "free" */
+    const char *plan_rate_limit;       /* "N/WINDOW" of the plan; NULL: none */
     const apr_array_header_t *scopes;  /* of const char *: what the key was issued with */
     const apr_array_header_t *granted; /* of const char *: what the plan grants now */
-    apr_int64_t expires_at;  /* TAI_NEVER: no expiry; TAI_MALFORMED: not a number in the database */
-    apr_int64_t revoked_at;  /* TAI_NEVER: not revoked */
+    apr_int64_t expires_at; /* TAI_NEVER: no expiry; TAI_MALFORMED: not a number in the database */
+    apr_int64_t revoked_at; /* TAI_NEVER: not revoked */
     tai_standing_e account_standing;
     tai_standing_e user_standing;
 } tai_record_t;
