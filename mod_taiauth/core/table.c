@@ -1,8 +1,11 @@
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include "table.h"
 
-#define CACHE_LINE 64
+#define CACHE_LINE       64
+#define NS_PER_SECOND    1000000000
+#define LONGEST_SLEEP_NS 100000000
 
 #define STORE(target, value) __atomic_store_n(&(target), (value), __ATOMIC_RELEASE)
 
@@ -160,9 +163,31 @@ static apr_status_t recover_set(tai_table_t *table, tai_set_t *set)
     return APR_SUCCESS;
 }
 
+/*
+ * Nobody sleeps for long at a time. A waiter that is killed between being woken and taking the mutex
+ * takes the wake-up with it, and if somebody else has got in meanwhile, the mutex no longer says
+ * that others wait: they would sleep until the next contention, which may never come. Seen with
+ * glibc 2.36 on Linux 6.18, about once in a thousand kills under contention.
+ */
+static int lock_mutex(pthread_mutex_t *mutex)
+{
+    struct timespec until;
+    int rv;
+
+    /* no trylock before it: glibc's leaves a mutex locked that is not recoverable */
+    do {
+        clock_gettime(CLOCK_MONOTONIC_COARSE, &until);
+        until.tv_nsec += LONGEST_SLEEP_NS;
+        until.tv_sec += until.tv_nsec / NS_PER_SECOND;
+        until.tv_nsec %= NS_PER_SECOND;
+        rv = pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &until);
+    } while (rv == ETIMEDOUT);
+    return rv;
+}
+
 static apr_status_t lock_set(tai_table_t *table, tai_set_t *set)
 {
-    const int rv = pthread_mutex_lock(&set->mutex);
+    const int rv = lock_mutex(&set->mutex);
 
     return rv == EOWNERDEAD ? recover_set(table, set) : rv;
 }
