@@ -76,6 +76,8 @@ is json_of(\"$password\n", 'user', 'add', 'acme', 'ann2')->{role}, 'primary_admi
 # script(1) gives taictl a terminal: what is typed after each prompt, and what was then seen.
 sub at_terminal {
     my @typed = @_;
+    local $SIG{ALRM} = sub { die "no prompt, or no end\n" };
+    alarm 60;
     my $pid = open2(my $out, my $in, 'script', '-qec', "'$ENV{TAICTL}' user passwd bob", '/dev/null');
     my $seen = '';
     for my $line (@typed) {
@@ -87,6 +89,7 @@ sub at_terminal {
     }
     while (sysread $out, $seen, 100, length $seen) { }
     waitpid $pid, 0;
+    alarm 0;
     return ($? >> 8, $seen);
 }
 

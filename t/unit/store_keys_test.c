@@ -19,13 +19,18 @@ static void must(tai_change_e outcome)
 
 static void make_store(void)
 {
+    apr_pool_t *whole = pool;
     tai_account_t *account;
     tai_user_t *user;
 
     init_database(path);
+    apr_pool_create(&pool, whole);
     store = open_store(path, 1);
     must(tai_store_add_account(store, "acme", "free", pool, &account, &text));
     must(tai_store_add_user(store, "acme", "ann", NULL, NULL, pool, &user, &text));
+    apr_pool_destroy(pool); /* no connection is open when a test forks */
+    pool = whole;
+    store = open_store(path, 1);
 }
 
 static const tai_key_order_t usual = {.account = "acme", .name = "a key", .expires_at = TAI_NEVER};
@@ -224,13 +229,16 @@ END_TEST
 static void create_in_child(const int start[2])
 {
     tai_key_issue_t issue;
+    tai_change_e outcome;
     char byte;
 
     close(start[1]);
     if (read(start[0], &byte, 1) != 0) {
         _exit(99);
     }
-    _exit((int)tai_store_create_key(open_store(path, 1), &usual, NOW, pool, &issue, &text));
+    outcome = tai_store_create_key(store, &usual, NOW, pool, &issue, &text);
+    apr_pool_destroy(pool);
+    _exit((int)outcome);
 }
 
 START_TEST(parallel_creations_leave_exactly_what_the_plan_allows)
