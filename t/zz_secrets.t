@@ -1,35 +1,118 @@
-# What the other files made secret stands in no log, no database file and nothing that was captured
-# behind the server.
+# No key, token or password that this run has issued stands in a log, in a database file or in what
+# a proxied application saw; no digest of one outside of the database. The last but for zz_, so that
+# it looks at what all the others have left; and it asks for itself, for when it runs alone.
 use strict;
 use warnings;
 
+use Digest::SHA qw(sha256_hex);
 use File::Find;
 use Test::More;
+use TaiBackend;
 use TaiTest;
 
-# The harness checks itself: were nothing registered, nothing would be looked for.
-secret(my $planted = 'planted-' . $$ . time);
-my @secrets = do { open my $in, '<', var('secrets') or die "secrets: $!"; map { chomp; $_ } <$in> };
-cmp_ok scalar @secrets, '>', 1, 'secrets were registered';
+my $logs = var('t_logs');
 
-my @files = (glob(var('database') . '*'));
-find({ no_chdir => 1, wanted => sub { push @files, $_ if -f && $_ ne var('secrets') } }, var('t_logs'));
-ok((grep { /error_log$/ } @files), 'the error log is among the files');
-ok((grep { /access_log$/ } @files), 'the access log is among the files');
-ok((grep { /keys\.db$/ } @files), 'the database is among the files');
+# --- every way in which a secret meets the server ------------------------------------------------
 
-my $pattern = join '|', map { quotemeta } @secrets;
-for my $file (sort @files) {
+sub secrets { return do { open my $in, '<', var('secrets') or die "secrets: $!"; map { chomp; $_ } <$in> } }
+
+my $account = make_account('zz_secrets');
+my ($key, $revoked) = map { make_key($account) } 1, 2;
+my $pair = make_key($account, token => 1);
+taictl(\"$revoked->{key}\n", key => 'revoke', '--stdin');
+my ($unknown, $mistyped) = (secret('tai_' . 'A' x 32 . '2Fjjgu'), secret($key->{key} =~ s/(.)$/$1 eq 'x' ? 'y' : 'x'/er));
+
+my @requests = (
+    (map { [200, '', 'X-API-Key' => $_] } $key->{key}),
+    (map { [401, '', 'X-API-Key' => $_] } $revoked->{key}, $unknown, $mistyped, "$key->{key},", "$key->{key} x", "x$key->{key}"),
+    [401, '', 'X_API_Key' => $key->{key}],
+    [401, '', 'X-API-Key' => $key->{key}, 'X-API-Key' => $key->{key}],
+    [200, '', Authorization => "Bearer $key->{key}"],
+    [401, '', Authorization => "Bearer $pair->{key}"],
+    [403, 'scope/', 'X-API-Key' => $key->{key}],
+    [200, 'limit/', 'X-API-Key' => $key->{key}],
+    [200, 'pair/', apikey => $pair->{key}, 'x-ts-authorization' => $pair->{token}],
+    [401, 'pair/', apikey => $pair->{key}],
+    [401, 'pair/', apikey => $pair->{token}, 'x-ts-authorization' => $pair->{key}],
+    [401, 'pair/', apikey => $pair->{key}, 'x-ts-authorization' => "$pair->{token}x"],
+    [429, 'pair/', apikey => $pair->{key}, 'x-ts-authorization' => "$pair->{token}y"],
+);
+my $backend = TaiBackend->start;
+for my $request (@requests) {
+    my ($status, $place, @headers) = @$request;
+    is request('zz_secrets', GET => "/backend/${place}zz_marker", \@headers)->status, $status, "/backend/$place: $status";
+}
+my $seen = request('zz_secrets', GET => '/cgi/echo.pl', { 'X-API-Key' => $key->{key} });
+unlike $seen->body, qr/\Q$key->{key}\E/, 'a CGI program does not see the key';
+is request('zz_secrets', TRACE => '/backend/', { 'X-API-Key' => $key->{key} })->status, 405, 'TRACE';
+undef $backend;
+
+# --- where to look ----------------------------------------------------------------------------------
+
+my @files = glob var('database') . '*';
+find({ no_chdir => 1, wanted => sub { push @files, $_ if -f && $_ ne var('secrets') } }, $logs);
+
+sub bytes {
+    my ($file) = @_;
     open my $in, '<:raw', $file or die "$file: $!";
-    my $bytes = do { local $/; <$in> } // '';
-    ok $bytes !~ /$pattern/, "no secret in $file" or diag 'found near: ', near($bytes, $pattern);
+    local $/;
+    return <$in> // '';
 }
 
-# The line of the find, without the secret itself.
-sub near {
-    my ($bytes, $what) = @_;
-    my ($line) = $bytes =~ /([^\n]*(?:$what)[^\n]*)/;
-    return $line =~ s/$what/<secret>/gr =~ s/[^\x20-\x7e]/./gr;
+# Each kind of file is there, and holds what this run has done: else nothing would have been searched.
+my $digest = sha256_hex($key->{key});
+my @kinds = (
+    ['the access log', qr/access_log$/, qr/zz_marker/],
+    ['the error log', qr/(?<!servers_)error_log$/, qr/refused 401 INVALID_API_KEY: key_revoked, key \Q$revoked->{prefix}\E/],
+    ['the error log, at trace3', qr/(?<!servers_)error_log$/, qr/\[\w+:trace3\]/],
+    ['the view of the backend', qr/backend_log$/, qr/zz_marker.*X-Tai-Account: zz_secrets/s],
+    ['the database', qr/keys\.db(?:-wal)?$/, qr/$digest/],
+);
+for my $kind (@kinds) {
+    my ($name, $file, $content) = @$kind;
+    ok((grep { /$file/ && bytes($_) =~ $content } @files), "$name is among the files, with what was done");
+}
+
+# --- looking ----------------------------------------------------------------------------------------
+
+my @secrets = secrets();
+cmp_ok scalar(grep { /^tai_/ } @secrets), '>=', 5, 'keys were registered';
+cmp_ok scalar(grep { /^tat_/ } @secrets), '>=', 1, 'tokens were registered';
+cmp_ok scalar(grep { /^pw-/ } @secrets), '>=', 1, 'passwords were registered';
+
+sub any_of { my $any = join '|', map { quotemeta } @_; return qr/$any/ }
+
+my $secret = any_of(@secrets);
+my $or_digest = any_of(@secrets, map { sha256_hex($_) } @secrets);
+
+# What of a file nobody may read in it; undef: nothing. The database holds digests, for that it is.
+sub found {
+    my ($file) = @_;
+    my $what = $file =~ /\.db(?:-\w+)?$/ ? $secret : $or_digest;
+    my $bytes = bytes($file);
+    my ($line) = $bytes =~ /([^\n]*$what[^\n]*)/ or return undef;
+    return $line =~ s/$or_digest/<secret>/gr =~ s/[^\x20-\x7e]/./gr;
+}
+
+# The search finds what there is to find.
+sub plant {
+    my ($name, $text) = @_;
+    my $file = "$logs/$name";
+    open my $out, '>', $file or die "$file: $!";
+    print $out "one line\n\0\xff$text\0and another\n";
+    close $out or die "$file: $!";
+    my $line = found($file);
+    unlink $file or die "$file: $!";
+    return $line;
+}
+
+like plant('planted.log', $_->[1]), qr/<secret>/, "a planted $_->[0] is found"
+    for ['key', $key->{key}], ['token', $pair->{token}], ['digest', $digest];
+like plant('planted.db', $key->{key}), qr/<secret>/, 'a planted key is found in a database';
+is plant('planted.db', $digest), undef, 'where a digest belongs';
+
+for my $file (sort @files) {
+    is found($file), undef, 'nothing in ' . $file =~ s{.*/}{}r;
 }
 
 done_testing;

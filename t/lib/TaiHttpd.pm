@@ -230,7 +230,29 @@ sub log {
 sub DESTROY {
     my ($self) = @_;
     local ($?, $@, $!);
-    $self->stop if $$ == $self->{owner};
+    return unless $$ == $self->{owner};
+    $self->stop;
+    $self->keep;
+    return;
+}
+
+# What zz_faults.t and zz_secrets.t look at, once the directory is gone.
+sub keep {
+    my ($self) = @_;
+    my $logs = Apache::Test::vars('t_logs');
+    append("$logs/servers_error_log", "$self->{root}/logs/error_log");
+    append("$logs/servers.db", $_) for grep { -f } glob "$self->{database}*";
+    return;
+}
+
+sub append {
+    my ($to, $from) = @_;
+    open my $in, '<:raw', $from or return;
+    open my $out, '>>:raw', $to or die "$to: $!";
+    local $/;
+    my $bytes = <$in>;
+    print $out $bytes // '';
+    close $out or die "$to: $!";
     return;
 }
 
