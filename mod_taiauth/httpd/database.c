@@ -4,6 +4,7 @@
 
 #include "taiauth.h"
 
+#include <unistd.h>
 #include <ap_mpm.h>
 #include "../core/clock.h"
 
@@ -97,6 +98,21 @@ int taiauth_database_check(server_rec *s, apr_pool_t *ptemp)
 
 /* ---- a child ------------------------------------------------------------------------------ */
 
+/* The check at the start ran as root, perhaps; what counts is what the user of the children may do. */
+static void check_as_child(server_rec *s, apr_pool_t *p)
+{
+    const taiauth_server_t *conf = taiauth_server(s);
+    const char *text = NULL;
+
+    if (taiauth_config_used(s) &&
+        tai_store_check(conf->dbd_driver, conf->dbd_params, p, &text) != TAI_STORE_READY) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+                     "taiauth: as the user of this child (uid %ld): %s; until then every request "
+                     "with a key gets 503",
+                     (long)getuid(), text);
+    }
+}
+
 void taiauth_database_child_init(apr_pool_t *p, server_rec *s)
 {
     const taiauth_server_t *conf = taiauth_server(s);
@@ -107,6 +123,7 @@ void taiauth_database_child_init(apr_pool_t *p, server_rec *s)
     if (!conf->dbd_driver || !conf->dbd_params || tai_store_driver_check(conf->dbd_driver, p)) {
         return; /* not ours, and nothing that needs it has passed the check of the configuration */
     }
+    check_as_child(s, p);
     rv = tai_store_create(&taiauth_store, conf->dbd_driver, conf->dbd_params, max > 0 ? max : 1, p);
     if (rv != APR_SUCCESS) {
         taiauth_store = NULL;
