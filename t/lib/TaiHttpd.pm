@@ -16,11 +16,14 @@ use Apache::Test ();
 use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
+use Scalar::Util qw(weaken);
 use Time::HiRes qw(sleep time);
 use TaiHttp;
 use TaiModules;
 
 my $TIMEOUT = 60; # seconds for a start or stop; valgrind is slow
+
+my %made; # root -> object, weak
 
 # conf:      text after the modules and the basics; @root@, @port@ and @database@ are replaced
 # database:  0: make none (default: an empty one at @database@, which DBDParams names)
@@ -35,6 +38,7 @@ sub new {
         httpd    => Apache::Test::vars('httpd'),
         owner    => $$,
     }, $class;
+    weaken($made{$root} = $self);
     $self->configure($want{conf} // '');
     $self->make_database if $want{database} // 1;
     return $self;
@@ -227,10 +231,24 @@ sub log {
     return <$in> // '';
 }
 
+# An object that lives as long as its file is destroyed too late: its directory, with the pid of the
+# server in it, is gone by then.
+END {
+    local ($?, $@, $!);
+    $_->finish for grep { defined } values %made;
+}
+
 sub DESTROY {
     my ($self) = @_;
     local ($?, $@, $!);
-    return unless $$ == $self->{owner};
+    $self->finish;
+    return;
+}
+
+sub finish {
+    my ($self) = @_;
+    return if $$ != $self->{owner} || $self->{finished}++;
+    delete $made{$self->{root}};
     $self->stop;
     $self->keep;
     return;
