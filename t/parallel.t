@@ -42,6 +42,7 @@ sub storm {
         }
         for my $asked (@now) {
             my $answer = $asked->{connection}->read('GET');
+            $asked->{connection}->close; # or a worker waits for it
             my $status = $answer ? $answer->status : 'lost';
             $seen{"$asked->{name} $status"}++;
         }

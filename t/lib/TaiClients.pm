@@ -8,6 +8,7 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use IO::Select;
 use JSON::PP ();
 use POSIX ();
 use TaiHttp;
@@ -17,40 +18,44 @@ use TaiTest;
 
 our @EXPORT = qw(own_conf own_server ask stopped tally most_within);
 
-my $stopped = 0;
+my $end; # in a client: a pipe that the parent closes when it is to end
 
 # Fork n clients; each runs the code with its number and ends with what that returns. No client
 # begins before all are there.
 sub start {
     my ($class, $n, $code) = @_;
     pipe my $gate, my $open or die "pipe: $!";
-    my @clients = map { client($_, $code, $gate, $open) } 0 .. $n - 1;
-    close $gate;
-    close $open;
-    return bless { clients => \@clients }, $class;
+    pipe my $stop, my $going or die "pipe: $!";
+    my @clients;
+    for my $i (0 .. $n - 1) {
+        pipe my $out, my $in or die "pipe: $!";
+        my $pid = fork // die "fork: $!";
+        if (!$pid) {
+            close $_ for $open, $going;
+            $end = $stop;
+            sysread $gate, my $nothing, 1; # the parent has closed it, behind the last fork
+            report($in, $code, $i);
+        }
+        close $in;
+        push @clients, { pid => $pid, out => $out };
+    }
+    return bless { clients => \@clients, going => $going }, $class;
 }
 
-sub client {
-    my ($i, $code, $gate, $open) = @_;
-    pipe my $out, my $in or die "pipe: $!";
-    my $pid = fork // die "fork: $!";
-    if ($pid) {
-        close $in;
-        return { pid => $pid, out => $out };
-    }
-    local $SIG{TERM} = sub { $stopped = 1 };
-    close $open;
-    sysread $gate, my $nothing, 1; # returns when the parent has closed it, behind the last fork
+# A client's end: nothing of the parent's is torn down in it.
+sub report {
+    my ($in, $code, $i) = @_;
     my $result = eval { $code->($i) };
     print $in JSON::PP->new->encode($result // { died => $@ });
     close $in;
-    POSIX::_exit(0); # nothing of the parent's is torn down here
+    POSIX::_exit(0);
 }
 
-# Ask them to end: stopped() is true for them from now on.
+# Ask them to end: stopped() is true for them from now on. No signal: it would break into their
+# reading.
 sub stop {
     my ($self) = @_;
-    kill TERM => map { $_->{pid} } @{$self->{clients}};
+    close delete $self->{going};
     return $self;
 }
 
@@ -70,7 +75,7 @@ sub results {
 }
 
 sub stopped {
-    return $stopped;
+    return IO::Select->new($end)->can_read(0);
 }
 
 # One request on a connection of its own: its status; 'lost' where the connection broke off before
