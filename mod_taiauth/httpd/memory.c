@@ -13,17 +13,25 @@
 
 tai_segment_t *taiauth_segment;
 
+/* APR keeps its own size at the start of the mapping, so what it hands out is not aligned. */
+#define PAGE_BYTES ((apr_size_t)4096)
+
 typedef struct retained_t {
     apr_shm_t *shm;
     apr_size_t bytes;
 } retained_t;
 
+static void *block_of(const apr_shm_t *shm)
+{
+    return (void *)APR_ALIGN((apr_uintptr_t)apr_shm_baseaddr_get(shm), PAGE_BYTES);
+}
+
 static apr_status_t make(server_rec *s, apr_size_t bytes, retained_t *retained)
 {
-    apr_status_t rv = apr_shm_create(&retained->shm, bytes, NULL, s->process->pool);
+    apr_status_t rv = apr_shm_create(&retained->shm, bytes + PAGE_BYTES, NULL, s->process->pool);
 
     if (rv == APR_SUCCESS) {
-        rv = tai_segment_format(apr_shm_baseaddr_get(retained->shm), bytes, &taiauth_segment);
+        rv = tai_segment_format(block_of(retained->shm), bytes, &taiauth_segment);
     }
     if (rv != APR_SUCCESS) {
         taiauth_segment = NULL;
@@ -46,7 +54,7 @@ apr_status_t taiauth_memory_open(server_rec *s, apr_size_t bytes)
         return make(s, bytes, retained);
     }
     if (retained->bytes) {
-        taiauth_segment = tai_segment_attach(apr_shm_baseaddr_get(retained->shm), retained->bytes);
+        taiauth_segment = tai_segment_attach(block_of(retained->shm), retained->bytes);
     }
     if (!taiauth_segment) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
