@@ -101,11 +101,11 @@ sub tally {
 }
 
 # The most admissions that certainly lie in one interval of so many seconds. Each is a pair of
-# times, [sent, answered]: it happened somewhere in between.
+# times, [sent, answered]: it happened somewhere in between. The server counts in whole milliseconds.
 sub most_within {
     my ($window, @spans) = @_;
     my $most = 0;
-    my @answered = sort { $a <=> $b } map { $_->[1] } @spans;
+    $window -= 0.001;
     for my $begin (map { $_->[0] } @spans) {
         my $n = grep { $_->[0] >= $begin && $_->[1] < $begin + $window } @spans;
         $most = $n if $n > $most;
