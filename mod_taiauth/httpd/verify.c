@@ -13,6 +13,8 @@
 #include "../core/known.h"
 #include "../core/windows.h"
 
+#define UNDECIDED_MS 5000 /* when to come again, where a key could not be checked */
+
 /* A locked prefix may have this many keys looked up that are not known to be real ... */
 static const tai_limit_t client_lookups = {10, 1000};
 /* ... and all clients of the node together this many. */
@@ -109,7 +111,7 @@ static tai_reason_e fail(verification_t *v, tai_reason_e reason, int apikey_exis
         }
     }
     if (lock == TAI_SHARED_MEMORY) {
-        return settle(v, TAI_SHARED_MEMORY, 0);
+        return settle(v, TAI_SHARED_MEMORY, UNDECIDED_MS);
     }
     if (lock != TAI_ADMITTED && v->dry) {
         taiauth_refuse_dry(v->r, lock);
@@ -130,7 +132,7 @@ static tai_reason_e check_pair_lock(verification_t *v)
     }
     if (tai_failures_locked(tai_segment_table(taiauth_segment, TAI_TABLE_PAIRS), v->pair, v->now,
                             &left) != APR_SUCCESS) {
-        return settle(v, TAI_SHARED_MEMORY, 0);
+        return settle(v, TAI_SHARED_MEMORY, UNDECIDED_MS);
     }
     if (left && v->dry) {
         taiauth_refuse_dry(v->r, TAI_PAIR_LOCKED);
@@ -164,7 +166,7 @@ static tai_reason_e throttle_client(verification_t *v)
                            &admitted);
     }
     if (rv != APR_SUCCESS) {
-        return settle(v, TAI_SHARED_MEMORY, 0);
+        return settle(v, TAI_SHARED_MEMORY, UNDECIDED_MS);
     }
     return admitted ? TAI_ADMITTED : settle(v, TAI_CLIENT_LOOKUPS, 1000);
 }
@@ -189,7 +191,7 @@ static tai_reason_e throttle(verification_t *v)
                           &node_lookups, &admitted);
     }
     if (rv != APR_SUCCESS) {
-        return settle(v, TAI_SHARED_MEMORY, 0);
+        return settle(v, TAI_SHARED_MEMORY, UNDECIDED_MS);
     }
     return admitted ? TAI_ADMITTED : settle(v, TAI_NODE_LOOKUPS, 1000);
 }
@@ -210,7 +212,7 @@ static tai_reason_e look_up(verification_t *v)
     if (rv != APR_SUCCESS) {
         v->j->record = NULL;
         taiauth_database_complain(v->r, error);
-        return settle(v, TAI_DATABASE, 5000);
+        return settle(v, TAI_DATABASE, UNDECIDED_MS);
     }
     return TAI_ADMITTED;
 }
@@ -268,7 +270,7 @@ static void verify(verification_t *v)
         return;
     }
     if (!digest_credential(v)) {
-        settle(v, TAI_DIGEST, 5000);
+        settle(v, TAI_DIGEST, UNDECIDED_MS);
         return;
     }
     v->known = tai_segment_id(taiauth_segment, v->digest, TAI_DIGEST_HEX);
@@ -306,7 +308,7 @@ taiauth_judgement_t *taiauth_verify(request_rec *r, taiauth_request_t *ctx,
         settle(&v, v.credential.reason, 0);
     }
     else if (!taiauth_segment) {
-        settle(&v, TAI_SHARED_MEMORY, 5000);
+        settle(&v, TAI_SHARED_MEMORY, UNDECIDED_MS);
     }
     else {
         verify(&v);
