@@ -51,6 +51,8 @@ my @precedence = (
     ["a plan's limit where no line is",        'none',    fresh_key(plan => $gold),         3],
     ["a named line, whatever the key's own",   'besides', own_limit('5/1h'),                2],
     ["a key's own limit besides a named line", 'besides', own_limit('1/1h'),                1],
+    ["a key's own limit besides 15 of them",   'many',    own_limit('3/1h'),                3],
+    ["a plan's limit besides 15 of them",      'many',    fresh_key(plan => $gold),         3],
 );
 for my $row (@precedence) {
     my ($name, $path, $key, $n) = @$row;

@@ -5,7 +5,6 @@
 #include "taiauth.h"
 
 #include <unistd.h>
-#include <ap_mpm.h>
 #include "../core/clock.h"
 
 #define DEFAULT_CONNECTIONS 10 /* DBDMax's own default */
@@ -68,32 +67,23 @@ int taiauth_database_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_
 
 /* ---- start -------------------------------------------------------------------------------- */
 
-/*
- * Only the first start may be stopped: a post_config that fails at a restart ends a server that was
- * running well a moment ago. From then on the requests say it, with 503.
- */
+/* A database server that is away may be back in a moment; a file that is not there will not be. */
 int taiauth_database_check(server_rec *s, apr_pool_t *ptemp)
 {
     const taiauth_server_t *conf = taiauth_server(s);
     const char *text = NULL;
     tai_store_state_e state;
-    int generation = 0;
 
     if (!taiauth_config_used(s)) {
-        return OK;
+        return 1;
     }
-    ap_mpm_query(AP_MPMQ_GENERATION, &generation);
     state = tai_store_check(conf->dbd_driver, conf->dbd_params, ptemp, &text);
     if (state == TAI_STORE_READY) {
-        return OK;
+        return 1;
     }
-    if (generation == 0 && state != TAI_STORE_UNREACHABLE) {
-        ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s, "taiauth: %s", text);
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
-    ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
+    ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, s,
                  "taiauth: %s; until then every request with a key gets 503", text);
-    return OK;
+    return state == TAI_STORE_UNREACHABLE;
 }
 
 /* ---- a child ------------------------------------------------------------------------------ */

@@ -6,6 +6,9 @@
 
 #include "../core/table.h"
 
+/* One of the windows that can be charged at once is for the limit that a key has in the database. */
+#define LINES_MAX (TAI_TABLE_LOCK_MAX - 1)
+
 static const char *const per_names[] = {"key", "account", "address"};
 
 static int is_name(const char *text)
@@ -90,9 +93,9 @@ static const char *push_limit(cmd_parms *cmd, taiauth_dir_t *conf, const taiauth
                                 per_names[line->per]);
         }
     }
-    if (conf->limits->nelts == TAI_TABLE_LOCK_MAX) {
+    if (conf->limits->nelts == LINES_MAX) {
         return apr_psprintf(cmd->pool, "%s: at most %d lines in one place", cmd->cmd->name,
-                            TAI_TABLE_LOCK_MAX);
+                            LINES_MAX);
     }
     APR_ARRAY_PUSH(conf->limits, taiauth_limit_line_t) = *line;
     return NULL;

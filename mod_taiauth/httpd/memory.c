@@ -48,6 +48,7 @@ apr_status_t taiauth_memory_open(server_rec *s, apr_size_t bytes)
 {
     retained_t *retained = ap_retained_data_get(RETAINED);
 
+    taiauth_segment = NULL;
     bytes = bytes ? bytes : DEFAULT_BYTES;
     if (!retained) {
         retained = ap_retained_data_create(RETAINED, sizeof(*retained));

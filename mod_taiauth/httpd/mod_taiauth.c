@@ -17,6 +17,18 @@
 #include <unixd.h>
 #include "../core/digest.h"
 
+/*
+ * Only the first start may be stopped: a post_config that fails at a restart ends a server that was
+ * running well a moment ago. From then on the requests say it, with 503.
+ */
+static int end_post_config(int well)
+{
+    int generation = 0;
+
+    ap_mpm_query(AP_MPMQ_GENERATION, &generation);
+    return well || generation ? OK : HTTP_INTERNAL_SERVER_ERROR;
+}
+
 static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s)
 {
     taiauth_server_t *conf = taiauth_server(s);
@@ -26,19 +38,17 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     if (ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG) {
         return OK;
     }
-    rv = tai_digest_init(pconf);
-    if (rv != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s, "taiauth: OpenSSL offers no SHA-256");
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
     taiauth_config_settle(s, pconf);
     if (!taiauth_config_used(s) && !conf->dbd_params) {
         return OK; /* loaded, and not asked for anything */
     }
-    if (taiauth_memory_open(s, conf->shared_memory) != APR_SUCCESS) {
-        return HTTP_INTERNAL_SERVER_ERROR;
+    rv = tai_digest_init(pconf);
+    if (rv != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s, "taiauth: OpenSSL offers no SHA-256");
     }
-    return taiauth_database_check(s, ptemp);
+    return end_post_config(rv == APR_SUCCESS &&
+                           taiauth_memory_open(s, conf->shared_memory) == APR_SUCCESS &&
+                           taiauth_database_check(s, ptemp));
 }
 
 static void child_init(apr_pool_t *p, server_rec *s)

@@ -273,6 +273,7 @@ void taiauth_memory_watch(request_rec *r, apr_uint64_t now);
 extern tai_store_t *taiauth_store; /* NULL: there is none, nothing can be decided */
 int taiauth_database_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                                   server_rec *s);
+/* 1: it is ready, or may become so by itself; what is wrong is in the log */
 int taiauth_database_check(server_rec *s, apr_pool_t *ptemp);
 void taiauth_database_child_init(apr_pool_t *p, server_rec *s);
 /* log that the database gave no answer, at most once a second a process */
