@@ -11,11 +11,13 @@ use TaiTest;
 
 my $KILLS = 25;
 my $CLIENTS = 8;
+my $READERS = 6;
 my ($N, $WINDOW) = (40, 1);
 
-# Many lines: the more windows are charged under lock, the likelier a kill hits there.
+# Many lines: a charge then locks many windows.
 my $lines = join '', map { "    TaiAuthRateLimit 100000/1h name=line$_\n" } 1 .. 14;
 my $httpd = own_server(<<"CONF");
+TaiAuthSharedMemory 512M
 AliasMatch "^/(hammered|other|failures)" "\@root\@/htdocs/page.html"
 <Location /hammered>
     TaiAuth On
@@ -39,14 +41,19 @@ is $httpd->get('/other', $before)->status, 200, 'one of seven, before' for 1 .. 
 
 # --- the hammering ------------------------------------------------------------------------------
 
+# A charge holds its locks for a moment that few kills would hit. Whoever reads the metrics goes from
+# lock to lock, the longer the larger the memory: so there are readers too, and the killing goes on
+# until some child has left a lock behind.
 my $headers = with_key(fresh_key());
-my $clients = TaiClients->start($CLIENTS, sub {
+my $clients = TaiClients->start($CLIENTS + $READERS, sub {
+    my ($i) = @_;
+    my $path = $i < $CLIENTS ? '/hammered' : '/metrics';
     my (%seen, @admitted);
     until (stopped()) {
         my $sent = now();
-        my $status = ask($httpd->port, '/hammered', $headers);
+        my $status = ask($httpd->port, $path, $headers);
         $seen{$status}++;
-        push @admitted, [$sent, now()] if $status eq '200';
+        push @admitted, [$sent, now()] if $status eq '200' && $path eq '/hammered';
     }
     return { seen => \%seen, admitted => \@admitted };
 });
@@ -54,7 +61,7 @@ my $clients = TaiClients->start($CLIENTS, sub {
 # After each kill a request gets its answer; where a lock was left behind it never would. Which
 # child and when is chance: a random child, after a random part of what 8 clients keep it busy with.
 my (%killed, @took); # seconds until the next answer
-for (1 .. $KILLS) {
+until (@took >= $KILLS && recovered() || @took == 8 * $KILLS) {
     ask($httpd->port, '/hammered', $headers) for 1 .. 1 + rand 20;
     my $victim = wait_for(\&kill_one, 'a child to kill');
     $killed{$victim} = 1;
@@ -63,8 +70,14 @@ for (1 .. $KILLS) {
     push @took, now() - $killed;
 }
 
+# How many locks were taken over from dead children.
+sub recovered {
+    return sum0($httpd->get('/metrics')->body =~ /^taiauth_table_recovered_total\{[^}]*\} (\d+)$/mg);
+}
+
 # Its pid; false where there is only one that lives, or where the one chosen has just ended by itself.
 sub kill_one {
+    # a dead one stays a child until httpd has noticed
     my @children = grep { (TaiTest::process($_) || { state => 'Z' })->{state} ne 'Z' } $httpd->children;
     return undef unless @children > 1;
     my $victim = $children[rand @children];
@@ -75,9 +88,9 @@ my @results = $clients->stop->results;
 my $seen = tally(map { $_->{seen} } @results);
 my @admitted = map { $_->{admitted}->@* } @results;
 
-is scalar keys %killed, $KILLS, "$KILLS children were killed";
-is scalar @took, $KILLS, "the others went on after each";
-cmp_ok +(sort { $a <=> $b } @took)[$KILLS / 2], '<', 1, '... as a rule within a second';
+cmp_ok scalar keys %killed, '>=', $KILLS, "$KILLS children were killed";
+cmp_ok recovered(), '>', 0, 'some while they held a lock';
+cmp_ok +(sort { $a <=> $b } @took)[@took / 2], '<', 1, 'the others went on, as a rule within a second';
 is $seen->{silent} // 0, 0, 'no request hung';
 delete $seen->{lost}; # those that the killed children had in hand
 is_deeply [sort keys %$seen], [200, 429], 'admitted or limited, nothing else';
@@ -101,11 +114,8 @@ ok $burst->{429}, 'the key that was hammered is still limited';
 is_refusal $httpd->get('/failures', { 'X-API-Key' => 'tai_bad' }), 401, 'INVALID_API_KEY', 'a failure' for 1 .. 3;
 is_refusal $httpd->get('/failures', { 'X-API-Key' => 'tai_bad' }), 429, 'LOCKED_OUT', 'failures count';
 
-my $metrics = $httpd->get('/metrics')->body;
-my ($counted) = $metrics =~ /^taiauth_requests_total\{code="ADMITTED",reason="admitted"\} (\d+)$/m;
+my ($counted) = $httpd->get('/metrics')->body =~
+    /^taiauth_requests_total\{code="ADMITTED",reason="admitted"\} (\d+)$/m;
 cmp_ok $counted // 0, '>=', scalar @admitted, 'the counters are alive';
-my @recovered = $metrics =~ /^taiauth_table_recovered_total\{[^}]*\} (\d+)$/mg;
-cmp_ok scalar @recovered, '>', 0, 'the metrics tell of locks taken over';
-note sum0(@recovered), ' locks were taken over from killed children';
 
 done_testing;
