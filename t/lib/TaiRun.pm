@@ -83,17 +83,9 @@ sub stop {
     my ($self) = @_;
     my $vars = $self->{test_config}{vars};
     my $stopped = $self->SUPER::stop;
-    my @findings = glob "$vars->{t_logs}/{asan,valgrind}.*";
-    $self->{findings} = [grep { finding($_) } @findings];
+    # valgrind writes a file for each process; told to be quiet, it leaves it empty where all is well
+    $self->{findings} = [grep { -s } glob "$vars->{t_logs}/{asan,valgrind}.*"];
     return $stopped;
-}
-
-# A report of AddressSanitizer is one by being there; valgrind writes one for each process.
-sub finding {
-    my ($file) = @_;
-    return 1 if basename($file) =~ /^asan/;
-    open my $in, '<', $file or die "$file: $!\n";
-    return scalar grep { /ERROR SUMMARY: [1-9]/ } <$in>;
 }
 
 # Print the counts as `make check` prints them. Returns the exit status.
