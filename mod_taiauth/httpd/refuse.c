@@ -30,8 +30,12 @@ static const char *request_id(request_rec *r)
 
 static void log_verdict(request_rec *r, const char *verb, int status, tai_reason_e reason)
 {
-    const taiauth_judgement_t *j = taiauth_judged(r);
+    const taiauth_judgement_t *j;
 
+    if (!APLOG_R_IS_LEVEL(r, APLOG_INFO)) {
+        return; /* before anything is escaped: refusals come in floods */
+    }
+    j = taiauth_judged(r);
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                   "taiauth: %s %d %s: %s, key %s, key id %s, client %s, request %s, %s %s", verb,
                   status, tai_code(tai_reason_code(reason))->name, tai_reason_name(reason),
@@ -149,6 +153,7 @@ static void adopt_inner(request_rec *r, taiauth_request_t *ctx)
     if (ctx && ctx->inner && !ctx->refusal && !r->main &&
         tai_code(tai_reason_code(ctx->inner->reason))->status == r->status) {
         hold(r, ctx, ctx->inner);
+        set_headers(r, ctx, ctx->inner, r->err_headers_out);
     }
 }
 
@@ -189,6 +194,7 @@ static apr_bucket_brigade *body(request_rec *r, const taiauth_request_t *ctx)
 
     r->status = tai_refusal_status(ctx->refusal, format);
     r->status_line = NULL;
+    apr_table_unset(r->headers_in, "Range"); /* a refusal that is a 200 is whole all the same */
     ap_set_content_type_ex(r, tai_refusal_type(format), 1);
     ap_set_content_length(r, (apr_off_t)len);
     set_headers(r, ctx, ctx->refusal, r->headers_out);
@@ -224,10 +230,10 @@ void taiauth_refuse_insert_filter(request_rec *r)
 
     taiauth_refuse_required(r);
     adopt_inner(r, ctx);
-    if (r->main || !ctx || !ctx->refusal || r->status != ctx->refusal_status || has_own_text(r)) {
-        return;
+    if (!r->main && ctx && ctx->refusal && r->status == ctx->refusal_status && !has_own_text(r)) {
+        ap_add_output_filter_handle(filter_handle, NULL, r, r->connection);
     }
-    ap_add_output_filter_handle(filter_handle, NULL, r, r->connection);
+    taiauth_response_insert_filter(r); /* "Header always" has its say about errors too */
 }
 
 void taiauth_refuse_register(apr_pool_t *p)
