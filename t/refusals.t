@@ -194,4 +194,19 @@ is request('refusals_realm', GET => '/')->header('WWW-Authenticate'), 'ApiKey re
 is_deeply once(request('refusals_plain', GET => '/'), 'WWW-Authenticate'),
     [map { qq(ApiKey realm="API", header="$_") } qw(X-New-Key X-API-Key)], 'one challenge for each name; the default realm';
 
+# A site's own fields of the names that we set.
+for my $row (['/index.html', 401], ['/index.html', 200, 'X-API-Key' => $good], ['/nowhere', 404, 'X-API-Key' => $good]) {
+    my ($path, $status, @headers) = @$row;
+    my $answer = request('refusals_plain', GET => $path, [@headers]);
+    is $answer->status, $status, "$path: $status";
+    is_deeply once($answer, 'Cache-Control'), [$status == 401 ? 'no-store' : 'private'], 'one Cache-Control, ours';
+    is_deeply [sort split /,\s*/, $answer->header('Vary')], [qw(Origin X-API-Key X-New-Key)], 'Vary has theirs too';
+    is_deeply once($answer, 'X-Content-Type-Options'), ['nosniff'], 'one nosniff';
+}
+
+# What is refused inside a page is told by that page.
+my $counted = metric('requests_total', 'scope_not_held');
+request('refusals', GET => '/refusals/page.shtml', { 'X-API-Key' => $spent });
+is metric('requests_total', 'scope_not_held'), $counted, 'a fragment is no client request of its own';
+
 done_testing;
