@@ -11,8 +11,11 @@ my $CLIENTS = 10;
 my $EACH = 50;
 my $AT_ONCE = 10; # connections that a client has under way
 
-my $httpd = own_server(<<'CONF');
-AliasMatch "^/(hundred|twenty|pair)" "@root@/htdocs/page.html"
+# Many lines: a charge then takes longer, and others get in where it is not locked.
+my $lines = join '', map { "    TaiAuthRateLimit 1000000/1h name=line$_\n" } 1 .. 15;
+my $httpd = own_server(<<'CONF' =~ s/^LINES\n/$lines/mr);
+MaxKeepAliveRequests 0
+AliasMatch "^/(hundred|twenty|pair|rush)" "@root@/htdocs/page.html"
 <Location /hundred>
     TaiAuth On
     TaiAuthRateLimit 100/1h
@@ -26,6 +29,11 @@ AliasMatch "^/(hundred|twenty|pair)" "@root@/htdocs/page.html"
     TaiAuth On
     TaiAuthRateLimit 30/1h
     TaiAuthRateLimit 70/2h per=account name=pair
+</Location>
+<Location /rush>
+    TaiAuth On
+    TaiAuthRateLimit 5000/1h
+LINES
 </Location>
 CONF
 
@@ -100,6 +108,18 @@ for my $round (1 .. 3) {
     } @keys;
     is $spent[0] + $spent[1] + $spent[2], 70, '... each charged to its key, none besides';
     cmp_ok $spent[2], '<=', 30, '... none over its own limit';
+}
+
+# --- as fast as they come -----------------------------------------------------------------------
+
+# The clients above are slow: they would hardly ever meet in the middle of a charge. h2load is not.
+for my $round (1 .. 2) {
+    my $key = fresh_key();
+    my $url = 'http://127.0.0.1:' . $httpd->port . '/rush';
+    my $said = qx(h2load --h1 -n 8000 -c 20 -H 'X-API-Key: $key->{key}' $url 2>&1);
+    my ($good, $refused) = $said =~ /^status codes: (\d+) 2xx, 0 3xx, (\d+) 4xx, 0 5xx/m;
+    is $good, 5000, "in a rush, round $round: 5000 of 8000" or diag $said;
+    cmp_ok $refused, '>', 0, '... and the limit was reached';
 }
 
 # --- several children did it --------------------------------------------------------------------
