@@ -245,6 +245,19 @@ static apr_array_header_t *granted_scopes(const apr_array_header_t *rows, apr_po
     return granted;
 }
 
+/* The driver reads an empty blob as NULL, also where the schema says NOT NULL. */
+static int is_complete(tai_row_t row)
+{
+    static const int needed[] = {KEY_ID,       KEY_LINE, KEY_PREFIX, ACCOUNT_ID,
+                                 ACCOUNT_NAME, USER_ID,  USER_NAME,  PLAN_NAME};
+    apr_size_t i = 0;
+
+    while (i < sizeof(needed) / sizeof(needed[0]) && row[needed[i]]) {
+        i++;
+    }
+    return i == sizeof(needed) / sizeof(needed[0]);
+}
+
 static tai_record_t *make_record(const apr_array_header_t *rows, apr_pool_t *p)
 {
     tai_row_t row = APR_ARRAY_IDX(rows, 0, tai_row_t);
@@ -283,6 +296,11 @@ apr_status_t tai_store_find_key(tai_store_t *store, const char *hash, apr_pool_t
         return rv;
     }
     *error = NULL; /* a first try may have failed */
+    if (rows->nelts > 0 && !is_complete(APR_ARRAY_IDX(rows, 0, tai_row_t))) {
+        *error =
+            apr_psprintf(p, "database %s: the row of a key is incomplete", store->database->path);
+        return APR_EGENERAL;
+    }
     if (rows->nelts > 0) {
         *record = make_record(rows, p);
     }
@@ -303,7 +321,11 @@ apr_status_t tai_store_scope_plans(tai_store_t *store, const char *scope, apr_po
     }
     *titles = apr_array_make(p, rows->nelts, sizeof(const char *));
     for (i = 0; i < rows->nelts; i++) {
-        APR_ARRAY_PUSH(*titles, const char *) = APR_ARRAY_IDX(rows, i, tai_row_t)[0];
+        const char *title = APR_ARRAY_IDX(rows, i, tai_row_t)[0];
+
+        if (title) {
+            APR_ARRAY_PUSH(*titles, const char *) = title;
+        }
     }
     return APR_SUCCESS;
 }

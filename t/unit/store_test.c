@@ -137,6 +137,39 @@ START_TEST(times_of_row)
 }
 END_TEST
 
+/*
+ * The driver gives an empty blob as if it were NULL. Where NULL would mean something, the database
+ * takes none; where it means nothing, who is asking would be nobody.
+ */
+static const struct {
+    const char *change;
+    int taken;
+} empty_blobs[] = {
+    {UPDATE_KEY "expires_at = x''", 0},
+    {UPDATE_KEY "revoked_at = x''", 0},
+    {UPDATE_KEY "rate_limit = x''", 0},
+    {"UPDATE plans SET rate_limit = x''", 0},
+    {UPDATE_KEY "prefix = x''", 1},
+    {"DROP TRIGGER api_keys_fixed; " UPDATE_KEY "id = x''", 1},
+    {"DROP TRIGGER api_keys_fixed; " UPDATE_KEY "line = x''", 1},
+    {"UPDATE accounts SET name = x''", 1},
+    {"UPDATE users SET username = x''", 1},
+};
+
+START_TEST(an_empty_blob_is_nobody)
+{
+    const char *error;
+
+    make_database(path);
+    error = raw_try(path, empty_blobs[_i].change);
+    ck_assert_msg((error == NULL) == empty_blobs[_i].taken, "%s: %s", empty_blobs[_i].change,
+                  error ? error : "taken");
+    if (error == NULL) {
+        ck_assert_ptr_nonnull(strstr(unanswered(open_store(path, 1)), "incomplete"));
+    }
+}
+END_TEST
+
 static const struct {
     const char *change;
     tai_standing_e account;
@@ -189,6 +222,9 @@ START_TEST(plans_that_grant_a_scope_come_by_rank)
     store = open_store(path, 1);
     ck_assert_int_eq(tai_store_scope_plans(store, "programs:write", pool, &titles), APR_SUCCESS);
     ck_assert_str_eq(join(titles), "Pro Claimed");
+    raw_run(path, "UPDATE plans SET title = x'' WHERE name = 'pro'");
+    ck_assert_int_eq(tai_store_scope_plans(store, "programs:write", pool, &titles), APR_SUCCESS);
+    ck_assert_str_eq(join(titles), "Claimed");
     ck_assert_int_eq(tai_store_scope_plans(store, "programs:rite", pool, &titles), APR_SUCCESS);
     ck_assert_int_eq(titles->nelts, 0);
     ck_assert_int_eq(remove(path), 0);
@@ -510,6 +546,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, an_unknown_key_is_an_answer);
     tcase_add_test(tests, a_plan_may_grant_nothing);
     tcase_add_loop_test(tests, times_of_row, 0, ROWS(times));
+    tcase_add_loop_test(tests, an_empty_blob_is_nobody, 0, ROWS(empty_blobs));
     tcase_add_loop_test(tests, standing_of_row, 0, ROWS(standings));
     tcase_add_test(tests, a_user_of_another_account_is_no_owner);
     tcase_add_test(tests, plans_that_grant_a_scope_come_by_rank);

@@ -16,7 +16,7 @@ CREATE TABLE plans (
     name       VARCHAR(32) NOT NULL PRIMARY KEY,
     title      VARCHAR(64) NOT NULL,
     rank       INTEGER     NOT NULL UNIQUE,
-    rate_limit VARCHAR(32),
+    rate_limit VARCHAR(32) CHECK (TYPEOF(rate_limit) <> 'blob'),
     max_keys   INTEGER     NOT NULL CHECK (max_keys >= 0)
 );
 
@@ -58,7 +58,8 @@ CREATE UNIQUE INDEX users_primary_admin ON users (account_id)
     WHERE role = 'primary_admin' AND status = 'active';
 
 -- line is the id of the first key of those rolled from one another: they share their windows.
--- rate_limit is the key's own "N/WINDOW". A NULL expires_at means never.
+-- rate_limit is the key's own "N/WINDOW". A NULL expires_at means never. apr_dbd reads an empty blob
+-- as NULL: where NULL gives something away, there must be none.
 CREATE TABLE api_keys (
     id           VARCHAR(32)   NOT NULL PRIMARY KEY,
     line         VARCHAR(32)   NOT NULL,
@@ -69,10 +70,10 @@ CREATE TABLE api_keys (
     key_hash     CHAR(64)      NOT NULL UNIQUE CHECK (LENGTH(key_hash) = 64),
     token_hash   CHAR(64)      CHECK (LENGTH(token_hash) = 64),
     scopes       VARCHAR(2000) NOT NULL CHECK (scopes <> ''),
-    rate_limit   VARCHAR(32),
+    rate_limit   VARCHAR(32)   CHECK (TYPEOF(rate_limit) <> 'blob'),
     created_at   BIGINT        NOT NULL,
-    expires_at   BIGINT,
-    revoked_at   BIGINT,
+    expires_at   BIGINT        CHECK (TYPEOF(expires_at) <> 'blob'),
+    revoked_at   BIGINT        CHECK (TYPEOF(revoked_at) <> 'blob'),
     last_used_at BIGINT
 );
 
