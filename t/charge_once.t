@@ -19,6 +19,12 @@ my %files = (
     'ssi/page.shtml'          => $INCLUDES,
     'ssi/mixed.shtml'         => qq(own [<!--#include virtual="/scoped/page.html" -->]\n),
     'ssi/limits.shtml'        => join('', map { qq(<!--#include virtual="/other-limit/$_.html" -->) } 1 .. 3),
+    'open/sizes.shtml'        => '[<!--#fsize virtual="/alone/page.html" -->] [<!--#fsize virtual="/token/page.html" -->]'
+        . ' [<!--#include virtual="/token/page.html" -->] [<!--#include virtual="/alone/page.html" -->]',
+    'alone/page.html'         => '7 bytes',
+    'token/page.html'         => '7 bytes',
+    'open/who.shtml'          => join("\n", '<!--#fsize virtual="/cgi/echo.pl" -->', '<!--#include virtual="/cgi/echo.pl" -->'),
+    'only-post/form.html'     => 'a form',
     'errors/404.html'         => 'nothing here',
     'errors/403.html'         => 'not for you',
     'scoped/page.html'        => 'for writers',
@@ -128,6 +134,16 @@ for my $row (@others) {
     is $answer->status, $status, "a redirect to another credential, $name: $status";
     is $answer->json->{code}, $code, "... $code" if $code;
 }
+
+# A look-up is gone when the next one begins: nothing that was learnt in it may hang on it.
+for my $round (1 .. 3) {
+    my $answer = get('/open/sizes.shtml', with_key($one));
+    like $answer && $answer->body, qr/^\[ *7 *\] \[\D+\] \[\D+\] \[7 bytes\]$/,
+        "looked up with and without a token, round $round: each judged by its own rules";
+    $answer = get('/open/who.shtml', with_key($one));
+    like $answer->body, qr/"TAIAUTH_KEY_ID":"$one->{id}"/, 'looked up, then included: told who is asking';
+}
+is get('/only-post/', with_key($one))->header('Allow'), 'POST, PUT', 'the Allow of an index file that was looked up';
 
 # Into a place with a limit of its own: that one is charged as well, once.
 for my $path ('/rewritten/to-other-limit', '/ssi/limits.shtml') {

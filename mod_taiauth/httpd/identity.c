@@ -143,7 +143,8 @@ void taiauth_identity_publish(request_rec *r, const taiauth_dir_t *conf,
     taiauth_request_t *ctx = taiauth_request(r);
     apr_size_t i;
 
-    if (ctx->published == r) {
+    /* not so for subrequests: a new one may stand where one that is gone stood */
+    if (!r->main && ctx->published == r) {
         return;
     }
     ctx->published = r;

@@ -25,9 +25,9 @@ static const char *join(const char *text, const char *name, apr_pool_t *p)
 }
 
 /* The methods that a set of lines names, as Allow has them. */
-static const char *allow(request_rec *r, const apr_array_header_t *lines)
+static const char *allow(const apr_array_header_t *lines, apr_pool_t *p)
 {
-    apr_array_header_t *seen = apr_array_make(r->pool, 4, sizeof(char *));
+    apr_array_header_t *seen = apr_array_make(p, 4, sizeof(char *));
     const char *text = NULL;
     int i, m;
 
@@ -39,7 +39,7 @@ static const char *allow(request_rec *r, const apr_array_header_t *lines)
 
             if (!names_method(seen, name)) {
                 APR_ARRAY_PUSH(seen, const char *) = name;
-                text = join(text, strcmp(name, "GET") ? name : "GET, HEAD", r->pool);
+                text = join(text, strcmp(name, "GET") ? name : "GET, HEAD", p);
             }
         }
     }
@@ -91,7 +91,8 @@ static int refuse_scope(request_rec *r, const taiauth_dir_t *conf, tai_reason_e 
 
 static int refuse_method(request_rec *r, taiauth_request_t *ctx, const apr_array_header_t *lines)
 {
-    ctx->allow = allow(r, lines);
+    /* a parent may say it after this subrequest is gone, and so may the name of a .htaccess line */
+    ctx->allow = apr_pstrdup(taiauth_initial(r)->pool, allow(lines, r->pool));
     return taiauth_refuse(
         r, TAI_METHOD_NOT_ALLOWED,
         apr_pstrcat(r->pool, "This method is not allowed here; allowed: ", ctx->allow, ".", NULL),

@@ -301,7 +301,8 @@ taiauth_judgement_t *taiauth_verify(request_rec *r, taiauth_request_t *ctx,
     v.dry = TAIAUTH_GET(conf, dry_run) & TAIAUTH_DRY_LOCKOUT;
     v.now = tai_clock_ms();
     v.j = apr_pcalloc(v.p, sizeof(*v.j));
-    v.j->conf = conf;
+    /* that of a subrequest goes with its pool; what it points to is of the configuration itself */
+    v.j->conf = apr_pmemdup(v.p, conf, sizeof(*conf));
     taiauth_credential_read(r, ctx, conf, &v.credential);
     v.j->prefix = loggable_prefix(v.credential.key, v.p);
     if (tai_reason_code(v.credential.reason) == TAI_CODE_MISSING_API_KEY) {

@@ -7,7 +7,7 @@ use warnings;
 # In the order in which they are loaded: proxy before its protocols, cache before its storage.
 my @shared = qw(
     authn_core authn_file auth_basic authz_core authz_user authz_host authz_groupfile
-    access_compat alias allowmethods autoindex cache cache_disk dbd deflate dir env expires
+    access_compat alias autoindex cache cache_disk dbd deflate dir env expires
     filter headers http2 include log_config logio mime negotiation proxy proxy_http
     proxy_http2 proxy_wstunnel remoteip reqtimeout rewrite setenvif status unique_id unixd
     version watchdog
