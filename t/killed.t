@@ -15,7 +15,7 @@ my $READERS = 6;
 my ($N, $WINDOW) = (40, 1);
 
 # Many lines: a charge then locks many windows.
-my $lines = join '', map { "    TaiAuthRateLimit 100000/1h name=line$_\n" } 1 .. 14;
+my $lines = join '', map { "    TaiAuthRateLimit 100000/1h name=line$_\n" } 1 .. 12;
 my $httpd = own_server(<<"CONF");
 TaiAuthSharedMemory 512M
 AliasMatch "^/(hammered|other|failures)" "\@root\@/htdocs/page.html"

@@ -12,7 +12,7 @@ my $EACH = 50;
 my $AT_ONCE = 10; # connections that a client has under way
 
 # Many lines: a charge then takes longer, and others get in where it is not locked.
-my $lines = join '', map { "    TaiAuthRateLimit 1000000/1h name=line$_\n" } 1 .. 15;
+my $lines = join '', map { "    TaiAuthRateLimit 1000000/1h name=line$_\n" } 1 .. 12;
 my $httpd = own_server(<<'CONF' =~ s/^LINES\n/$lines/mr);
 MaxKeepAliveRequests 0
 AliasMatch "^/(hundred|twenty|pair|rush)" "@root@/htdocs/page.html"
@@ -116,9 +116,15 @@ for my $round (1 .. 3) {
 for my $round (1 .. 2) {
     my $key = fresh_key();
     my $url = 'http://127.0.0.1:' . $httpd->port . '/rush';
-    my $said = qx(h2load --h1 -n 8000 -c 20 -H 'X-API-Key: $key->{key}' $url 2>&1);
-    my ($good, $refused) = $said =~ /^status codes: (\d+) 2xx, 0 3xx, (\d+) 4xx, 0 5xx/m;
-    is $good, 5000, "in a rush, round $round: 5000 of 8000" or diag $said;
+    my ($good, $refused) = (0, 0);
+    # a busy server closes connections between requests, which h2load does not open again
+    for (1 .. 20) {
+        my $said = qx(h2load --h1 -n 6000 -c 20 -H 'X-API-Key: $key->{key}' $url 2>&1);
+        $said =~ /^status codes: (\d+) 2xx, 0 3xx, (\d+) 4xx, 0 5xx/m or die "h2load: $said\n";
+        $good += $1;
+        last if $refused += $2;
+    }
+    is $good, 5000, "in a rush, round $round: exactly 5000";
     cmp_ok $refused, '>', 0, '... and the limit was reached';
 }
 
