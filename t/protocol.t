@@ -163,7 +163,7 @@ sub cached { return request('protocol_cache', GET => @_)->header('X-Cache') // '
 
 like cached('/protocol-open/index.html'), qr/^MISS/, 'an open page is not in the cache';
 wait_for(sub { cached('/protocol-open/index.html') =~ /^HIT/ }, 'the cache to hold an open page');
-for my $path ('/protocol/index.html', '/protocol/', '/protocol/cgi?Cache-Control=public,max-age%3D600') {
+for my $path ('/protocol/redirected', '/protocol/index.html', '/protocol/', '/protocol/cgi?Cache-Control=public,max-age%3D600') {
     for (1 .. 3) {
         my $answer = request('protocol_cache', GET => $path, [@key]);
         is $answer->status, 200, "$path with a key";

@@ -102,6 +102,14 @@ is request('scopes', GET => '/s/optional/', { 'X-API-Key' => $key{default} })->j
     $account, 'who has a key there is somebody';
 is request('scopes', GET => '/s/optional/', { 'X-API-Key' => '' })->status, 200, 'an empty key is none';
 
+# mod_dir and mod_negotiation look a file up with GET, and then the client's method is carried out.
+for my $path ('/lookup/echo.pl', '/lookup/', '/lookup/echo') {
+    my $key = { 'X-API-Key' => $key{default} };
+    is request('scopes', GET => $path, $key)->status, 200, "GET $path";
+    is_refusal request('scopes', POST => $path, $key), 403, 'INSUFFICIENT_SCOPE', "POST $path without the scope for it";
+    like request('scopes', POST => $path)->status, qr/^4/, "$path without a key";
+}
+
 # --- plans --------------------------------------------------------------------------------------
 
 sub answer {

@@ -52,6 +52,8 @@ static int decide(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *c
     if (!r->main) {
         ctx->awaiting = r;
         ctx->challenge_scope = NULL;
+        ctx->scoped = conf;
+        ctx->scoped_method = r->method;
     }
     return OK;
 }
@@ -129,6 +131,14 @@ static int is_undecided(const taiauth_dir_t *conf, const taiauth_judgement_t *j)
     return !j || (j->reason != TAI_ADMITTED && !is_anonymous(conf, j));
 }
 
+static int refuse_undecided(request_rec *r)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                  "taiauth: no key was checked for this request; another module answered for the "
+                  "access checker");
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
 int taiauth_fixups(request_rec *r)
 {
     const taiauth_dir_t *conf = taiauth_dir(r);
@@ -141,6 +151,8 @@ int taiauth_fixups(request_rec *r)
     if (ap_satisfies(r) == SATISFY_ANY) {
         return refuse_satisfy_any(r);
     }
+    /* an internal redirect renames the environment, and within one section no access hook runs */
+    taiauth_response_keep_out_of_cache(r);
     ctx = taiauth_request(r);
     ctx->awaiting = NULL;
     if (is_preflight(r, conf)) {
@@ -152,11 +164,34 @@ int taiauth_fixups(request_rec *r)
     }
     j = taiauth_judged(r);
     if (is_undecided(conf, j)) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "taiauth: no key was checked for this request; another module answered for "
-                      "the access checker");
-        return HTTP_INTERNAL_SERVER_ERROR;
+        return refuse_undecided(r);
     }
     taiauth_identity_publish(r, conf, j);
     return taiauth_limits_charge(r, ctx, conf, j);
+}
+
+/*
+ * mod_dir and mod_negotiation look a file up with GET and then put it in the place of what the
+ * client asked for, whose method stays; a redirect to GET within one section skips the access hooks.
+ * Either way the scopes that were judged are those of another method.
+ */
+int taiauth_handler_check(request_rec *r)
+{
+    const taiauth_dir_t *conf = taiauth_dir(r);
+    taiauth_request_t *ctx;
+    int status;
+
+    if (TAIAUTH_GET(conf, mode) == TAIAUTH_OFF || r->main || is_preflight(r, conf) ||
+        taiauth_is_any_error_document(r)) {
+        return DECLINED;
+    }
+    ctx = taiauth_request(r);
+    if (ctx->scoped == conf && !strcmp(ctx->scoped_method, r->method)) {
+        return DECLINED;
+    }
+    if (is_undecided(conf, taiauth_judged(r))) {
+        return refuse_undecided(r);
+    }
+    status = taiauth_scopes_check(r, ctx, conf, taiauth_judged(r));
+    return status == OK ? DECLINED : status;
 }

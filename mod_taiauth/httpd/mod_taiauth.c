@@ -7,6 +7,7 @@
  *   access checker     credential, key, scopes                                 access.c, verify.c
  *   authn, authz       Require tai-scope and its kin                           require.c
  *   fixups, first      identity for the application; rate limits               access.c, ratelimit.c
+ *   handler, first     scopes again where another method or file is at hand    access.c
  *   output filters     headers of an answer; the body of a refusal             response.c, refuse.c
  */
 
@@ -14,7 +15,6 @@
 #include "taiauth.h"
 
 #include <ap_mpm.h>
-#include <unixd.h>
 #include "../core/digest.h"
 
 /*
@@ -76,6 +76,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_fixups(taiauth_fixups, NULL, after_us, APR_HOOK_FIRST);
     ap_hook_insert_filter(taiauth_response_insert_filter, NULL, NULL, APR_HOOK_LAST);
     ap_hook_insert_error_filter(taiauth_refuse_insert_filter, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_handler(taiauth_handler_check, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(taiauth_metrics_handler, NULL, NULL, APR_HOOK_FIRST);
 
     taiauth_require_register(p);

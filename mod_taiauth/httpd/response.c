@@ -32,9 +32,14 @@ static const char *vary(const taiauth_dir_t *conf, apr_pool_t *p)
  * mod_cache's quick handler answers before any access check, and the stripped key defeats Vary
  * there: what it never stores it cannot give away. Caches elsewhere are told by the fields.
  */
-void taiauth_response_protect(request_rec *r, const taiauth_dir_t *conf)
+void taiauth_response_keep_out_of_cache(request_rec *r)
 {
     apr_table_setn(r->subprocess_env, "no-cache", "1");
+}
+
+void taiauth_response_protect(request_rec *r, const taiauth_dir_t *conf)
+{
+    taiauth_response_keep_out_of_cache(r);
     apr_table_setn(r->err_headers_out, "Cache-Control", "private");
     apr_table_setn(r->err_headers_out, "Vary", vary(conf, r->pool));
 }

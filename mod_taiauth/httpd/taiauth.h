@@ -176,6 +176,8 @@ typedef struct taiauth_request_t {
     const char *allow;               /* value of Allow for a 405 */
     const char *challenge_scope;     /* scope of a Require tai-scope that refused; NULL: none */
     tai_reason_e challenge_reason;   /* why it refused */
+    const taiauth_dir_t *scoped;     /* where the scopes of the client request were judged ... */
+    const char *scoped_method;       /* ... and for which method */
     const request_rec *awaiting; /* passed our check: what refuses it before fixups is a Require */
     const request_rec *authenticated; /* passed authentication by httpd's own providers too */
     int charging;                     /* fixups of the client request itself have begun */
@@ -230,6 +232,8 @@ int taiauth_access_check_ex(request_rec *r);
 int taiauth_authn_check(request_rec *r);
 int taiauth_authz_check(request_rec *r);
 int taiauth_fixups(request_rec *r);
+/* the last look before an application runs */
+int taiauth_handler_check(request_rec *r);
 
 /* ratelimit.c */
 /* test and charge the limits of where r has landed; OK, or the status of a refusal */
@@ -257,6 +261,8 @@ void taiauth_refuse_register(apr_pool_t *p);
 /* response.c */
 /* headers that every answer of a protected location carries, refusals included */
 void taiauth_response_protect(request_rec *r, const taiauth_dir_t *conf);
+/* have mod_cache store nothing of r */
+void taiauth_response_keep_out_of_cache(request_rec *r);
 void taiauth_response_insert_filter(request_rec *r);
 void taiauth_response_register(apr_pool_t *p);
 
