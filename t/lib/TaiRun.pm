@@ -79,12 +79,15 @@ sub run_tests {
     $self->{result} = $harness->runtests(map { [$_, basename($_)] } $self->tests);
 }
 
+# What the server runs under writes its findings there: AddressSanitizer a file for each, valgrind a
+# file for each process, which holds findings alone.
 sub stop {
     my ($self) = @_;
-    my $vars = $self->{test_config}{vars};
+    my $logs = $self->{test_config}{vars}{t_logs};
     my $stopped = $self->SUPER::stop;
-    # valgrind writes a file for each process; told to be quiet, it leaves it empty where all is well
-    $self->{findings} = [grep { -s } glob "$vars->{t_logs}/{asan,valgrind}.*"];
+    $self->{findings} = [grep { -s } glob "$logs/{asan,valgrind}.*"];
+    push @{$self->{findings}}, 'valgrind did not run'
+        if ($ENV{TAI_WRAP} // '') eq 'valgrind' && !glob "$logs/valgrind.*";
     return $stopped;
 }
 
@@ -108,7 +111,7 @@ sub verdict {
     }
     for my $file (@{$self->{findings} || []}) {
         $errors++;
-        print "# findings in $file\n";
+        print "# findings: $file\n";
     }
     printf "# PASS:  %d\n# SKIP:  %d\n# FAIL:  %d\n# ERROR: %d\n", $passed, $skipped, $failed, $errors;
     return $failed || $errors || !$passed ? 1 : 0;
