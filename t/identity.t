@@ -83,6 +83,8 @@ for my $place (qw(forward cgi keep open optional)) {
 my @hops = (
     'X-Tai-Account', 'x-tai-account, close', 'close, X_Tai_Account', 'X.Tai.Account',
     "close,\tX-TAI-account ,keep-alive", 'X-Tai-Account, X-Tai-User, X-Tai-Plan',
+    # mod_proxy takes a semicolon or a blank for a comma
+    'close; X-Tai-Account', 'close;X_Tai_Account;x', 'close X-Tai-Account', "close\tX-Tai-User X-Tai-Plan",
 );
 for my $value (@hops) {
     my $seen = proxied('forward', 'X-API-Key' => $given, Connection => $value);

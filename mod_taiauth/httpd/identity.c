@@ -56,6 +56,9 @@ static const identity_t identities[] = {
 /* All field names beginning like this are ours; nobody else's say reaches an application. */
 static const char reserved[] = "X-Tai-";
 
+/* mod_proxy reads a list of fields more freely than it is defined: more than commas part it. */
+static const char between_fields[] = ",; \t\v\f\r\n";
+
 /*
  * A proxy drops the fields that Connection names (RFC 9110, 7.6.1): a client that names ours there
  * would have an application believe that nobody asked.
@@ -64,14 +67,15 @@ static void clean_connection(request_rec *r)
 {
     const char *value = apr_table_get(r->headers_in, "Connection");
     apr_array_header_t *kept;
-    char *item;
+    char *state, *item;
     int dropped = 0;
 
     if (!value || !ap_strcasestr(value, "tai")) {
         return;
     }
     kept = apr_array_make(r->pool, 2, sizeof(char *));
-    while ((item = ap_get_list_item(r->pool, &value)) != NULL) {
+    for (item = apr_strtok(apr_pstrdup(r->pool, value), between_fields, &state); item;
+         item = apr_strtok(NULL, between_fields, &state)) {
         if (taiauth_spelling_same(item, reserved, 1)) {
             dropped = 1;
         }
