@@ -171,6 +171,23 @@ for my $path ('/protocol/redirected', '/protocol/index.html', '/protocol/', '/pr
     }
     is_refusal request('protocol_cache', GET => $path), 401, 'MISSING_API_KEY', "$path without one";
 }
+
+# An open page that takes in a protected one: at its beginning, and where half of it has been sent.
+my $open = var('documentroot') . '/protocol-open';
+my $secret = request('protocol_cache', GET => '/protocol/index.html', [@key])->body;
+for my $before (0, 100_000) {
+    my $page = "with$before.shtml";
+    open my $out, '>', "$open/$page" or die "$open/$page: $!";
+    print $out '.' x $before, '<!--#include virtual="/protocol/index.html" -->';
+    close $out or die "$open/$page: $!";
+    for (1 .. 3) {
+        my $answer = request('protocol_cache', GET => "/protocol-open/$page", [@key]);
+        like $answer->body, qr/\Q$secret\E/, "$before bytes, then a protected fragment";
+        unlike $answer->header('X-Cache') // '', qr/^HIT/, 'is never answered by the cache';
+    }
+    unlike request('protocol_cache', GET => "/protocol-open/$page")->body, qr/\Q$secret\E/, '... nor got without a key';
+}
+
 taictl(key => 'revoke', $made->{id});
 is request('protocol_cache', GET => '/protocol/index.html', [@key])->status, 401, 'nor for a key that is revoked now';
 

@@ -31,10 +31,17 @@ static const char *vary(const taiauth_dir_t *conf, apr_pool_t *p)
 /*
  * mod_cache's quick handler answers before any access check, and the stripped key defeats Vary
  * there: what it never stores it cannot give away. Caches elsewhere are told by the fields.
+ *
+ * A page that takes in a protected fragment is as secret as the fragment, wherever it stands. Its
+ * head is under way by then: no_cache is what mod_cache looks at again at the end.
  */
 void taiauth_response_keep_out_of_cache(request_rec *r)
 {
     apr_table_setn(r->subprocess_env, "no-cache", "1");
+    while ((r = r->main) != NULL) {
+        apr_table_setn(r->subprocess_env, "no-cache", "1");
+        r->no_cache = 1;
+    }
 }
 
 void taiauth_response_protect(request_rec *r, const taiauth_dir_t *conf)
