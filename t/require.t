@@ -29,6 +29,8 @@ my @rows = (
     ['all-here', free => 'INSUFFICIENT_SCOPE', pro => 200],
     ['all-elsewhere', pro => 'FORBIDDEN', claimed => 'FORBIDDEN'],
     ['none', free => 'FORBIDDEN', claimed => 200, pro => 200],
+    ['unwanted', free => 'FORBIDDEN', pro => 200],
+    ['unwanted-none', free => 'FORBIDDEN', pro => 200],
     ['valid-user', free => 200, pro => 200],
     ['user', free => 'FORBIDDEN', pro => 200],
     ['denied', free => 'FORBIDDEN', pro => 'FORBIDDEN'],

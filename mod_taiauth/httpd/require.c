@@ -8,29 +8,47 @@
 #include <mod_auth.h>
 #include "../core/scope.h"
 
-/* The names of a Require line, read once at configuration time. */
+/* A Require line, read once at configuration time. */
+typedef struct required_t {
+    apr_array_header_t *names; /* of const char * */
+    int unwanted;              /* it stands under "not" or RequireNone */
+} required_t;
+
+static int is_unwanted(const ap_directive_t *d)
+{
+    int unwanted = d && !ap_cstr_casecmpn(d->args, "not ", 4);
+
+    while (!unwanted && d) {
+        unwanted = !ap_cstr_casecmp(d->directive, "<RequireNone");
+        d = d->parent;
+    }
+    return unwanted;
+}
+
 static const char *parse_names(cmd_parms *cmd, const char *line, const void **parsed)
 {
-    apr_array_header_t *names = apr_array_make(cmd->pool, 2, sizeof(char *));
+    required_t *required = apr_palloc(cmd->pool, sizeof(*required));
 
+    required->names = apr_array_make(cmd->pool, 2, sizeof(char *));
+    required->unwanted = is_unwanted(cmd->directive);
     while (*line) {
-        APR_ARRAY_PUSH(names, const char *) = ap_getword_conf(cmd->pool, &line);
+        APR_ARRAY_PUSH(required->names, const char *) = ap_getword_conf(cmd->pool, &line);
     }
-    if (!names->nelts) {
+    if (!required->names->nelts) {
         return "needs at least one name";
     }
-    *parsed = names;
+    *parsed = required;
     return NULL;
 }
 
 static const char *parse_scopes(cmd_parms *cmd, const char *line, const void **parsed)
 {
     const char *error = parse_names(cmd, line, parsed);
-    const apr_array_header_t *names = *parsed;
+    const required_t *required = *parsed;
     int i;
 
-    for (i = 0; !error && i < names->nelts; i++) {
-        const char *name = APR_ARRAY_IDX(names, i, const char *);
+    for (i = 0; !error && i < required->names->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(required->names, i, const char *);
 
         if (!tai_scope_valid(name)) {
             error = apr_pstrcat(cmd->pool, "\"", name,
@@ -60,21 +78,21 @@ static const tai_record_t *admitted(request_rec *r, authz_status *status)
 
 static authz_status check_scope(request_rec *r, const char *line, const void *parsed)
 {
-    const apr_array_header_t *names = parsed;
+    const required_t *required = parsed;
     taiauth_request_t *ctx = taiauth_request(r);
     authz_status status;
     const tai_record_t *record = admitted(r, &status);
     int i;
 
     (void)line;
-    for (i = 0; record && i < names->nelts; i++) {
-        const char *scope = APR_ARRAY_IDX(names, i, const char *);
+    for (i = 0; record && i < required->names->nelts; i++) {
+        const char *scope = APR_ARRAY_IDX(required->names, i, const char *);
         tai_reason_e reason = tai_judge_scope(record, scope);
 
         if (reason == TAI_ADMITTED) {
             return AUTHZ_GRANTED;
         }
-        if (!r->main && !ctx->challenge_scope) {
+        if (!r->main && !ctx->challenge_scope && !required->unwanted) {
             ctx->challenge_scope = scope;
             ctx->challenge_reason = reason;
         }
@@ -85,7 +103,7 @@ static authz_status check_scope(request_rec *r, const char *line, const void *pa
 static authz_status check_name(request_rec *r, const void *parsed,
                                const char *(*get)(const tai_record_t *))
 {
-    const apr_array_header_t *names = parsed;
+    const apr_array_header_t *names = ((const required_t *)parsed)->names;
     authz_status status;
     const tai_record_t *record = admitted(r, &status);
     int i;
