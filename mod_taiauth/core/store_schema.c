@@ -5,7 +5,9 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "migrations_sqlite3.h"
@@ -256,6 +258,21 @@ static apr_status_t create_file(const tai_database_t *database, apr_pool_t *p, i
     return APR_EGENERAL;
 }
 
+/* A file that somebody has put there may be open to others; a database is not. */
+static apr_status_t check_mode(const tai_database_t *database, apr_pool_t *p, const char **text)
+{
+    struct stat info;
+
+    if (stat(database->path, &info) == 0 && (info.st_mode & S_IRWXO) == 0) {
+        return APR_SUCCESS;
+    }
+    *text = apr_psprintf(p,
+                         "file %s is there already, and others than its owner and group may use "
+                         "it: change its mode first",
+                         database->path);
+    return APR_EGENERAL;
+}
+
 apr_status_t tai_schema_init(const char *driver, const char *params, apr_pool_t *p,
                              const char **text)
 {
@@ -278,12 +295,37 @@ apr_status_t tai_schema_init(const char *driver, const char *params, apr_pool_t 
                              database->path, version);
         return APR_EEXIST;
     }
-    rv = set_journal(database, p, text);
+    rv = created ? APR_SUCCESS : check_mode(database, p, text);
+    if (rv == APR_SUCCESS) {
+        rv = set_journal(database, p, text);
+    }
     if (rv == APR_SUCCESS) {
         rv = migrate(database, 0, p, text);
     }
     if (rv != APR_SUCCESS && created) {
         apr_file_remove(database->path, p);
+    }
+    return rv;
+}
+
+/*
+ * To whom the file is given, the directory belongs too, as a rule. It may have become a link
+ * meanwhile, to a file that was never meant.
+ */
+static int give(const char *path, apr_uid_t user, apr_gid_t group)
+{
+    int file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat info;
+    int rv = file >= 0 && fstat(file, &info) == 0 ? 0 : errno;
+
+    if (rv == 0 && (!S_ISREG(info.st_mode) || info.st_nlink != 1)) {
+        rv = EMLINK;
+    }
+    if (rv == 0 && fchown(file, user, group) != 0) {
+        rv = errno;
+    }
+    if (file >= 0) {
+        close(file);
     }
     return rv;
 }
@@ -295,8 +337,11 @@ apr_status_t tai_schema_give(const char *driver, const char *params, apr_uid_t u
     char reason[256];
     apr_status_t rv = tai_database_resolve(driver, params, p, &database, text);
 
-    if (rv == APR_SUCCESS && chown(database->path, user, group) != 0) {
-        rv = errno;
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    rv = give(database->path, user, group);
+    if (rv != APR_SUCCESS) {
         *text = apr_psprintf(p, "database %s cannot be given away: %s", database->path,
                              apr_strerror(rv, reason, sizeof(reason)));
     }

@@ -15,7 +15,7 @@ apr_status_t tai_schema_version(const char *driver, const char *params, apr_pool
 
 /**
  * Make a database that is not there yet, readable and writable by its owner alone. An empty file
- * that is there already is used as it is.
+ * that is there already is used as it is, unless others than its owner and group may use it.
  * @param text  set to a sentence on failure
  * @return APR_SUCCESS; APR_EEXIST: there is a database already, and it was left alone; or
  *         APR_EGENERAL, and no new file is left behind
@@ -24,7 +24,7 @@ apr_status_t tai_schema_init(const char *driver, const char *params, apr_pool_t 
                              const char **text);
 
 /**
- * Give the file of a database to a user.
+ * Give the file of a database to a user; never what a link leads to.
  * @param text  set to a sentence on failure
  * @return APR_SUCCESS, or why it could not be done
  */

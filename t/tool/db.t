@@ -33,10 +33,31 @@ refused(qr/no database/, 'nothing to migrate', 'db', 'migrate', '--database', "$
 refused(qr/no user "nobody-here"/, 'an unknown owner', 'db', 'init', '--owner', 'nobody-here',
     '--database', "$dir/3.db");
 ok !-e "$dir/3.db", 'an unknown owner gets no file';
+# An empty file that is there is used, unless others can look into it.
+sub empty {
+    my ($file, $mode) = @_;
+    open my $out, '>', $file or die "$file: $!";
+    chmod $mode, $file or die "$file: $!";
+    return $file;
+}
+done('an empty file', 'db', 'init', '--database', empty("$dir/empty.db", 0640));
+refused(qr/others than its owner and group/, 'an empty file that others may read', 'db', 'init', '--database',
+    empty("$dir/readable.db", 0644));
+refused(qr/others than its owner and group/, '... or write', 'db', 'init', '--database', empty("$dir/writable.db", 0602));
+is -s "$dir/readable.db", 0, 'it stays empty';
+
 SKIP: {
-    skip 'only root gives files away', 3 if $> != 0;
-    done('db init --owner', 'db', 'init', '--owner', 'nobody', '--database', "$dir/4.db");
+    skip 'only root gives files away', 9 if $> != 0;
+    my @give = ('db', 'init', '--owner', 'nobody', '--database');
+    done('db init --owner', @give, "$dir/4.db");
     is +(stat "$dir/4.db")[4], scalar getpwnam('nobody'), 'the file is his';
+    # He may write to the directory, perhaps: what he puts there must not become his by our hand.
+    empty("$dir/$_", 0600) for 'target', 'twice';
+    symlink "$dir/target", "$dir/5.db" or die $!;
+    link "$dir/twice", "$dir/6.db" or die $!;
+    refused(qr/cannot be given away/, 'a symbolic link', @give, "$dir/5.db");
+    refused(qr/cannot be given away/, 'a hard link', @give, "$dir/6.db");
+    is +(stat "$dir/$_")[4], 0, "$_ is still root's" for 'target', 'twice';
 }
 
 open my $junk, '>', "$dir/junk.db" or die $!;
