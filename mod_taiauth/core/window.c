@@ -136,6 +136,32 @@ void tai_window_admit(tai_window_t *w, const tai_limit_t *limit, apr_uint64_t no
     }
 }
 
+/*
+ * It went into the first bucket whose latest admission is no earlier; of several at that very time
+ * the last will do, which may be the newest and can go. To lower a later one instead would have an
+ * admission that stands pass for an older one, and be forgotten before its time.
+ */
+void tai_window_refund(tai_window_t *w, apr_uint64_t at)
+{
+    const unsigned used = ring_used(w);
+    unsigned i = 0;
+
+    while (i < used && bucket_latest(w, i) < at) {
+        i++;
+    }
+    while (i + 1 < used && bucket_latest(w, i + 1) == at) {
+        i++;
+    }
+    if (i == used || bucket_count(w, i) == 0) {
+        return;
+    }
+    if (i == used - 1 && bucket_count(w, i) == 1) {
+        set_ring(w, ring_first(w), used - 1);
+        return;
+    }
+    set_bucket(w, i, bucket_latest(w, i), bucket_count(w, i) - 1);
+}
+
 void tai_window_clear(tai_window_t *w)
 {
     STORE(w->ring, 0);

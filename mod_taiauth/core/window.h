@@ -64,6 +64,14 @@ apr_uint64_t tai_window_leaves(const tai_window_t *w, const tai_limit_t *limit, 
 void tai_window_admit(tai_window_t *w, const tai_limit_t *limit, apr_uint64_t now);
 
 /**
+ * Take one admission back. The count of the bucket that it went into falls; where that leaves the
+ * newest bucket empty, the bucket goes.
+ * @param w   the window, locked by the caller
+ * @param at  time of the admission as recorded: newest, right behind tai_window_admit
+ */
+void tai_window_refund(tai_window_t *w, apr_uint64_t at);
+
+/**
  * Forget every admission.
  * @param w  the window, locked by the caller
  */

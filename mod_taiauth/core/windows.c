@@ -42,6 +42,7 @@ static void charge_one(tai_charge_t *charge, apr_uint64_t now, tai_place_t *plac
     /* before the admission: an entry must not be given away while anything in it counts */
     tai_table_set_due(place, tai_window_leaves(w, &charge->limit, now));
     tai_window_admit(w, &charge->limit, now);
+    charge->at = w->newest;
     tai_window_test(w, &charge->limit, now, &charge->view);
 }
 
@@ -65,4 +66,30 @@ apr_status_t tai_windows_charge(tai_charge_t *charges, int n, apr_uint64_t now, 
     }
     tai_table_unlock(places, n);
     return APR_SUCCESS;
+}
+
+static apr_status_t refund_one(const tai_charge_t *charge)
+{
+    tai_place_t place;
+    apr_status_t rv = lock_charges(charge, 1, &place);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    if (place.entry != NULL) {
+        tai_window_refund(place.entry, charge->at);
+    }
+    tai_table_unlock(&place, 1);
+    return APR_SUCCESS;
+}
+
+apr_status_t tai_windows_refund(const tai_charge_t *charges, int n)
+{
+    apr_status_t rv = APR_SUCCESS;
+    int i;
+
+    for (i = 0; i < n && rv == APR_SUCCESS; i++) {
+        rv = refund_one(&charges[i]);
+    }
+    return rv;
 }

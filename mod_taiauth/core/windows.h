@@ -15,6 +15,7 @@ typedef struct tai_charge_t {
     tai_id_t id;
     tai_limit_t limit;
     tai_window_view_t view; /* out: after the charge where admitted, as tested where refused */
+    apr_uint64_t at;        /* out: time of the admission as recorded; for a refund */
 } tai_charge_t;
 
 /* bytes of an entry of a table of windows */
@@ -29,5 +30,13 @@ apr_size_t tai_windows_entry_size(void);
  * @return APR_SUCCESS; else nothing was decided
  */
 apr_status_t tai_windows_charge(tai_charge_t *charges, int n, apr_uint64_t now, int *admitted);
+
+/**
+ * Take back what an admitted charge has recorded: the request was refused after all.
+ * @param charges  as tai_windows_charge left them
+ * @param n        how many
+ * @return APR_SUCCESS; else some of them stay charged
+ */
+apr_status_t tai_windows_refund(const tai_charge_t *charges, int n);
 
 #endif

@@ -144,7 +144,8 @@ static tai_reason_e check_pair_lock(verification_t *v)
 static apr_status_t charge_lookup(verification_t *v, tai_table_e table, tai_id_t id,
                                   const tai_limit_t *limit, int *admitted)
 {
-    tai_charge_t charge = {tai_segment_table(taiauth_segment, table), id, *limit, {0, 0, 0}};
+    tai_charge_t charge = {
+        .table = tai_segment_table(taiauth_segment, table), .id = id, .limit = *limit};
 
     return tai_windows_charge(&charge, 1, v->now, admitted);
 }

@@ -10,7 +10,8 @@
  *   with N of 32 and less, the very answers of the log;
  *   above, nothing refused that the log would have let pass a slot of W / 31 earlier;
  *   wait and reset exact to the millisecond;
- *   never more than 32 buckets.
+ *   never more than 32 buckets;
+ *   what was taken back at once was never there.
  */
 
 #define FEW   TAI_WINDOW_BUCKETS
@@ -37,6 +38,7 @@ typedef struct model_t {
     apr_uint64_t now;  /* the furthest clock */
     apr_uint64_t *log; /* times of all admissions */
     size_t logged;
+    apr_uint64_t newest; /* time of the latest admission, taken back or not */
     int run;
     int step;
     int refused; /* how often */
@@ -61,7 +63,7 @@ static void broken(const model_t *m, const char *what)
 /* Callers race: one whose clock is behind judges by the time of the latest admission. */
 static apr_uint64_t own_time(const model_t *m, apr_uint64_t now)
 {
-    return m->logged > 0 && m->log[m->logged - 1] > now ? m->log[m->logged - 1] : now;
+    return m->newest > now ? m->newest : now;
 }
 
 /* Where the admissions begin that are younger than so many milliseconds. */
@@ -145,10 +147,17 @@ static void admit(model_t *m, apr_uint64_t now)
 {
     tai_window_admit(&m->window, &m->limit, now);
     now = own_time(m, now);
-    m->log[m->logged++] = now;
+    m->log[m->logged++] = m->newest = now;
     HOLDS(m, counted(m, now, m->limit.window_ms) <= m->limit.max);
     HOLDS(m, (m->window.ring & 0xff) <= TAI_WINDOW_BUCKETS);
     HOLDS(m, m->window.ring >> 8 < TAI_WINDOW_BUCKETS);
+}
+
+/* The admission just made was refused by somebody else after all. */
+static void refund(model_t *m)
+{
+    tai_window_refund(&m->window, m->window.newest);
+    m->logged--;
 }
 
 /* How far the clock moves before the next call: mostly so that the limit is just reached. */
@@ -217,6 +226,9 @@ static void step(model_t *m, tai_window_view_t *view)
     /* now and then another limit of the same request refuses it */
     if (view->wait_ms == 0 && chance_below(&m->chance, 16) != 0) {
         admit(m, now);
+        if (chance_below(&m->chance, 8) == 0) {
+            refund(m);
+        }
     }
 }
 
@@ -225,6 +237,7 @@ static void start(model_t *m)
 {
     m->window = (tai_window_t){0};
     m->logged = 0;
+    m->newest = 0;
     m->limit.max = some_limit(m);
     m->limit.window_ms = window_ms[chance_below(&m->chance, ROWS(window_ms))];
     m->now = (APR_UINT64_C(4) << 32) - chance_below(&m->chance, m->limit.window_ms);

@@ -168,6 +168,58 @@ START_TEST(another_width_corrupts_nothing)
 }
 END_TEST
 
+START_TEST(refund_of_the_newest_was_never_there)
+{
+    tai_window_view_t before, after;
+
+    five();
+    before = view_at(5, T0 + 10000);
+    ck_assert_uint_ne(before.wait_ms, 0);
+    tai_window_refund(&window, T0 + 4000);
+    after = view_at(5, T0 + 10000);
+    ck_assert_uint_eq(after.counted, 4);
+    ck_assert_uint_eq(after.wait_ms, 0);
+    ck_assert_uint_eq(after.reset_ms, before.reset_ms);
+}
+END_TEST
+
+/* The second goes: the others leave when they would have left. */
+START_TEST(refund_of_an_older_one_leaves_the_others_their_time)
+{
+    five();
+    tai_window_refund(&window, T0 + 1000);
+    ck_assert_uint_eq(view_at(5, T0 + 10000).counted, 4);
+    admit_at(5, T0 + 10000);
+    ck_assert_uint_eq(view_at(5, T0 + 10000).wait_ms, 50000);
+    ck_assert_uint_eq(view_at(5, T0 + 60000).counted, 4);
+    ck_assert_uint_eq(view_at(5, T0 + 61999).counted, 4);
+    ck_assert_uint_eq(view_at(5, T0 + 62000).counted, 3);
+}
+END_TEST
+
+START_TEST(refund_from_a_shared_bucket_takes_one)
+{
+    admit_at(1000, T0);
+    admit_at(1000, T0);
+    admit_at(1000, T0 + 1);
+    tai_window_refund(&window, T0);
+    ck_assert_uint_eq(view_at(1000, T0 + 1).counted, 2);
+}
+END_TEST
+
+START_TEST(refund_of_what_is_not_there_changes_nothing)
+{
+    tai_window_refund(&window, T0);
+    ck_assert_uint_eq(view_at(5, T0).counted, 0);
+    five();
+    tai_window_refund(&window, T0 + 4001);
+    ck_assert_uint_eq(view_at(5, T0 + 4001).counted, 5);
+    tai_window_refund(&window, T0 + 1000);
+    tai_window_refund(&window, T0 + 1000);
+    ck_assert_uint_eq(view_at(5, T0 + 4001).counted, 4);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_checked_fixture(tests, empty, NULL);
@@ -178,6 +230,10 @@ static void add(TCase *tests)
     tcase_add_test(tests, late_caller_waits_longer);
     tcase_add_test(tests, late_admission_counts_from_the_newest);
     tcase_add_test(tests, long_silence_forgets);
+    tcase_add_test(tests, refund_of_the_newest_was_never_there);
+    tcase_add_test(tests, refund_of_an_older_one_leaves_the_others_their_time);
+    tcase_add_test(tests, refund_from_a_shared_bucket_takes_one);
+    tcase_add_test(tests, refund_of_what_is_not_there_changes_nothing);
     tcase_add_test(tests, cleared_is_empty);
     tcase_add_test(tests, leaves_with_its_latest_admission);
     tcase_add_test(tests, another_width_corrupts_nothing);

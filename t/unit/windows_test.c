@@ -74,6 +74,28 @@ START_TEST(all_are_charged_or_none)
 }
 END_TEST
 
+START_TEST(refund_takes_back_each_charge)
+{
+    tai_charge_t charges[] = {charge_of(1, 1, 60000), charge_of(2, 1, 60000)};
+
+    ck_assert_int_eq(charge(charges, 2, 1000), 1);
+    ck_assert_int_eq(charge_one(2, 1, 60000, 2000), 0);
+    ck_assert_int_eq(tai_windows_refund(charges, 2), APR_SUCCESS);
+    ck_assert_int_eq(charge_one(1, 1, 60000, 2000), 1);
+    ck_assert_int_eq(charge_one(2, 1, 60000, 2000), 1);
+}
+END_TEST
+
+/* Its place may have been given away meanwhile. */
+START_TEST(refund_of_an_unknown_window_does_nothing)
+{
+    tai_charge_t one = charge_of(9, 1, 60000);
+
+    ck_assert_int_eq(tai_windows_refund(&one, 1), APR_SUCCESS);
+    ck_assert_uint_eq(usage_at(1).live, 0);
+}
+END_TEST
+
 START_TEST(refused_takes_no_place)
 {
     tai_charge_t charges[] = {charge_of(1, 1, 60000), charge_of(2, 1, 60000)};
@@ -223,6 +245,8 @@ static void add(TCase *tests)
     tcase_add_checked_fixture(tests, make_tables, NULL);
     tcase_add_test(tests, views_are_of_after_the_charge);
     tcase_add_test(tests, all_are_charged_or_none);
+    tcase_add_test(tests, refund_takes_back_each_charge);
+    tcase_add_test(tests, refund_of_an_unknown_window_does_nothing);
     tcase_add_test(tests, refused_takes_no_place);
     tcase_add_test(tests, same_id_in_two_tables_is_two_windows);
     tcase_add_test(tests, entry_lives_as_long_as_it_counts);
