@@ -4,10 +4,11 @@
 
 #include <apr_strings.h>
 
-static json_t *account_json(const tai_account_t *account)
+static json_t *account_json(const tai_account_t *account, apr_pool_t *p)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:o}", "id", account->id, "name", account->name, "plan",
-                     account->plan, "status", account->status, "created_at",
+    return json_pack("{s:o, s:o, s:o, s:s, s:o}", "id", taictl_json_text(account->id, p), "name",
+                     taictl_json_text(account->name, p), "plan", taictl_json_text(account->plan, p),
+                     "status", account->status, "created_at",
                      taictl_json_time(account->created_at));
 }
 
@@ -25,7 +26,7 @@ int taictl_account_add(taictl_t *run)
         TAI_CHANGE_DONE) {
         return taictl_fail(text);
     }
-    return taictl_print_done(run, account_json(account),
+    return taictl_print_done(run, account_json(account, run->pool),
                              apr_psprintf(run->pool, "account %s, plan %s: %s", account->name,
                                           account->plan, account->id));
 }
@@ -49,7 +50,7 @@ int taictl_account_list(taictl_t *run)
     list = json_array();
     for (int i = 0; i < accounts->nelts; i++) {
         const tai_account_t *account = APR_ARRAY_IDX(accounts, i, const tai_account_t *);
-        json_t *object = account_json(account);
+        json_t *object = account_json(account, run->pool);
 
         json_object_set_new(object, "users", json_integer(account->users));
         json_object_set_new(object, "active_keys", json_integer(account->active_keys));

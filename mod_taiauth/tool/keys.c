@@ -9,14 +9,16 @@
 #include <apr_strings.h>
 #include <openssl/crypto.h>
 
-static json_t *key_json(const tai_key_info_t *info)
+static json_t *key_json(const tai_key_info_t *info, apr_pool_t *p)
 {
     json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s?, s:o, s:o}", "id", info->id, "name",
-        info->name, "prefix", info->prefix, "status", tai_key_status(info, taictl_now()), "account",
-        info->account, "user", info->user, "plan", info->plan, "has_token", info->has_token,
-        "rate_limit", info->rate_limit, "scopes", taictl_json_names(info->scopes),
-        "effective_scopes", taictl_json_names(info->effective));
+        "{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "id",
+        taictl_json_text(info->id, p), "name", taictl_json_text(info->name, p), "prefix",
+        taictl_json_text(info->prefix, p), "status", tai_key_status(info, taictl_now()), "account",
+        taictl_json_text(info->account, p), "user", taictl_json_text(info->user, p), "plan",
+        taictl_json_text(info->plan, p), "has_token", info->has_token, "rate_limit",
+        taictl_json_text(info->rate_limit, p), "scopes", taictl_json_names(info->scopes, p),
+        "effective_scopes", taictl_json_names(info->effective, p));
 
     json_object_set_new(object, "created_at", taictl_json_time(info->created_at));
     json_object_set_new(object, "expires_at", taictl_json_time(info->expires_at));
@@ -51,7 +53,7 @@ static int print_issue(const taictl_t *run, const tai_key_issue_t *issue)
     json_t *object;
 
     if (run->option[OPTION_JSON] != NULL) {
-        object = key_json(issue->info);
+        object = key_json(issue->info, run->pool);
         json_object_set_new(object, "key", json_string(issue->key));
         if (issue->token[0] != '\0') {
             json_object_set_new(object, "token", json_string(issue->token));
@@ -124,7 +126,8 @@ int taictl_key_list(taictl_t *run)
     }
     list = json_array();
     for (int i = 0; i < keys->nelts; i++) {
-        json_array_append_new(list, key_json(APR_ARRAY_IDX(keys, i, const tai_key_info_t *)));
+        json_array_append_new(list,
+                              key_json(APR_ARRAY_IDX(keys, i, const tai_key_info_t *), run->pool));
     }
     return taictl_print_list(run, list, fields);
 }
@@ -197,7 +200,7 @@ int taictl_key_show(taictl_t *run)
     if (tai_store_show_key(store, &name, run->pool, &info, &text) != TAI_CHANGE_DONE) {
         return taictl_fail(text);
     }
-    return taictl_print_record(run, key_json(info), fields);
+    return taictl_print_record(run, key_json(info, run->pool), fields);
 }
 
 int taictl_key_revoke(taictl_t *run)
@@ -224,8 +227,9 @@ int taictl_key_revoke(taictl_t *run)
     text = apr_psprintf(run->pool, "key %s (%s...) %s %s", info->id, info->prefix,
                         again ? "was revoked already at" : "revoked at",
                         json_is_string(at) ? json_string_value(at) : "an unknown time");
-    return taictl_print_done(run,
-                             json_pack("{s:s, s:s, s:o, s:b}", "id", info->id, "prefix",
-                                       info->prefix, "revoked_at", at, "again", again),
-                             text);
+    return taictl_print_done(
+        run,
+        json_pack("{s:o, s:o, s:o, s:b}", "id", taictl_json_text(info->id, run->pool), "prefix",
+                  taictl_json_text(info->prefix, run->pool), "revoked_at", at, "again", again),
+        text);
 }

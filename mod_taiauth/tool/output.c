@@ -1,11 +1,14 @@
 #include "output.h"
+#include "name.h"
+#include "text.h"
 #include "when.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <apr_strings.h>
 
-#define GAP 2 /* blanks between two columns */
+#define GAP         2 /* blanks between two columns */
+#define ESCAPED_MAX 4 /* what becomes of one byte, at most */
 
 static void print_json(json_t *value)
 {
@@ -25,12 +28,22 @@ static const char *join(const json_t *array, apr_pool_t *p)
     return text;
 }
 
+/* Others may write to the database: what they put there moves no cursor and begins no line. */
+static const char *printable(const char *text, apr_pool_t *p)
+{
+    const apr_size_t len = strlen(text);
+
+    return len == 0 || tai_name_check("text", text, len, p) == NULL
+               ? text
+               : tai_text_line(text, ESCAPED_MAX * len, p);
+}
+
 /* A value for people. */
 static const char *show(const json_t *value, apr_pool_t *p)
 {
     switch (json_typeof(value)) {
     case JSON_STRING:
-        return json_string_value(value);
+        return printable(json_string_value(value), p);
     case JSON_INTEGER:
         return apr_psprintf(p, "%" APR_INT64_T_FMT, (apr_int64_t)json_integer_value(value));
     case JSON_TRUE:
@@ -38,7 +51,7 @@ static const char *show(const json_t *value, apr_pool_t *p)
     case JSON_FALSE:
         return "no";
     case JSON_ARRAY:
-        return json_array_size(value) > 0 ? join(value, p) : "-";
+        return json_array_size(value) > 0 ? printable(join(value, p), p) : "-";
     default:
         return "-";
     }
@@ -137,7 +150,7 @@ int taictl_print_done(const taictl_t *run, json_t *object, const char *sentence)
         return TAICTL_DONE;
     }
     json_decref(object);
-    puts(sentence);
+    puts(printable(sentence, run->pool));
     return TAICTL_DONE;
 }
 
@@ -148,12 +161,20 @@ json_t *taictl_json_time(apr_int64_t seconds)
     return taictl_when_text(seconds, text) ? json_string(text) : json_null();
 }
 
-json_t *taictl_json_names(const apr_array_header_t *list)
+json_t *taictl_json_text(const char *text, apr_pool_t *p)
+{
+    json_t *string = text != NULL ? json_string(text) : json_null();
+
+    return string != NULL ? string
+                          : json_string(tai_text_line(text, ESCAPED_MAX * strlen(text), p));
+}
+
+json_t *taictl_json_names(const apr_array_header_t *list, apr_pool_t *p)
 {
     json_t *array = json_array();
 
     for (int i = 0; i < list->nelts; i++) {
-        json_array_append_new(array, json_string(APR_ARRAY_IDX(list, i, const char *)));
+        json_array_append_new(array, taictl_json_text(APR_ARRAY_IDX(list, i, const char *), p));
     }
     return array;
 }

@@ -23,10 +23,11 @@ int taictl_scope_list(taictl_t *run)
     for (int i = 0; i < scopes->nelts; i++) {
         const tai_scope_info_t *scope = APR_ARRAY_IDX(scopes, i, const tai_scope_info_t *);
 
-        json_array_append_new(list,
-                              json_pack("{s:s, s:s, s:b, s:o}", "name", scope->name, "description",
-                                        scope->description, "default", scope->is_default, "plans",
-                                        taictl_json_names(scope->plans)));
+        json_array_append_new(
+            list,
+            json_pack("{s:o, s:o, s:b, s:o}", "name", taictl_json_text(scope->name, run->pool),
+                      "description", taictl_json_text(scope->description, run->pool), "default",
+                      scope->is_default, "plans", taictl_json_names(scope->plans, run->pool)));
     }
     return taictl_print_list(run, list, fields);
 }

@@ -1,5 +1,6 @@
 use strict;
 use warnings;
+use DBI ();
 use Digest::SHA 'sha256_hex';
 use FindBin;
 use lib $FindBin::Bin;
@@ -130,5 +131,28 @@ done('suspended', 'account', 'suspend', 'acme');
 refused(qr/account "acme" is suspended/, 'a suspended account', 'key', 'create', 'acme', '--name',
     'x');
 done('it may revoke', 'key', 'revoke', $soon->{id});
+
+# What others have put into the database hides no key, moves no cursor and begins no line.
+$path = new_database();
+done('an account', 'account', 'add', 'odd');
+done('its owner', 'user', 'add', 'odd', 'otto', '--no-password');
+my %odd = (
+    "CAST(x'fffe' AS TEXT)"                => ['\xff\xfe', '\xff\xfe'],
+    "'a' || char(27, 7, 10) || 'key_fake'" => ["a\e\a\nkey_fake", 'a\x1b\x07\x0akey_fake'],
+    "x''"                                  => [undef, '-'],
+);
+my $db = DBI->connect("dbi:SQLite:$path", '', '', { RaiseError => 1 });
+for my $sql (sort keys %odd) {
+    my $id = json_of('key', 'create', 'odd', '--name', 'x')->{id};
+    my ($json, $text) = @{$odd{$sql}};
+    $db->do("UPDATE api_keys SET name = $sql WHERE id = ?", undef, $id);
+    is_deeply [map { $_->{name} } grep { $_->{id} eq $id } @{json_of('key', 'list', 'odd')}], [$json], "key list --json, $sql";
+    like done('key list', 'key', 'list', 'odd')->{out}, qr/^\Q$id\E .* \Q$text\E /m, '... key list';
+    like done('key show', 'key', 'show', $id)->{out}, qr/^name +\Q$text\E$/m, '... key show';
+}
+$db->do("UPDATE accounts SET name = 'o' || char(10) || CAST(x'ff' AS TEXT)");
+is json_of('account', 'list')->[0]{name}, 'o\x0a\xff', 'account list --json';
+like done('account list', 'account', 'list')->{out}, qr/^o\\x0a\\xff /m, 'account list';
+$db->disconnect;
 
 done_testing;
