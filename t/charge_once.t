@@ -110,6 +110,8 @@ for my $way (@ways) {
     my $answer = get('/rewritten/to-scoped', with_key($key));
     is $answer->status, 403, 'a redirect to a place that asks for a scope: 403';
     unlike $answer->body, qr/for writers/, '... and not its page';
+    is $answer->header('RateLimit'), undef, '... and no word of a limit';
+    is charged(with_key($key)), 0, '... it costs nothing, though it was admitted where it began';
 
     my $writer = fresh_key(plan => 'pro', scopes => ['programs:write']);
     is get('/rewritten/to-scoped', with_key($writer))->body, 'for writers', 'with the scope: its page';

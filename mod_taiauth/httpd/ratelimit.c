@@ -109,7 +109,7 @@ static int is_charged(const taiauth_request_t *ctx, tai_id_t id)
     int i;
 
     for (i = 0; i < ctx->charged->nelts; i++) {
-        tai_id_t other = APR_ARRAY_IDX(ctx->charged, i, tai_id_t);
+        tai_id_t other = APR_ARRAY_IDX(ctx->charged, i, tai_charge_t).id;
 
         if (other.hi == id.hi && other.lo == id.lo) {
             return 1;
@@ -187,6 +187,16 @@ static void tell(request_rec *r, const held_t *held, const tai_charge_t *charges
     }
 }
 
+static void untell(request_rec *r)
+{
+    static const char *const fields[] = {TAIAUTH_LIMIT_FIELDS};
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
+        apr_table_unset(r->err_headers_out, fields[i]);
+    }
+}
+
 /* ---- the charge --------------------------------------------------------------------------- */
 
 static int refuse_limit(request_rec *r, const taiauth_dir_t *conf, const held_t *held,
@@ -250,7 +260,7 @@ static int charge(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *c
     }
     taiauth_memory_watch(r, now);
     for (i = 0; i < n; i++) {
-        APR_ARRAY_PUSH(ctx->charged, tai_id_t) = charges[i].id;
+        APR_ARRAY_PUSH(ctx->charged, tai_charge_t) = charges[i];
     }
     tell(r, held, charges, n);
     return OK;
@@ -308,4 +318,20 @@ int taiauth_limits_charge(request_rec *r, taiauth_request_t *ctx, const taiauth_
         taiauth_metrics_verdict(r, j->reason == TAI_ADMITTED ? TAI_ADMITTED : TAI_ANONYMOUS);
     }
     return status;
+}
+
+/*
+ * A redirect may lead from a place that admitted the request to one that refuses it. What fails
+ * here leaves the key one admission short until the window has rolled on: nothing to refuse for.
+ */
+void taiauth_limits_refund(request_rec *r, taiauth_request_t *ctx, tai_reason_e reason)
+{
+    if (!ctx->charged->nelts) {
+        return;
+    }
+    (void)tai_windows_refund((const tai_charge_t *)ctx->charged->elts, ctx->charged->nelts);
+    apr_array_clear(ctx->charged);
+    if (reason != TAI_RATE_LIMITED) {
+        untell(r);
+    }
 }

@@ -120,6 +120,7 @@ static void hold(request_rec *r, taiauth_request_t *ctx, const tai_refusal_t *re
 {
     ctx->refusal = refusal;
     ctx->refusal_status = tai_code(tai_reason_code(refusal->reason))->status;
+    taiauth_limits_refund(r, ctx, refusal->reason);
     taiauth_metrics_verdict(r, refusal->reason);
 }
 

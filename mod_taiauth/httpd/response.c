@@ -53,8 +53,10 @@ void taiauth_response_protect(request_rec *r, const taiauth_dir_t *conf)
 
 /* Fields of which ours is the only one, where we have set one. */
 static const char *const replaced[] = {
-    "Cache-Control",         "RateLimit-Policy",  "RateLimit",   "X-RateLimit-Limit",
-    "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After", "X-Content-Type-Options",
+    "Cache-Control",
+    "Retry-After",
+    "X-Content-Type-Options",
+    TAIAUTH_LIMIT_FIELDS,
 };
 
 /* What we say. To be asked before the handler runs: a CGI's fields end up in this same table. */

@@ -19,6 +19,7 @@
 #include "../core/refusal.h"
 #include "../core/segment.h"
 #include "../core/store.h"
+#include "../core/windows.h"
 
 extern module AP_MODULE_DECLARE_DATA taiauth_module;
 #ifndef TAIAUTH_MODULE_FILE /* AP_DECLARE_MODULE brings its own */
@@ -183,7 +184,7 @@ typedef struct taiauth_request_t {
     int charging;                     /* fixups of the client request itself have begun */
     int counted;                      /* its verdict has been counted */
     const request_rec *published;     /* the last one that was told who is asking */
-    apr_array_header_t *charged;      /* of tai_id_t: windows charged for this client request */
+    apr_array_header_t *charged;      /* of tai_charge_t: what this client request has paid */
 } taiauth_request_t;
 
 /* request.c */
@@ -239,6 +240,14 @@ int taiauth_handler_check(request_rec *r);
 /* test and charge the limits of where r has landed; OK, or the status of a refusal */
 int taiauth_limits_charge(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
                           const taiauth_judgement_t *j);
+
+/* every field that tells of a limit, in either style */
+#define TAIAUTH_LIMIT_FIELDS                                                       \
+    "RateLimit-Policy", "RateLimit", "X-RateLimit-Limit", "X-RateLimit-Remaining", \
+        "X-RateLimit-Reset"
+
+/* the client request is refused after all: it gets back what it has paid */
+void taiauth_limits_refund(request_rec *r, taiauth_request_t *ctx, tai_reason_e reason);
 
 /* identity.c */
 /* first of all: remove what a client sent under our names; also refuses TRACE */
