@@ -38,6 +38,21 @@ static int check_virtual_host(server_rec *s, const taiauth_server_t *global, apr
                                     s->defn_name ? s->defn_name : "-", s->defn_line_number));
 }
 
+/* Trailers come after everything that we do: a client would say in them who is asking. */
+static int check_trailers(server_rec *s, apr_pool_t *p)
+{
+    const core_server_config *core = ap_get_core_module_config(s->module_config);
+
+    if (core->merge_trailers != AP_MERGE_TRAILERS_ENABLE) {
+        return OK;
+    }
+    return complain(s, apr_psprintf(p,
+                                    "MergeTrailers On for the server at %s:%u: a client could put "
+                                    "X-Tai- fields behind the body, where nothing removes them; "
+                                    "take it out",
+                                    s->defn_name ? s->defn_name : "-", s->defn_line_number));
+}
+
 int taiauth_database_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                                   server_rec *main_server)
 {
@@ -60,6 +75,13 @@ int taiauth_database_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_
     if (!global->dbd_driver || !global->dbd_params) {
         return complain(main_server, "TaiAuth needs a database: set DBDriver (sqlite3) and "
                                      "DBDParams (file:/path/keys.db?mode=rw) in the main server");
+    }
+    for (s = main_server; s; s = s->next) {
+        int status = check_trailers(s, ptemp);
+
+        if (status != OK) {
+            return status;
+        }
     }
     error = tai_store_driver_check(global->dbd_driver, ptemp);
     return error ? complain(main_server, error) : OK;
