@@ -51,6 +51,7 @@ sub on_database {
 # Run taictl on the server's database. In list context: exit status, standard output, error output.
 sub taictl_status {
     my ($input, @args) = @_;
+    local $SIG{PIPE} = 'IGNORE'; # it may refuse before it has read
     my $err = gensym;
     my $pid = open3(my $in, my $out, $err, $ENV{TAICTL}, '--database', $database // var('database'), @args);
     print $in $input if defined $input;
