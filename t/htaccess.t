@@ -12,6 +12,9 @@ TaiAuthSharedMemory 16M
 <Directory "@root@/htdocs">
     AllowOverride AuthConfig
 </Directory>
+<Directory "@root@/htdocs/documents">
+    AllowOverride AuthConfig FileInfo
+</Directory>
 <Directory "@root@/htdocs/ignored">
     AllowOverride None
 </Directory>
@@ -24,6 +27,10 @@ TaiAuthSharedMemory 16M
 <Location /scoped>
     TaiAuth On
     TaiAuthScope programs:read
+</Location>
+<Location /documents/ours>
+    TaiAuth On
+    ErrorDocument 401 /documents/ours/x.html
 </Location>
 <Location /methods>
     TaiAuth On
@@ -91,6 +98,23 @@ subtest 'TaiAuthScope adds to what the server asks for' => sub {
 
     is ask(put('methods/more', 'TaiAuthScope POST programs:read'), $read)->status, 405,
         'GET has to be named by both';
+};
+
+subtest 'ErrorDocument opens nothing' => sub {
+    my $mine = put('documents/open', '');
+    my $secret = put('on/secret', '');
+    is ask($secret, $read)->body, 'on/secret', 'a protected page';
+    is ask(put('documents/ours', ''))->body, 'documents/ours', "the server's own one";
+    my $path = put('documents/one', "TaiAuth On\nErrorDocument 401 $mine");
+    is ask($path)->body, 'documents/open', 'one outside of what is protected';
+    for my $lines ("ErrorDocument 401 $secret", "<Files x.html>\nErrorDocument 401 $secret\n</Files>") {
+        put('documents/two', "TaiAuth On\n$lines");
+        is_refusal ask('/documents/two/x.html'), 401, 'MISSING_API_KEY', 'a protected one is no way round its key';
+        put('documents/two/inner', 'ErrorDocument 403 "no"');
+        is_refusal ask('/documents/two/inner/x.html'), 401, 'MISSING_API_KEY', '... in a folder below';
+    }
+    put('documents/ours/theirs', "ErrorDocument 401 $secret");
+    unlike ask('/documents/ours/theirs/x.html')->body, qr/secret/, "... nor beside the server's own one";
 };
 
 # What an owner of files may not do to what the server's owner has decided.

@@ -33,6 +33,7 @@ void *taiauth_dir_merge(apr_pool_t *p, void *base_, void *add_)
     TAIAUTH_DIR_POINTERS(X)
 #undef X
     conf->scopes_added = append(p, base->scopes_added, add->scopes_added);
+    conf->documents_added = base->documents_added || add->documents_added;
     return conf;
 }
 
@@ -72,6 +73,8 @@ void taiauth_config_settle(server_rec *first, apr_pool_t *p)
     apr_table_t *all = apr_table_make(p, 4);
     server_rec *s;
 
+    /* for a location that only a .htaccess protects, which nobody has read yet */
+    apr_table_setn(all, "X-API-Key", "");
     for (s = first; s; s = s->next) {
         apr_table_overlap(all, taiauth_server(s)->credentials, APR_OVERLAP_TABLES_SET);
     }

@@ -79,6 +79,14 @@ static const char *note_dbd(cmd_parms *cmd, void *dir, const char *value)
     return DECLINE_CMD;
 }
 
+/* The core's own directive: noted where it comes from, and left to it. */
+static const char *note_error_document(cmd_parms *cmd, void *dir, const char *value)
+{
+    (void)value;
+    ((taiauth_dir_t *)dir)->documents_added |= taiauth_in_htaccess(cmd);
+    return DECLINE_CMD;
+}
+
 /* ---- server or virtual host --------------------------------------------------------------- */
 
 static const char *set_key_format(cmd_parms *cmd, void *dir, const char *value)
@@ -333,6 +341,8 @@ const command_rec taiauth_directives[] = {
     AP_INIT_TAKE1("DBDParams", note_dbd, NOTED(dbd_params), RSRC_CONF,
                   "noted for the key database"),
     AP_INIT_TAKE1("DBDMax", note_dbd, NOTED(dbd_max), RSRC_CONF, "noted for the key database"),
+
+    AP_INIT_RAW_ARGS("ErrorDocument", note_error_document, NULL, OR_FILEINFO, "noted for refusals"),
 
     AP_INIT_TAKE1("TaiAuthSharedMemory", set_shared_memory, NULL, RSRC_CONF,
                   "bytes of shared memory, such as 128M"),

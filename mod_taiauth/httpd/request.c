@@ -43,7 +43,9 @@ int taiauth_is_error_document(request_rec *r)
 {
     const taiauth_request_t *ctx = taiauth_request_find(r);
 
-    return !r->main && r->prev && ctx && ctx->refusal && r->prev->status == ctx->refusal_status;
+    /* who writes a .htaccess file could name any page of the server there, and have it shown */
+    return !r->main && r->prev && ctx && ctx->refusal && r->prev->status == ctx->refusal_status &&
+           !taiauth_dir(r->prev)->documents_added;
 }
 
 int taiauth_is_any_error_document(request_rec *r)

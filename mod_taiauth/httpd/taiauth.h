@@ -63,7 +63,7 @@ typedef struct taiauth_limit_line_t {
 /*
  * Per directory. One list per kind declares the member, its unset value and its merge rule; the
  * default stands in the getter alone. An inner value replaces the outer one as a whole, except
- * scopes_added: what .htaccess files ask for comes on top.
+ * scopes_added and documents_added: what .htaccess files say comes on top.
  */
 #define TAIAUTH_DIR_NUMBERS(X)              \
     X(mode, TAIAUTH_OFF)                    \
@@ -91,6 +91,7 @@ typedef struct taiauth_dir_t {
     TAIAUTH_DIR_POINTERS(X)
 #undef X
     apr_array_header_t *scopes_added; /* of taiauth_scope_line_t, from .htaccess */
+    int documents_added;              /* 1: a .htaccess file names an ErrorDocument */
 } taiauth_dir_t;
 
 #define TAIAUTH_SERVER_NUMBERS(X)      \
@@ -196,7 +197,7 @@ taiauth_request_t *taiauth_request_find(request_rec *r);
 taiauth_request_t *taiauth_request(request_rec *r);
 /* the judgement that holds where r has landed; NULL: none */
 taiauth_judgement_t *taiauth_judged(request_rec *r);
-/* 1: r is the ErrorDocument of a refusal of ours */
+/* 1: r is the ErrorDocument of a refusal of ours, and to be had without a key */
 int taiauth_is_error_document(request_rec *r);
 /* 1: r is the ErrorDocument of anything, or comes of one */
 int taiauth_is_any_error_document(request_rec *r);
