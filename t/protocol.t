@@ -3,6 +3,8 @@ use strict;
 use warnings;
 
 use Test::More;
+use TaiHttp;
+use TaiHttpd;
 use TaiKeys;
 use TaiTest;
 
@@ -45,6 +47,17 @@ for my $vhost (undef, 'protocol_open') {
     unlike $answer->body, qr/\Q$good\E|\Q$pair->{key}\E|\Q$pair->{token}\E/, 'but no credential';
 }
 unlike raw('protocol', "trace /protocol/ HTTP/1.1\r\nHost: x\r\nX-API-Key: $good\r\n\r\n"), qr/\Q$good\E/, 'nor does a trace in small letters';
+
+{
+    # Nobody has read the .htaccess file when TRACE is answered.
+    my $httpd = TaiHttpd->new(conf => 'TraceEnable on');
+    ok $httpd->start, 'a server whose configuration protects nothing' or diag $httpd->said;
+    my $answer = TaiHttp->new($httpd->port)->send("TRACE / HTTP/1.0\r\nX-API-Key: $good\r\nX-Other: 1\r\n\r\n")
+        ->read('TRACE');
+    like $answer->body, qr/^X-Other: 1/m, 'it echoes what was sent';
+    unlike $answer->body, qr/\Q$good\E/, 'but for the key, which a .htaccess may ask for';
+    ok $httpd->stop, 'stop';
+}
 
 # --- ways to spell a path -----------------------------------------------------------------------
 

@@ -100,6 +100,14 @@ for my $path (grep { $_ ne 'open' } map { $_->[0] } @rows) {
 is request('require', GET => '/r/valid-user/', { 'X-API-Key' => unknown_key() })->json->{code}, 'INVALID_API_KEY',
     'a bad key is told as one';
 
+# Who sent no key is not told that his key was refused.
+my %told = ('' => 'This request is not allowed.', $key{pro} => 'This API key is not allowed to make this request.');
+while (my ($key, $text) = each %told) {
+    my $answer = request('require', GET => '/r/optional-address/', length $key ? { 'X-API-Key' => $key } : {});
+    is_refusal $answer, 403, 'FORBIDDEN', 'from another address, ' . (length $key ? 'with a key' : 'without one');
+    is $answer->json->{error}, $text, $text;
+}
+
 # The plan's text, from a Require too.
 my $moved = make_account('require-moved', plan => 'claimed');
 my $outlived = make_key($moved, scopes => ['programs:write'])->{key};

@@ -6,7 +6,7 @@
 #include <apr_strings.h>
 
 /* How long a caller waits for a connection while all are busy. */
-#define WAIT_SECONDS 10
+#define WAIT_SECONDS 2
 
 struct tai_store_t {
     const tai_database_t *database;

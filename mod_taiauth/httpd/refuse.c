@@ -178,7 +178,8 @@ void taiauth_refuse_required(request_rec *r)
                        ctx->challenge_scope);
     }
     else {
-        taiauth_refuse(r, TAI_REQUIRE_REFUSED, NULL, 0, NULL);
+        taiauth_refuse(r, TAI_REQUIRE_REFUSED, r->user ? NULL : "This request is not allowed.", 0,
+                       NULL);
     }
     r->status = ctx->refusal_status;
 }

@@ -22,6 +22,12 @@ sub mpm {
     return $mpm;
 }
 
+# Modules that register their access hook the old way, such as mod_allowmethods, have httpd run the
+# hooks of all again for each subrequest. Most servers have none, some have one: worker is of those.
+sub old_style {
+    return mpm() eq 'worker' ? ('allowmethods') : ();
+}
+
 # The LoadModule lines for this httpd, ours last. With cgi => 0 the server has no CGI daemon, so
 # that every child of httpd is a worker.
 sub load_lines {
@@ -29,7 +35,7 @@ sub load_lines {
     my %static = map { $_ => 1 } map { /^\s+(?:mod_)?(\w+)\.c$/ } qx($httpd -l);
     die "$httpd -l says nothing\n" unless %static;
 
-    my @names = ('mpm_' . mpm(), grep { !$static{$_} } @shared);
+    my @names = ('mpm_' . mpm(), grep { !$static{$_} } @shared, old_style());
     push @names, $cgi{mpm()} if $want{cgi} // 1;
     my @lines = map { "LoadModule ${_}_module $libexecdir/mod_$_.so\n" } @names;
     return @lines, "LoadModule taiauth_module $ENV{TAI_MODULE}\n";
