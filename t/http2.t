@@ -46,6 +46,20 @@ for my $round (1 .. 10) {
     is left(request('http2', GET => '/more', with_key($key))), 899, 'each stream is charged once';
 }
 
+# --- the offer to go on in HTTP/2 ---------------------------------------------------------------
+
+# Clients that prefer HTTP/2 make it with every request to http: curl --http2, Java's HttpClient.
+{
+    my $key = fresh_key();
+    my @offer = (Upgrade => 'h2c', 'HTTP2-Settings' => 'AAMAAABkAAQAAP__', Connection => 'Upgrade, HTTP2-Settings');
+    for my $left (9, 8) {
+        my $answer = request('http2', GET => '/ten', [%{with_key($key)}, @offer]);
+        is $answer->status, 200, 'a key with an offer to upgrade';
+        is left($answer), $left, '... charged once';
+    }
+    is_refusal request('http2', GET => '/ten', [@offer]), 401, 'MISSING_API_KEY', 'no key with an offer';
+}
+
 # --- one answer ---------------------------------------------------------------------------------
 
 # A request by curl, as a response of TaiHttp.

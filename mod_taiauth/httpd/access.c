@@ -58,6 +58,17 @@ static int decide(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *c
     return OK;
 }
 
+/*
+ * httpd upgrades to h2c in the handler phase, and has the request begin anew as the first stream:
+ * without its key, which is withheld by then, and charged a second time. An offer may be ignored.
+ */
+static void ignore_offer_of_h2c(request_rec *r)
+{
+    if (ap_find_token(r->pool, apr_table_get(r->headers_in, "Upgrade"), "h2c")) {
+        apr_table_unset(r->headers_in, "Upgrade");
+    }
+}
+
 int taiauth_access_check(request_rec *r)
 {
     const taiauth_dir_t *conf = taiauth_dir(r);
@@ -71,6 +82,7 @@ int taiauth_access_check(request_rec *r)
         return OK; /* the headers of its refusal hold */
     }
     taiauth_response_protect(r, conf);
+    ignore_offer_of_h2c(r);
     if (ap_satisfies(r) == SATISFY_ANY) {
         return refuse_satisfy_any(r);
     }
