@@ -61,7 +61,7 @@ my $clients = TaiClients->start($CLIENTS + $READERS, sub {
 # After each kill a request gets its answer; where a lock was left behind it never would. Which
 # child and when is chance: a random child, after a random part of what 8 clients keep it busy with.
 my (%killed, @took); # seconds until the next answer
-until (@took >= $KILLS && recovered() || @took == 8 * $KILLS) {
+until (keys %killed >= $KILLS && recovered() || @took == 8 * $KILLS) {
     ask($httpd->port, '/hammered', $headers) for 1 .. 1 + rand 20;
     my $victim = wait_for(\&kill_one, 'a child to kill');
     $killed{$victim} = 1;

@@ -126,6 +126,11 @@ is metric('requests_total', 'preflight'), $passed + 4, 'and is counted as one';
 is request('protocol', GET => '/pass/', [@key])->status, 200, 'it costs nothing of a limit of one';
 is request('protocol', GET => '/pass/', [@key])->status, 429, 'which is in force';
 is request('protocol', OPTIONS => '/pass/', [@preflight])->status, 200, 'nor is it held to it';
+is request('protocol', OPTIONS => '/folder/', [@preflight])->status, 200, 'a folder with an index file';
+like request('protocol', GET => '/includes/', [@key])->body, qr/protected content/, 'a script takes in a page';
+my $taken = request('protocol', OPTIONS => '/includes/', [@preflight])->body;
+like $taken, qr/^taken in: /, 'for a preflight it runs, too';
+unlike $taken, qr/protected content/, '... but its page stays out';
 for my $row (
     [OPTIONS => 'no Access-Control-Request-Method', '/pass/', @preflight[0, 1]],
     [OPTIONS => 'no Origin', '/pass/', @preflight[2, 3]],

@@ -151,6 +151,17 @@ static int refuse_undecided(request_rec *r)
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
+/*
+ * mod_dir looks an index file up for a preflight too. That much passes, and no more: what a
+ * subrequest runs is stopped in the handler phase.
+ */
+static int is_look_up_of_preflight(request_rec *r)
+{
+    request_rec *initial = taiauth_initial(r);
+
+    return r->main && is_preflight(initial, taiauth_dir(initial));
+}
+
 int taiauth_fixups(request_rec *r)
 {
     const taiauth_dir_t *conf = taiauth_dir(r);
@@ -176,7 +187,7 @@ int taiauth_fixups(request_rec *r)
     }
     j = taiauth_judged(r);
     if (is_undecided(conf, j)) {
-        return refuse_undecided(r);
+        return is_look_up_of_preflight(r) ? DECLINED : refuse_undecided(r);
     }
     taiauth_identity_publish(r, conf, j);
     return taiauth_limits_charge(r, ctx, conf, j);
@@ -193,9 +204,12 @@ int taiauth_handler_check(request_rec *r)
     taiauth_request_t *ctx;
     int status;
 
-    if (TAIAUTH_GET(conf, mode) == TAIAUTH_OFF || r->main || is_preflight(r, conf) ||
+    if (TAIAUTH_GET(conf, mode) == TAIAUTH_OFF || is_preflight(r, conf) ||
         taiauth_is_any_error_document(r)) {
         return DECLINED;
+    }
+    if (r->main) {
+        return is_undecided(conf, taiauth_judged(r)) ? refuse_undecided(r) : DECLINED;
     }
     ctx = taiauth_request(r);
     if (ctx->scoped == conf && !strcmp(ctx->scoped_method, r->method)) {
