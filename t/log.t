@@ -154,6 +154,10 @@ for my $text ($placed, "x$placed", "$placed$placed", $placed =~ s/^tai_/tat_/r) 
     like $lines[0], qr/\.\.\.\/end$/, 'and what follows is shown';
 }
 
+# Nor from the address of a page that led here, which httpd adds to each line.
+($answer, @lines) = ask(GET => '/log', Referer => "https://app.example/?key=$placed&x=1");
+like $lines[0], qr{, referer: https://app\.example/\?key=\Q@{[shown($placed)]}\E&x=1$}, 'a key in the referer is cut';
+
 # --- everything that this file has caused -------------------------------------------------------
 
 my $all = log_since($begin);

@@ -150,6 +150,7 @@ void taiauth_database_complain(request_rec *r, const char *error)
     apr_uint64_t now = tai_clock_ms() / 1000;
 
     if (__atomic_exchange_n(&last, now, __ATOMIC_RELAXED) != now) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "taiauth: %s", error ? error : "no answer");
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, r->server, "taiauth: %s",
+                     error ? error : "no answer");
     }
 }

@@ -82,10 +82,10 @@ void taiauth_memory_watch(request_rec *r, apr_uint64_t now)
     }
     for (i = 0; i < TAI_TABLE_COUNT; i++) {
         if (lost[i]) {
-            ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                          "taiauth: the shared table \"%s\" is full: %" APR_UINT64_T_FMT
-                          " live entries had to go; raise TaiAuthSharedMemory",
-                          tai_segment_table_name((tai_table_e)i), lost[i]);
+            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, r->server,
+                         "taiauth: the shared table \"%s\" is full: %" APR_UINT64_T_FMT
+                         " live entries had to go; raise TaiAuthSharedMemory",
+                         tai_segment_table_name((tai_table_e)i), lost[i]);
         }
     }
 }

@@ -28,20 +28,34 @@ static const char *request_id(request_rec *r)
     return id ? id : "-";
 }
 
-static void log_verdict(request_rec *r, const char *verb, int status, tai_reason_e reason)
+static void write_line(request_rec *r, const char *verb, int status, tai_reason_e reason)
 {
-    const taiauth_judgement_t *j;
+    const taiauth_judgement_t *j = taiauth_judged(r);
 
-    if (!APLOG_R_IS_LEVEL(r, APLOG_INFO)) {
-        return; /* before anything is escaped: refusals come in floods */
-    }
-    j = taiauth_judged(r);
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
                   "taiauth: %s %d %s: %s, key %s, key id %s, client %s, request %s, %s %s", verb,
                   status, tai_code(tai_reason_code(reason))->name, tai_reason_name(reason),
                   j && j->prefix ? j->prefix : "-", j && j->record ? j->record->id : "-",
                   r->useragent_ip, request_id(r), tai_text_line(r->method, 32, r->pool),
                   tai_text_line(r->uri, 256, r->pool));
+}
+
+/* httpd adds Referer to each line about a request, and people have keys in the addresses of pages. */
+static void log_verdict(request_rec *r, const char *verb, int status, tai_reason_e reason)
+{
+    const char *referer;
+
+    if (!APLOG_R_IS_LEVEL(r, APLOG_INFO)) {
+        return; /* before anything is escaped: refusals come in floods */
+    }
+    referer = apr_table_get(r->headers_in, "Referer");
+    if (!referer) {
+        write_line(r, verb, status, reason);
+        return;
+    }
+    apr_table_setn(r->headers_in, "Referer", tai_text_line(referer, 1024, r->pool));
+    write_line(r, verb, status, reason);
+    apr_table_setn(r->headers_in, "Referer", referer);
 }
 
 void taiauth_refuse_dry(request_rec *r, tai_reason_e reason)
