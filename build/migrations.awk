@@ -1,6 +1,6 @@
 # Numbered migrations as a C table:
 #
-#   awk -v driver=sqlite3 -f migrations.awk 001_*.sql 002_*.sql ... > migrations_sqlite3.h
+#   awk -v driver=sqlite3 -f migrations.awk 001_*.sql 002_*.sql ... > migrations_sqlite3.inc
 #
 # A statement is a paragraph, so that the semicolons inside a trigger do no harm. Lines that start
 # with -- are dropped. A gap or a wrong order in the numbers stops the build: an applied migration

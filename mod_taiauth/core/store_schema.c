@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "migrations_sqlite3.h"
+#include "migrations_sqlite3.inc"
 
 const int tai_store_schema_version = sizeof(migrations_sqlite3) / sizeof(migrations_sqlite3[0]);
 
