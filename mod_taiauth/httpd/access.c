@@ -13,6 +13,15 @@ static int is_preflight(request_rec *r, const taiauth_dir_t *conf)
            apr_table_get(r->headers_in, "Access-Control-Request-Method");
 }
 
+/*
+ * mod_dir looks an index file up for a preflight too. That much passes, and no more: what a
+ * subrequest runs is stopped in the handler phase.
+ */
+static int is_look_up_of_preflight(request_rec *r, const taiauth_dir_t *conf)
+{
+    return r->main && is_preflight(taiauth_initial(r), conf);
+}
+
 static int is_anonymous(const taiauth_dir_t *conf, const taiauth_judgement_t *j)
 {
     return TAIAUTH_GET(conf, mode) == TAIAUTH_OPTIONAL && j->reason == TAI_KEY_MISSING;
@@ -86,7 +95,7 @@ int taiauth_access_check(request_rec *r)
     if (ap_satisfies(r) == SATISFY_ANY) {
         return refuse_satisfy_any(r);
     }
-    if (is_preflight(r, conf)) {
+    if (is_preflight(r, conf) || is_look_up_of_preflight(r, conf)) {
         taiauth_credential_withhold(r, ctx, conf);
         return OK;
     }
@@ -101,7 +110,9 @@ int taiauth_access_check_ex(request_rec *r)
     if (TAIAUTH_GET(conf, mode) == TAIAUTH_OFF) {
         return DECLINED;
     }
-    return is_preflight(r, conf) || taiauth_is_error_document(r) ? OK : DECLINED;
+    return is_preflight(r, conf) || is_look_up_of_preflight(r, conf) || taiauth_is_error_document(r)
+               ? OK
+               : DECLINED;
 }
 
 /* A Require wants a user, and nobody but us could name one. */
@@ -151,17 +162,6 @@ static int refuse_undecided(request_rec *r)
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
-/*
- * mod_dir looks an index file up for a preflight too. That much passes, and no more: what a
- * subrequest runs is stopped in the handler phase.
- */
-static int is_look_up_of_preflight(request_rec *r)
-{
-    request_rec *initial = taiauth_initial(r);
-
-    return r->main && is_preflight(initial, taiauth_dir(initial));
-}
-
 int taiauth_fixups(request_rec *r)
 {
     const taiauth_dir_t *conf = taiauth_dir(r);
@@ -187,7 +187,7 @@ int taiauth_fixups(request_rec *r)
     }
     j = taiauth_judged(r);
     if (is_undecided(conf, j)) {
-        return is_look_up_of_preflight(r) ? DECLINED : refuse_undecided(r);
+        return is_look_up_of_preflight(r, conf) ? DECLINED : refuse_undecided(r);
     }
     taiauth_identity_publish(r, conf, j);
     return taiauth_limits_charge(r, ctx, conf, j);
