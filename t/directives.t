@@ -15,9 +15,7 @@ sub ask { return ask_as('GET', @_) }
 
 sub ask_as {
     my ($method, $host, $path, @headers) = @_;
-    my $connection = TaiHttp->new($httpd->port);
-    $connection->send(TaiHttp::bytes($method, $path, [Host => $host, @headers], undef, 'close'));
-    return $connection->read($method);
+    return $httpd->ask($method, $path, [Host => $host, @headers]);
 }
 
 sub good { ('X-API-Key' => $key->{key}) }

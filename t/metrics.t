@@ -58,9 +58,7 @@ $httpd->start or die 'the server does not start: ', $httpd->said, $httpd->log;
 
 sub ask {
     my ($method, $path, @headers) = @_;
-    my $connection = TaiHttp->new($httpd->port);
-    $connection->send(TaiHttp::bytes($method, $path, \@headers, undef, 'close'));
-    return $connection->read($method);
+    return $httpd->ask($method, $path, \@headers);
 }
 
 sub page { TaiMetrics::parse($httpd->get('/metrics')->body) }

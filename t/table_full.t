@@ -20,22 +20,7 @@ RemoteIPHeader X-Client
 </Location>
 CONF
 
-sub on_it {
-    my @args = @_;
-    my $input = ref $args[0] ? ${shift @args} : '';
-    open my $in, '>', $httpd->root . '/input' or die $!;
-    print $in $input;
-    close $in;
-    my $command = join ' ', map { "'$_'" } $ENV{TAICTL}, '--database', $httpd->database, @args;
-    my $said = qx($command <'@{[$httpd->root]}/input');
-    die "taictl @args" if $?;
-    return $said;
-}
-
-on_it(account => 'add', 'crowded');
-on_it(\(secret('pw-of-the-crowded-account') . "\n"), user => 'add', 'crowded', 'crowded-admin');
-my $made = JSON::PP->new->decode(on_it('--json', key => 'create', 'crowded', '--name', 'k'));
-my $key = secret($made->{key});
+my $key = on_database($httpd->database, sub { make_key(make_account('crowded'))->{key} });
 ok $httpd->start, 'start' or diag $httpd->said;
 
 sub as {

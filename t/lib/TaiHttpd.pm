@@ -216,11 +216,16 @@ sub parent {
 }
 
 # One request on a connection of its own.
+sub ask {
+    my ($self, $method, $path, $headers) = @_;
+    my $connection = TaiHttp->new($self->{port});
+    $connection->send(TaiHttp::bytes($method, $path, $headers, undef, 'close'));
+    return $connection->read($method);
+}
+
 sub get {
     my ($self, $path, $headers) = @_;
-    my $connection = TaiHttp->new($self->{port});
-    $connection->send(TaiHttp::bytes('GET', $path, $headers, undef, 'close'));
-    return $connection->read('GET');
+    return $self->ask(GET => $path, $headers);
 }
 
 # The whole error log.
