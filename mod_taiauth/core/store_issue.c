@@ -20,6 +20,9 @@ typedef struct request_t {
     const char *user_id;
 } request_t;
 
+/* As in the schema. The look-up of a key repeats them for each scope of its plan. */
+#define SCOPES_LEN 2000
+
 static const char *join(const apr_array_header_t *list, apr_pool_t *p)
 {
     return apr_array_pstrcat(p, list, ' ');
@@ -92,6 +95,17 @@ static tai_change_e refuse_scope(tai_connection_t *connection, const char *scope
     return TAI_CHANGE_PLAN;
 }
 
+/* NULL: a key can have them */
+static const char *wrong_length(const char *scopes, apr_pool_t *p)
+{
+    if (*scopes == '\0') {
+        return "a key needs at least one scope";
+    }
+    return strlen(scopes) <= SCOPES_LEN
+               ? NULL
+               : apr_psprintf(p, "the scopes of a key are %d characters at the most", SCOPES_LEN);
+}
+
 /* Those asked for, each once, or else the default ones of the plan. */
 static tai_change_e choose_scopes(tai_connection_t *connection, const request_t *request,
                                   apr_pool_t *p, const char **scopes, const char **text)
@@ -118,8 +132,8 @@ static tai_change_e choose_scopes(tai_connection_t *connection, const request_t 
         }
     }
     *scopes = join(chosen, p);
-    *text = "a key needs at least one scope";
-    return chosen->nelts > 0 ? TAI_CHANGE_DONE : TAI_CHANGE_INVALID;
+    *text = wrong_length(*scopes, p);
+    return *text == NULL ? TAI_CHANGE_DONE : TAI_CHANGE_INVALID;
 }
 
 /* The transaction writes from its first statement on, so nobody else counts at the same time. */

@@ -325,6 +325,24 @@ START_TEST(effective_scopes_follow_the_plan)
 }
 END_TEST
 
+/* A look-up holds them once for each scope of the plan: without a bound that is all of memory. */
+START_TEST(scopes_have_a_greatest_length)
+{
+    tai_key_order_t order = usual;
+    tai_key_issue_t issue;
+
+    raw_run(path, "WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 59)"
+                  " INSERT INTO scopes SELECT"
+                  " 'a-scope-with-a-name-of-nearly-as-many-characters-as-may-be-' || i, 'x', 1"
+                  " FROM n; INSERT INTO plan_scopes SELECT 'free', name FROM scopes"
+                  " WHERE name LIKE 'a-scope%'");
+    order.scopes = NULL;
+    ck_assert_int_eq(tai_store_create_key(store, &order, NOW, pool, &issue, &text),
+                     TAI_CHANGE_INVALID);
+    ck_assert_ptr_nonnull(strstr(text, "2000"));
+}
+END_TEST
+
 /* The rules that stand in the database itself. */
 static const char *const forbidden[] = {
     "UPDATE api_keys SET scopes = 'programs:write'",
@@ -342,6 +360,9 @@ static const char *const forbidden[] = {
     "INSERT OR REPLACE INTO api_keys SELECT 'key_2', line, account_id, user_id, name, prefix,"
     " key_hash, token_hash, 'programs:write', rate_limit, created_at, expires_at, NULL,"
     " last_used_at FROM api_keys",
+    "INSERT INTO api_keys SELECT 'key_2', line, account_id, user_id, name, prefix, token_hash, "
+    "NULL,"
+    " HEX(ZEROBLOB(1001)), NULL, 1, NULL, NULL, NULL FROM api_keys",
     "UPDATE api_keys SET revoked_at = 1; UPDATE api_keys SET revoked_at = NULL",
     "UPDATE api_keys SET revoked_at = 1; UPDATE api_keys SET revoked_at = 2",
     "UPDATE accounts SET status = 'golden'",
@@ -447,6 +468,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, a_revocation_keeps_its_first_time);
     tcase_add_test(tests, a_shared_prefix_names_no_key);
     tcase_add_test(tests, effective_scopes_follow_the_plan);
+    tcase_add_test(tests, scopes_have_a_greatest_length);
     tcase_add_loop_test(tests, the_database_refuses_row, 0, ROWS(forbidden));
     tcase_add_loop_test(tests, the_database_allows_row, 0, ROWS(allowed));
     tcase_add_test(tests, an_account_has_one_active_primary_administrator);

@@ -69,7 +69,7 @@ CREATE TABLE api_keys (
     prefix       VARCHAR(16)   NOT NULL,
     key_hash     CHAR(64)      NOT NULL UNIQUE CHECK (LENGTH(key_hash) = 64),
     token_hash   CHAR(64)      CHECK (LENGTH(token_hash) = 64),
-    scopes       VARCHAR(2000) NOT NULL CHECK (scopes <> ''),
+    scopes       VARCHAR(2000) NOT NULL CHECK (LENGTH(scopes) BETWEEN 1 AND 2000),
     rate_limit   VARCHAR(32)   CHECK (TYPEOF(rate_limit) <> 'blob'),
     created_at   BIGINT        NOT NULL,
     expires_at   BIGINT        CHECK (TYPEOF(expires_at) <> 'blob'),
