@@ -27,6 +27,12 @@ static int is_anonymous(const taiauth_dir_t *conf, const taiauth_judgement_t *j)
     return TAIAUTH_GET(conf, mode) == TAIAUTH_OPTIONAL && j->reason == TAI_KEY_MISSING;
 }
 
+/* Nothing has shown that this request may pass; whatever way it took, it reaches no application. */
+static int is_unproven(const taiauth_dir_t *conf, const taiauth_judgement_t *j)
+{
+    return !j || (j->reason != TAI_ADMITTED && !is_anonymous(conf, j));
+}
+
 /* Under "Satisfy Any" httpd would let a Require make up for a bad key. */
 static int refuse_satisfy_any(request_rec *r)
 {
@@ -46,7 +52,7 @@ static int decide(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *c
         j = taiauth_verify(r, ctx, conf);
     }
     taiauth_credential_withhold(r, ctx, conf);
-    if (j->reason != TAI_ADMITTED && !is_anonymous(conf, j)) {
+    if (is_unproven(conf, j)) {
         return taiauth_refuse(r, j->reason, NULL, j->retry_after, NULL);
     }
     status = taiauth_scopes_check(r, ctx, conf, j);
@@ -88,6 +94,7 @@ int taiauth_access_check(request_rec *r)
     }
     ctx = taiauth_request(r);
     if (taiauth_is_error_document(r)) {
+        taiauth_credential_withhold(r, ctx, conf);
         return OK; /* the headers of its refusal hold */
     }
     taiauth_response_protect(r, conf);
@@ -148,13 +155,7 @@ int taiauth_authz_check(request_rec *r)
     return DECLINED;
 }
 
-/* Whatever way a request took, it does not reach an application undecided. */
-static int is_undecided(const taiauth_dir_t *conf, const taiauth_judgement_t *j)
-{
-    return !j || (j->reason != TAI_ADMITTED && !is_anonymous(conf, j));
-}
-
-static int refuse_undecided(request_rec *r)
+static int refuse_unproven(request_rec *r)
 {
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                   "taiauth: no key was checked for this request; another module answered for the "
@@ -186,8 +187,8 @@ int taiauth_fixups(request_rec *r)
         return DECLINED;
     }
     j = taiauth_judged(r);
-    if (is_undecided(conf, j)) {
-        return is_look_up_of_preflight(r, conf) ? DECLINED : refuse_undecided(r);
+    if (is_unproven(conf, j)) {
+        return is_look_up_of_preflight(r, conf) ? DECLINED : refuse_unproven(r);
     }
     taiauth_identity_publish(r, conf, j);
     return taiauth_limits_charge(r, ctx, conf, j);
@@ -209,14 +210,14 @@ int taiauth_handler_check(request_rec *r)
         return DECLINED;
     }
     if (r->main) {
-        return is_undecided(conf, taiauth_judged(r)) ? refuse_undecided(r) : DECLINED;
+        return is_unproven(conf, taiauth_judged(r)) ? refuse_unproven(r) : DECLINED;
     }
     ctx = taiauth_request(r);
     if (ctx->scoped == conf && !strcmp(ctx->scoped_method, r->method)) {
         return DECLINED;
     }
-    if (is_undecided(conf, taiauth_judged(r))) {
-        return refuse_undecided(r);
+    if (is_unproven(conf, taiauth_judged(r))) {
+        return refuse_unproven(r);
     }
     status = taiauth_scopes_check(r, ctx, conf, taiauth_judged(r));
     return status == OK ? DECLINED : status;

@@ -51,20 +51,15 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
                            taiauth_database_check(s, ptemp));
 }
 
-static void child_init(apr_pool_t *p, server_rec *s)
-{
-    taiauth_database_child_init(p, s);
-}
-
 static void register_hooks(apr_pool_t *p)
 {
     /* r->user and the environment must stand before anyone in the same phase looks at them */
     static const char *const after_us[] = {"mod_rewrite.c", "mod_headers.c", "mod_env.c",
                                            "mod_dir.c", NULL};
 
-    ap_hook_check_config(taiauth_database_check_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_check_config(taiauth_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(taiauth_database_child_init, NULL, NULL, APR_HOOK_MIDDLE);
 
     ap_hook_post_read_request(taiauth_identity_strip, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_check_access(taiauth_access_check, NULL, NULL, APR_HOOK_MIDDLE,

@@ -53,7 +53,7 @@ static void hold(apr_array_header_t *held, const taiauth_limit_line_t *line, con
  * The key's own limit in the database beats its plan's, which beats the unnamed line. It takes over
  * the line's policy, so that a limit changed in the database judges the admissions already there.
  */
-static const char * override(apr_array_header_t *held, const tai_record_t *record)
+static const char *overrule(apr_array_header_t *held, const tai_record_t *record)
 {
     const char *text = record->rate_limit ? record->rate_limit : record->plan_rate_limit;
     held_t *unnamed = NULL;
@@ -246,14 +246,14 @@ static int charge(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *c
     int i;
 
     if (!taiauth_segment) {
-        return taiauth_refuse(r, TAI_SHARED_MEMORY, NULL, 5, NULL);
+        return taiauth_refuse(r, TAI_SHARED_MEMORY, NULL, TAIAUTH_UNDECIDED_S, NULL);
     }
     n = aim_all(r, ctx, record, held, n, charges);
     if (!n) {
         return OK;
     }
     if (tai_windows_charge(charges, n, now, &admitted) != APR_SUCCESS) {
-        return taiauth_refuse(r, TAI_SHARED_MEMORY, NULL, 5, NULL);
+        return taiauth_refuse(r, TAI_SHARED_MEMORY, NULL, TAIAUTH_UNDECIDED_S, NULL);
     }
     if (!admitted) {
         return refuse_limit(r, conf, held, charges, n);
@@ -281,13 +281,13 @@ static int apply(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *co
     for (i = 0; lines && i < lines->nelts; i++) {
         hold(held, &APR_ARRAY_IDX(lines, i, taiauth_limit_line_t), record ? record->plan : NULL);
     }
-    malformed = record ? override(held, record) : NULL;
+    malformed = record ? overrule(held, record) : NULL;
     if (malformed) {
         taiauth_database_complain(r, apr_psprintf(r->pool,
                                                   "key %s is under the rate limit \"%s\", which is "
                                                   "none; write N/WINDOW, such as 5/60s",
                                                   record->id, malformed));
-        return taiauth_refuse(r, TAI_DATABASE, NULL, 5, NULL);
+        return taiauth_refuse(r, TAI_DATABASE, NULL, TAIAUTH_UNDECIDED_S, NULL);
     }
     return held->nelts ? charge(r, ctx, conf, record, (held_t *)held->elts, held->nelts) : OK;
 }

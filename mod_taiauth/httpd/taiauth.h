@@ -26,7 +26,8 @@ extern module AP_MODULE_DECLARE_DATA taiauth_module;
 APLOG_USE_MODULE(taiauth);
 #endif
 
-#define TAIAUTH_TYPE "TaiKey" /* r->ap_auth_type of an identity that a key established */
+#define TAIAUTH_UNDECIDED_S 5        /* when to come again, where something could not be checked */
+#define TAIAUTH_TYPE        "TaiKey" /* r->ap_auth_type of an identity that a key established */
 
 /* ---- configuration ------------------------------------------------------------------------ */
 
@@ -150,6 +151,9 @@ const apr_array_header_t *taiauth_key_headers(const taiauth_dir_t *conf);
 const char *taiauth_token_header(const taiauth_dir_t *conf);
 /* 1: both take their credential from the same places */
 int taiauth_same_sources(const taiauth_dir_t *a, const taiauth_dir_t *b);
+
+/* check.c */
+int taiauth_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
 
 /* directives.c */
 extern const command_rec taiauth_directives[];
@@ -287,8 +291,6 @@ void taiauth_memory_watch(request_rec *r, apr_uint64_t now);
 
 /* database.c */
 extern tai_store_t *taiauth_store; /* NULL: there is none, nothing can be decided */
-int taiauth_database_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
-                                  server_rec *s);
 /* 1: it is ready, or may become so by itself; what is wrong is in the log */
 int taiauth_database_check(server_rec *s, apr_pool_t *ptemp);
 void taiauth_database_child_init(apr_pool_t *p, server_rec *s);

@@ -13,7 +13,7 @@
 #include "../core/known.h"
 #include "../core/windows.h"
 
-#define UNDECIDED_MS 5000 /* when to come again, where a key could not be checked */
+#define UNDECIDED_MS (TAIAUTH_UNDECIDED_S * 1000)
 
 /* A locked prefix may have this many keys looked up that are not known to be real ... */
 static const tai_limit_t client_lookups = {10, 1000};

@@ -1,0 +1,89 @@
+/*
+ * What httpd -t refuses that no directive can see by itself.
+ */
+
+#include "taiauth.h"
+
+static int differs(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") != 0;
+}
+
+static int complain(server_rec *s, const char *text)
+{
+    ap_log_error(APLOG_MARK, APLOG_EMERG | APLOG_STARTUP, 0, s, "taiauth: %s", text);
+    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+static int check_virtual_host(server_rec *s, const taiauth_server_t *global, apr_pool_t *p)
+{
+    const taiauth_server_t *conf = taiauth_server(s);
+
+    if (!conf->used || (!differs(conf->dbd_driver, global->dbd_driver) &&
+                        !differs(conf->dbd_params, global->dbd_params))) {
+        return OK;
+    }
+    return complain(s, apr_psprintf(p,
+                                    "the virtual host at %s:%u has DBDriver or DBDParams of its "
+                                    "own; keys are kept in one database, that of the main server",
+                                    s->defn_name ? s->defn_name : "-", s->defn_line_number));
+}
+
+/* Trailers come after everything that we do: a client would say in them who is asking. */
+static int check_trailers(server_rec *s, const taiauth_server_t *global, apr_pool_t *p)
+{
+    const core_server_config *core = ap_get_core_module_config(s->module_config);
+
+    (void)global;
+    if (core->merge_trailers != AP_MERGE_TRAILERS_ENABLE) {
+        return OK;
+    }
+    return complain(s, apr_psprintf(p,
+                                    "MergeTrailers On for the server at %s:%u: a client could put "
+                                    "X-Tai- fields behind the body, where nothing removes them; "
+                                    "take it out",
+                                    s->defn_name ? s->defn_name : "-", s->defn_line_number));
+}
+
+static int check_database(server_rec *s, const taiauth_server_t *global, apr_pool_t *p)
+{
+    const char *error;
+
+    if (!global->dbd_driver || !global->dbd_params) {
+        return complain(s, "TaiAuth needs a database: set DBDriver (sqlite3) and "
+                           "DBDParams (file:/path/keys.db?mode=rw) in the main server");
+    }
+    error = tai_store_driver_check(global->dbd_driver, p);
+    return error ? complain(s, error) : OK;
+}
+
+/* Each is asked of each server, where some location of any of them asks for keys. */
+static int (*const checks[])(server_rec *s, const taiauth_server_t *global, apr_pool_t *p) = {
+    check_virtual_host,
+    check_database,
+    check_trailers,
+};
+
+int taiauth_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
+                         server_rec *main_server)
+{
+    const taiauth_server_t *global = taiauth_server(main_server);
+    apr_size_t i;
+    server_rec *s;
+
+    (void)pconf;
+    (void)plog;
+    if (!taiauth_config_used(main_server)) {
+        return OK;
+    }
+    for (i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
+        for (s = main_server; s; s = s->next) {
+            int status = checks[i](s, global, ptemp);
+
+            if (status != OK) {
+                return status;
+            }
+        }
+    }
+    return OK;
+}
