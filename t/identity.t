@@ -129,6 +129,12 @@ for my $theirs ('Bearer eyJhbGciOiJub25lIn0.e30.', 'Basic dXNlcjpwYXNz', 'Negoti
     is proxied('cgi', 'X-API-Key' => $given, Authorization => $theirs)->{authorization}, $theirs, "$theirs stays without TaiAuthBearer";
 }
 
+# An ErrorDocument that stands where credentials come in other fields.
+my $document = request('identity', GET => '/cgi/refused', [@both]);
+is $document->status, 401, 'refused, with an ErrorDocument';
+is $document->json->{method}, 'GET', 'which is an application';
+hides('ErrorDocument', $document->json->{env}, $pair->{key}, $pair->{token});
+
 # A refusal lets nothing through.
 my $log = var('t_logs') . '/backend_log';
 my $size = -s $log;
