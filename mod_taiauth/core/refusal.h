@@ -13,11 +13,13 @@ typedef struct tai_refusal_t {
     const char *text;         /* what the client reads, UTF-8 */
     apr_uint32_t retry_after; /* seconds; 0: none */
     const char *scope;        /* the missing scope, for the challenge; NULL: none */
+    int caller_known;         /* of the management API: it knew who was asking */
 } tai_refusal_t;
 
 /**
  * The status that the client gets. The envelope answers an authenticated request with 200 and says
- * in the body what was wrong, so its 403s become 200.
+ * in the body what was wrong: a 403 about a key becomes 200, and so does whatever the management API
+ * tells a caller whom it knows, save 401, 405, 429 and 503.
  */
 int tai_refusal_status(const tai_refusal_t *refusal, tai_format_e format);
 

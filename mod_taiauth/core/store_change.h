@@ -11,6 +11,8 @@ typedef enum {
     TAI_CHANGE_TAKEN,     /* the name is somebody else's */
     TAI_CHANGE_INVALID,   /* a value is not allowed */
     TAI_CHANGE_INACTIVE,  /* the account or its user is not in good standing */
+    TAI_CHANGE_ROLE,      /* the user is not the primary administrator */
+    TAI_CHANGE_KEY,       /* the key is not active, or a grace of its line still runs */
     TAI_CHANGE_PLAN,      /* the plan does not grant it */
     TAI_CHANGE_FULL,      /* as many as the plan allows */
     TAI_CHANGE_UNKNOWN    /* the database gave no answer: it may have been done or not */

@@ -4,6 +4,7 @@
 #include <apr_tables.h>
 #include "key.h"
 #include "store.h"
+#include "store_audit.h"
 #include "store_change.h"
 
 /*
@@ -11,7 +12,8 @@
  * pool that the reader was given. Times are UTC seconds, as in record.h.
  */
 typedef struct tai_key_info_t {
-    const char *id; /* random text, "key_..." */
+    const char *id;   /* random text, "key_..." */
+    const char *line; /* id of the first key of those rolled from one another */
     const char *account;
     const char *user;
     const char *name;
@@ -20,7 +22,9 @@ typedef struct tai_key_info_t {
     const char *rate_limit;              /* "N/WINDOW" of the key itself; NULL: none */
     const apr_array_header_t *scopes;    /* of const char *: what it was issued with */
     const apr_array_header_t *effective; /* of const char *: of them, what the plan grants now */
+    const char *origin;                  /* operator, api, token or import */
     int has_token;
+    apr_int64_t admitted, refused; /* requests of the last TAI_USAGE_DAYS days */
     apr_int64_t created_at;
     apr_int64_t expires_at;   /* TAI_NEVER: no expiry; TAI_MALFORMED: refused as if expired */
     apr_int64_t revoked_at;   /* TAI_NEVER: not revoked */
@@ -29,8 +33,11 @@ typedef struct tai_key_info_t {
 
 /* What a new key is to be. */
 typedef struct tai_key_order_t {
-    const char *account;
-    const char *name;                 /* see name.h */
+    const char *account; /* its name: for its primary administrator; NULL: user_id says for whom */
+    const char *user_id; /* one who makes it for himself, and must be primary administrator */
+    const char
+        *origin;      /* "operator", "api" or "token"; "token" replaces the one he had from there */
+    const char *name; /* see name.h */
     const apr_array_header_t *scopes; /* of const char *; NULL: the default ones of the plan */
     const char *rate_limit;           /* "N/WINDOW"; NULL: none of its own */
     apr_int64_t expires_at;           /* UTC seconds; TAI_NEVER: none */
@@ -46,8 +53,10 @@ typedef struct tai_key_issue_t {
 
 /* Which key is meant: by one of the two. */
 typedef struct tai_key_name_t {
-    const char *text; /* its id, or its shown prefix with or without "..." */
-    const char *hash; /* SHA-256 of the whole key */
+    const char *text;       /* its id, or its shown prefix with or without "..." */
+    const char *hash;       /* SHA-256 of the whole key */
+    const char *account_id; /* every statement asks for a key of this account, by id alone: another
+                               account's is NOT_FOUND; NULL: the operator's, of any account */
 } tai_key_name_t;
 
 /**
@@ -57,17 +66,39 @@ typedef struct tai_key_name_t {
 const char *tai_key_status(const tai_key_info_t *info, apr_int64_t now);
 
 /**
- * Make a key for the primary administrator of an account. tai_digest_init was called before.
+ * Make a key for the primary administrator of an account. A key of the origin "token" takes the
+ * place, and the line, of the active one that this user has of that origin, which is revoked in the
+ * same transaction. tai_digest_init was called before.
  * @param order  what it is to be
+ * @param actor  for the audit log
  * @param now    UTC seconds
  * @param p      texts live here
  * @param issue  filled in when done, else emptied; the caller wipes it
  * @param text   set to a sentence unless done
- * @return DONE, INVALID (name, scopes, limit, expiry), NOT_FOUND (account), INACTIVE (account, or no
- *         active primary administrator), PLAN (does not grant a scope), FULL or UNKNOWN
+ * @return DONE, INVALID (name, scopes, limit, expiry), NOT_FOUND (account or user), INACTIVE
+ *         (account or user, or no active primary administrator), ROLE, PLAN (does not grant a
+ *         scope), FULL or UNKNOWN
  */
-tai_change_e tai_store_create_key(tai_store_t *store, const tai_key_order_t *order, apr_int64_t now,
-                                  apr_pool_t *p, tai_key_issue_t *issue, const char **text);
+tai_change_e tai_store_create_key(tai_store_t *store, const tai_key_order_t *order,
+                                  const tai_actor_t *actor, apr_int64_t now, apr_pool_t *p,
+                                  tai_key_issue_t *issue, const char **text);
+
+/* From 0 to a week. */
+#define TAI_GRACE_MAX 604800
+
+/**
+ * Make a key that follows another one: same name, line, scopes, limit, expiry and token or none;
+ * hence the same windows, and one place of the account's maximum. The old key ends after the grace,
+ * never later than it would have; without a grace it is revoked now.
+ * @param name   which key
+ * @param grace  seconds
+ * @param user_id  who rolls it, who must be primary administrator of its account; NULL: the operator
+ * @return DONE, INVALID (grace), NOT_FOUND, INACTIVE, ROLE, KEY (not active, or another key of its
+ *         line is) or UNKNOWN
+ */
+tai_change_e tai_store_roll_key(tai_store_t *store, const tai_key_name_t *name, apr_int64_t grace,
+                                const char *user_id, const tai_actor_t *actor, apr_int64_t now,
+                                apr_pool_t *p, tai_key_issue_t *issue, const char **text);
 
 /**
  * All keys of an account, the newest first.
@@ -80,12 +111,36 @@ tai_change_e tai_store_list_keys(tai_store_t *store, const char *account, apr_po
                                  apr_array_header_t **keys, const char **text);
 
 /**
+ * Some keys of an account, the newest first (by creation, then id): going from page to page neither
+ * repeats nor leaves out one that was there at the first, whatever is made meanwhile.
+ * @param account_id  id of the account
+ * @param after       id of the last key of the page before; NULL: the first page
+ * @param limit       how many at the most
+ * @param now         UTC seconds
+ * @param keys        set to an array of const tai_key_info_t *
+ * @param more        set to 1: there are further ones
+ * @return DONE, INVALID (after is no key of this account) or UNKNOWN
+ */
+tai_change_e tai_store_page_keys(tai_store_t *store, const char *account_id, const char *after,
+                                 int limit, apr_int64_t now, apr_pool_t *p,
+                                 apr_array_header_t **keys, int *more, const char **text);
+
+/**
  * Show one key.
+ * @param now   UTC seconds
  * @param info  set when done
  * @return DONE, NOT_FOUND, INVALID (several keys have this prefix: text names their ids) or UNKNOWN
  */
-tai_change_e tai_store_show_key(tai_store_t *store, const tai_key_name_t *name, apr_pool_t *p,
-                                const tai_key_info_t **info, const char **text);
+tai_change_e tai_store_show_key(tai_store_t *store, const tai_key_name_t *name, apr_int64_t now,
+                                apr_pool_t *p, const tai_key_info_t **info, const char **text);
+
+/**
+ * Give a key another name.
+ * @return DONE, INVALID (name), NOT_FOUND or UNKNOWN
+ */
+tai_change_e tai_store_rename_key(tai_store_t *store, const tai_key_name_t *name,
+                                  const char *new_name, const tai_actor_t *actor, apr_int64_t now,
+                                  apr_pool_t *p, const tai_key_info_t **info, const char **text);
 
 /**
  * Revoke one key, for ever. Doing it again changes nothing.
@@ -94,8 +149,8 @@ tai_change_e tai_store_show_key(tai_store_t *store, const tai_key_name_t *name, 
  * @param again  set to 1: it was revoked before
  * @return as tai_store_show_key
  */
-tai_change_e tai_store_revoke_key(tai_store_t *store, const tai_key_name_t *name, apr_int64_t now,
-                                  apr_pool_t *p, const tai_key_info_t **info, int *again,
-                                  const char **text);
+tai_change_e tai_store_revoke_key(tai_store_t *store, const tai_key_name_t *name,
+                                  const tai_actor_t *actor, apr_int64_t now, apr_pool_t *p,
+                                  const tai_key_info_t **info, int *again, const char **text);
 
 #endif

@@ -21,7 +21,24 @@
     X(RATE_LIMITED, 429, "Rate limit exceeded", NULL)                                      \
     X(LOCKED_OUT, 429, "Locked out", "Too many failed authentication attempts.")           \
     X(AUTH_UNAVAILABLE, 503, "Authentication unavailable",                                 \
-      "The API key could not be checked. Try again shortly.")
+      "The API key could not be checked. Try again shortly.")                              \
+    /* of the management API and the token endpoint */                                     \
+    X(BAD_REQUEST, 400, "Bad request", NULL)                                               \
+    X(UNAUTHENTICATED, 401, "Not logged in", "Log in first.")                              \
+    X(NOT_PRIMARY_ADMIN, 403, "Not the primary administrator",                             \
+      "Only the primary administrator of the account may do this.")                        \
+    X(PLAN_REQUIRED, 403, "Plan required", NULL)                                           \
+    X(CROSS_SITE, 403, "Cross-site request",                                               \
+      "This request was started by another site, or does not say by which.")               \
+    X(TLS_REQUIRED, 403, "TLS required", "Logging in needs https.")                        \
+    X(NOT_FOUND, 404, "Not found", "There is no such thing in this account.")              \
+    X(SCOPES_IMMUTABLE, 409, "Scopes never change",                                        \
+      "The scopes of a key never change. Create a key with the scopes you need.")          \
+    X(KEY_LIMIT_REACHED, 409, "Key limit reached", NULL)                                   \
+    X(KEY_NOT_ACTIVE, 409, "Key not active", NULL)                                         \
+    X(TOO_LARGE, 413, "Too large", "A request body is 16384 bytes at the most.")           \
+    X(UNSUPPORTED_MEDIA_TYPE, 415, "Unsupported media type",                               \
+      "A request body must be application/json.")
 
 /* name, text in logs and metrics, public code. The order is the order of the metrics page. */
 #define TAI_REASONS(X)                                               \
@@ -55,7 +72,28 @@
     X(NODE_LOOKUPS, "node_lookups", AUTH_UNAVAILABLE)                \
     X(DATABASE, "database", AUTH_UNAVAILABLE)                        \
     X(SHARED_MEMORY, "shared_memory", AUTH_UNAVAILABLE)              \
-    X(DIGEST, "digest", AUTH_UNAVAILABLE)
+    X(DIGEST, "digest", AUTH_UNAVAILABLE)                            \
+    /* of the management API and the token endpoint */               \
+    X(MANAGED, "managed", ADMITTED)                                  \
+    X(BAD_REQUEST, "bad_request", BAD_REQUEST)                       \
+    X(CALLER_UNKNOWN, "caller_unknown", UNAUTHENTICATED)             \
+    X(CALLER_DISAGREES, "caller_disagrees", UNAUTHENTICATED)         \
+    X(LOGIN_FAILED, "login_failed", UNAUTHENTICATED)                 \
+    X(LOGIN_LOCKED, "login_locked", LOCKED_OUT)                      \
+    X(LOGIN_BUSY, "login_busy", AUTH_UNAVAILABLE)                    \
+    X(LOGIN_PROVIDER, "login_provider", AUTH_UNAVAILABLE)            \
+    X(REVOCATIONS_BUSY, "revocations_busy", AUTH_UNAVAILABLE)        \
+    X(CALLER_SUSPENDED, "caller_suspended", ACCOUNT_SUSPENDED)       \
+    X(NOT_PRIMARY_ADMIN, "not_primary_admin", NOT_PRIMARY_ADMIN)     \
+    X(PLAN_REQUIRED, "plan_required", PLAN_REQUIRED)                 \
+    X(CROSS_SITE, "cross_site", CROSS_SITE)                          \
+    X(TLS_REQUIRED, "tls_required", TLS_REQUIRED)                    \
+    X(NOT_FOUND, "not_found", NOT_FOUND)                             \
+    X(SCOPES_IMMUTABLE, "scopes_immutable", SCOPES_IMMUTABLE)        \
+    X(KEY_LIMIT_REACHED, "key_limit_reached", KEY_LIMIT_REACHED)     \
+    X(KEY_NOT_ACTIVE, "key_not_active", KEY_NOT_ACTIVE)              \
+    X(TOO_LARGE, "too_large", TOO_LARGE)                             \
+    X(MEDIA_TYPE, "media_type", UNSUPPORTED_MEDIA_TYPE)
 
 typedef enum {
 #define X(name, status, title, text) TAI_CODE_##name,

@@ -44,7 +44,8 @@ int taictl_account_list(taictl_t *run)
     if (store == NULL) {
         return TAICTL_FAILED;
     }
-    if (tai_store_list_accounts(store, taictl_now(), run->pool, &accounts, &text) != APR_SUCCESS) {
+    if (tai_store_list_accounts(store, tai_when_now(), run->pool, &accounts, &text) !=
+        APR_SUCCESS) {
         return taictl_fail(text);
     }
     list = json_array();

@@ -14,9 +14,9 @@ static json_t *key_json(const tai_key_info_t *info, apr_pool_t *p)
     json_t *object = json_pack(
         "{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "id",
         taictl_json_text(info->id, p), "name", taictl_json_text(info->name, p), "prefix",
-        taictl_json_text(info->prefix, p), "status", tai_key_status(info, taictl_now()), "account",
-        taictl_json_text(info->account, p), "user", taictl_json_text(info->user, p), "plan",
-        taictl_json_text(info->plan, p), "has_token", info->has_token, "rate_limit",
+        taictl_json_text(info->prefix, p), "status", tai_key_status(info, tai_when_now()),
+        "account", taictl_json_text(info->account, p), "user", taictl_json_text(info->user, p),
+        "plan", taictl_json_text(info->plan, p), "has_token", info->has_token, "rate_limit",
         taictl_json_text(info->rate_limit, p), "scopes", taictl_json_names(info->scopes, p),
         "effective_scopes", taictl_json_names(info->effective, p));
 
@@ -39,10 +39,10 @@ static const char *read_expiry(const taictl_t *run, apr_int64_t now, apr_int64_t
         return "give --expires or --expires-in, not both";
     }
     if (at != NULL) {
-        text = taictl_when_parse(at, expires_at);
+        text = tai_when_parse(at, expires_at);
     }
     if (in != NULL) {
-        text = taictl_span_parse(in, &span);
+        text = tai_span_parse(in, &span);
         *expires_at = now + span;
     }
     return text;
@@ -79,7 +79,7 @@ static int print_issue(const taictl_t *run, const tai_key_issue_t *issue)
 int taictl_key_create(taictl_t *run)
 {
     const char *scopes = run->option[OPTION_SCOPES];
-    apr_int64_t now = taictl_now();
+    apr_int64_t now = tai_when_now();
     tai_key_order_t order = {.account = run->args[0],
                              .name = run->option[OPTION_NAME],
                              .scopes = scopes ? tai_scope_split(scopes, run->pool) : NULL,
@@ -219,7 +219,7 @@ int taictl_key_revoke(taictl_t *run)
     if (store == NULL) {
         return TAICTL_FAILED;
     }
-    if (tai_store_revoke_key(store, &name, taictl_now(), run->pool, &info, &again, &text) !=
+    if (tai_store_revoke_key(store, &name, tai_when_now(), run->pool, &info, &again, &text) !=
         TAI_CHANGE_DONE) {
         return taictl_fail(text);
     }

@@ -156,9 +156,9 @@ int taictl_print_done(const taictl_t *run, json_t *object, const char *sentence)
 
 json_t *taictl_json_time(apr_int64_t seconds)
 {
-    char text[TAICTL_WHEN_LEN + 1];
+    char text[TAI_WHEN_LEN + 1];
 
-    return taictl_when_text(seconds, text) ? json_string(text) : json_null();
+    return tai_when_text(seconds, text) ? json_string(text) : json_null();
 }
 
 json_t *taictl_json_text(const char *text, apr_pool_t *p)

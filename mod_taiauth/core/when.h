@@ -1,21 +1,21 @@
-#ifndef TAICTL_WHEN_H
-#define TAICTL_WHEN_H
+#ifndef TAI_WHEN_H
+#define TAI_WHEN_H
 
 #include <apr.h>
 
-#define TAICTL_WHEN_LEN 20 /* "2026-01-31T23:59:59Z" */
+#define TAI_WHEN_LEN 20 /* "2026-01-31T23:59:59Z" */
 
 /**
  * @return the wall clock, UTC seconds
  */
-apr_int64_t taictl_now(void);
+apr_int64_t tai_when_now(void);
 
 /**
  * @param seconds  UTC
  * @param text     set to "2026-01-31T23:59:59Z"
  * @return 1; 0: there is no such time between the years 1970 and 9999
  */
-int taictl_when_text(apr_int64_t seconds, char text[TAICTL_WHEN_LEN + 1]);
+int tai_when_text(apr_int64_t seconds, char text[TAI_WHEN_LEN + 1]);
 
 /**
  * Read a point of time.
@@ -23,7 +23,7 @@ int taictl_when_text(apr_int64_t seconds, char text[TAICTL_WHEN_LEN + 1]);
  * @param seconds  set to UTC seconds on success
  * @return NULL, or a static text saying what one looks like
  */
-const char *taictl_when_parse(const char *text, apr_int64_t *seconds);
+const char *tai_when_parse(const char *text, apr_int64_t *seconds);
 
 /**
  * Read how long something lasts.
@@ -31,6 +31,6 @@ const char *taictl_when_parse(const char *text, apr_int64_t *seconds);
  * @param seconds  set to 1 second to ten years on success
  * @return NULL, or a static text saying what is allowed
  */
-const char *taictl_span_parse(const char *text, apr_int64_t *seconds);
+const char *tai_span_parse(const char *text, apr_int64_t *seconds);
 
 #endif

@@ -10,12 +10,12 @@
 #define SPAN_DIGITS 9 /* ten years in seconds */
 #define YEAR_10000  APR_INT64_C(253402300800)
 
-apr_int64_t taictl_now(void)
+apr_int64_t tai_when_now(void)
 {
     return apr_time_sec(apr_time_now());
 }
 
-int taictl_when_text(apr_int64_t seconds, char text[TAICTL_WHEN_LEN + 1])
+int tai_when_text(apr_int64_t seconds, char text[TAI_WHEN_LEN + 1])
 {
     apr_time_exp_t t;
 
@@ -23,7 +23,7 @@ int taictl_when_text(apr_int64_t seconds, char text[TAICTL_WHEN_LEN + 1])
         apr_time_exp_gmt(&t, apr_time_from_sec(seconds)) != APR_SUCCESS) {
         return 0;
     }
-    apr_snprintf(text, TAICTL_WHEN_LEN + 1, "%04d-%02d-%02dT%02d:%02d:%02dZ", t.tm_year + 1900,
+    apr_snprintf(text, TAI_WHEN_LEN + 1, "%04d-%02d-%02dT%02d:%02d:%02dZ", t.tm_year + 1900,
                  t.tm_mon + 1, t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec);
     return 1;
 }
@@ -39,9 +39,9 @@ static int looks_like(const char *text, const char *pattern)
 }
 
 /* Written back, the 30th of February would be another day. */
-const char *taictl_when_parse(const char *text, apr_int64_t *seconds)
+const char *tai_when_parse(const char *text, apr_int64_t *seconds)
 {
-    char back[TAICTL_WHEN_LEN + 1];
+    char back[TAI_WHEN_LEN + 1];
     apr_time_exp_t t = {0};
     apr_time_t time;
 
@@ -53,7 +53,7 @@ const char *taictl_when_parse(const char *text, apr_int64_t *seconds)
         t.tm_min = atoi(text + 14);
         t.tm_sec = atoi(text + 17);
         if (t.tm_mon >= 0 && t.tm_mon < 12 && apr_time_exp_gmt_get(&time, &t) == APR_SUCCESS &&
-            taictl_when_text(apr_time_sec(time), back) && strcmp(text, back) == 0) {
+            tai_when_text(apr_time_sec(time), back) && strcmp(text, back) == 0) {
             *seconds = apr_time_sec(time);
             return NULL;
         }
@@ -61,7 +61,7 @@ const char *taictl_when_parse(const char *text, apr_int64_t *seconds)
     return "a time is UTC, such as 2026-01-31T23:59:59Z";
 }
 
-const char *taictl_span_parse(const char *text, apr_int64_t *seconds)
+const char *tai_span_parse(const char *text, apr_int64_t *seconds)
 {
     static const struct {
         const char *name;
