@@ -1,4 +1,5 @@
 #include "output.h"
+#include "describe.h"
 #include "store_accounts.h"
 #include "when.h"
 
@@ -6,10 +7,10 @@
 
 static json_t *account_json(const tai_account_t *account, apr_pool_t *p)
 {
-    return json_pack("{s:o, s:o, s:o, s:s, s:o}", "id", taictl_json_text(account->id, p), "name",
-                     taictl_json_text(account->name, p), "plan", taictl_json_text(account->plan, p),
-                     "status", account->status, "created_at",
-                     taictl_json_time(account->created_at));
+    return json_pack("{s:o, s:o, s:o, s:s, s:o}", "id", tai_describe_text(account->id, p), "name",
+                     tai_describe_text(account->name, p), "plan",
+                     tai_describe_text(account->plan, p), "status", account->status, "created_at",
+                     tai_describe_time(account->created_at));
 }
 
 int taictl_account_add(taictl_t *run)

@@ -1,4 +1,5 @@
 #include "output.h"
+#include "describe.h"
 #include "digest.h"
 #include "prompt.h"
 #include "scope.h"
@@ -9,21 +10,13 @@
 #include <apr_strings.h>
 #include <openssl/crypto.h>
 
+/* An operator sees whose it is besides. */
 static json_t *key_json(const tai_key_info_t *info, apr_pool_t *p)
 {
-    json_t *object = json_pack(
-        "{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:b, s:o, s:o, s:o}", "id",
-        taictl_json_text(info->id, p), "name", taictl_json_text(info->name, p), "prefix",
-        taictl_json_text(info->prefix, p), "status", tai_key_status(info, tai_when_now()),
-        "account", taictl_json_text(info->account, p), "user", taictl_json_text(info->user, p),
-        "plan", taictl_json_text(info->plan, p), "has_token", info->has_token, "rate_limit",
-        taictl_json_text(info->rate_limit, p), "scopes", taictl_json_names(info->scopes, p),
-        "effective_scopes", taictl_json_names(info->effective, p));
+    json_t *object = tai_describe_key(info, tai_when_now(), p);
 
-    json_object_set_new(object, "created_at", taictl_json_time(info->created_at));
-    json_object_set_new(object, "expires_at", taictl_json_time(info->expires_at));
-    json_object_set_new(object, "revoked_at", taictl_json_time(info->revoked_at));
-    json_object_set_new(object, "last_used_at", taictl_json_time(info->last_used_at));
+    json_object_set_new(object, "account", tai_describe_text(info->account, p));
+    json_object_set_new(object, "plan", tai_describe_text(info->plan, p));
     return object;
 }
 
@@ -173,7 +166,7 @@ int taictl_key_show(taictl_t *run)
                                             {"prefix", "prefix"},
                                             {"status", "status"},
                                             {"account", "account"},
-                                            {"user", "user"},
+                                            {"user", "created_by"},
                                             {"plan", "plan"},
                                             {"scopes", "scopes"},
                                             {"effective", "effective_scopes"},
@@ -223,13 +216,13 @@ int taictl_key_revoke(taictl_t *run)
         TAI_CHANGE_DONE) {
         return taictl_fail(text);
     }
-    at = taictl_json_time(info->revoked_at);
+    at = tai_describe_time(info->revoked_at);
     text = apr_psprintf(run->pool, "key %s (%s...) %s %s", info->id, info->prefix,
                         again ? "was revoked already at" : "revoked at",
                         json_is_string(at) ? json_string_value(at) : "an unknown time");
     return taictl_print_done(
         run,
-        json_pack("{s:o, s:o, s:o, s:b}", "id", taictl_json_text(info->id, run->pool), "prefix",
-                  taictl_json_text(info->prefix, run->pool), "revoked_at", at, "again", again),
+        json_pack("{s:o, s:o, s:o, s:b}", "id", tai_describe_text(info->id, run->pool), "prefix",
+                  tai_describe_text(info->prefix, run->pool), "revoked_at", at, "again", again),
         text);
 }

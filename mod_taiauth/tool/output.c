@@ -1,7 +1,6 @@
 #include "output.h"
 #include "name.h"
 #include "text.h"
-#include "when.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -152,29 +151,4 @@ int taictl_print_done(const taictl_t *run, json_t *object, const char *sentence)
     json_decref(object);
     puts(printable(sentence, run->pool));
     return TAICTL_DONE;
-}
-
-json_t *taictl_json_time(apr_int64_t seconds)
-{
-    char text[TAI_WHEN_LEN + 1];
-
-    return tai_when_text(seconds, text) ? json_string(text) : json_null();
-}
-
-json_t *taictl_json_text(const char *text, apr_pool_t *p)
-{
-    json_t *string = text != NULL ? json_string(text) : json_null();
-
-    return string != NULL ? string
-                          : json_string(tai_text_line(text, ESCAPED_MAX * strlen(text), p));
-}
-
-json_t *taictl_json_names(const apr_array_header_t *list, apr_pool_t *p)
-{
-    json_t *array = json_array();
-
-    for (int i = 0; i < list->nelts; i++) {
-        json_array_append_new(array, taictl_json_text(APR_ARRAY_IDX(list, i, const char *), p));
-    }
-    return array;
 }

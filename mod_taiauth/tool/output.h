@@ -33,21 +33,4 @@ int taictl_print_record(const taictl_t *run, json_t *object, const taictl_field_
  */
 int taictl_print_done(const taictl_t *run, json_t *object, const char *sentence);
 
-/**
- * @param seconds  UTC, or TAI_NEVER
- * @return "2026-01-31T23:59:59Z", or null
- */
-json_t *taictl_json_time(apr_int64_t seconds);
-
-/**
- * What the database says, whatever it is: JSON takes UTF-8 alone, the rest is escaped.
- * @param text  NULL: null
- */
-json_t *taictl_json_text(const char *text, apr_pool_t *p);
-
-/**
- * @param list  array of const char *, each as taictl_json_text has it
- */
-json_t *taictl_json_names(const apr_array_header_t *list, apr_pool_t *p);
-
 #endif

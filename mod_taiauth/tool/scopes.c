@@ -1,4 +1,5 @@
 #include "output.h"
+#include "describe.h"
 #include "store_scopes.h"
 
 int taictl_scope_list(taictl_t *run)
@@ -25,9 +26,9 @@ int taictl_scope_list(taictl_t *run)
 
         json_array_append_new(
             list,
-            json_pack("{s:o, s:o, s:b, s:o}", "name", taictl_json_text(scope->name, run->pool),
-                      "description", taictl_json_text(scope->description, run->pool), "default",
-                      scope->is_default, "plans", taictl_json_names(scope->plans, run->pool)));
+            json_pack("{s:o, s:o, s:b, s:o}", "name", tai_describe_text(scope->name, run->pool),
+                      "description", tai_describe_text(scope->description, run->pool), "default",
+                      scope->is_default, "plans", tai_describe_names(scope->plans, run->pool)));
     }
     return taictl_print_list(run, list, fields);
 }

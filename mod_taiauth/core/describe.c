@@ -1,0 +1,62 @@
+#include "describe.h"
+#include "text.h"
+#include "when.h"
+
+#include <string.h>
+
+#define ESCAPED_MAX 4  /* what becomes of one byte, at most */
+#define LINE_MIN    16 /* the least that tai_text_line takes as its most */
+
+json_t *tai_describe_text(const char *text, apr_pool_t *p)
+{
+    json_t *string = text != NULL ? json_string(text) : json_null();
+
+    return string != NULL
+               ? string
+               : json_string(tai_text_line(text, LINE_MIN + ESCAPED_MAX * strlen(text), p));
+}
+
+json_t *tai_describe_names(const apr_array_header_t *list, apr_pool_t *p)
+{
+    json_t *array = json_array();
+
+    for (int i = 0; i < list->nelts; i++) {
+        json_array_append_new(array, tai_describe_text(APR_ARRAY_IDX(list, i, const char *), p));
+    }
+    return array;
+}
+
+json_t *tai_describe_time(apr_int64_t seconds)
+{
+    char text[TAI_WHEN_LEN + 1];
+
+    return tai_when_text(seconds, text) ? json_string(text) : json_null();
+}
+
+json_t *tai_describe_usage(apr_int64_t admitted, apr_int64_t refused)
+{
+    return json_pack("{s:I, s:I}", "admitted", (json_int_t)admitted, "refused",
+                     (json_int_t)refused);
+}
+
+json_t *tai_describe_key(const tai_key_info_t *info, apr_int64_t now, apr_pool_t *p)
+{
+    json_t *key = json_object();
+
+    json_object_set_new(key, "id", tai_describe_text(info->id, p));
+    json_object_set_new(key, "name", tai_describe_text(info->name, p));
+    json_object_set_new(key, "prefix", tai_describe_text(info->prefix, p));
+    json_object_set_new(key, "status", json_string(tai_key_status(info, now)));
+    json_object_set_new(key, "scopes", tai_describe_names(info->scopes, p));
+    json_object_set_new(key, "effective_scopes", tai_describe_names(info->effective, p));
+    json_object_set_new(key, "created_at", tai_describe_time(info->created_at));
+    json_object_set_new(key, "expires_at", tai_describe_time(info->expires_at));
+    json_object_set_new(key, "revoked_at", tai_describe_time(info->revoked_at));
+    json_object_set_new(key, "last_used_at", tai_describe_time(info->last_used_at));
+    json_object_set_new(key, "has_token", json_boolean(info->has_token));
+    json_object_set_new(key, "rate_limit", tai_describe_text(info->rate_limit, p));
+    json_object_set_new(key, "origin", tai_describe_text(info->origin, p));
+    json_object_set_new(key, "created_by", tai_describe_text(info->user, p));
+    json_object_set_new(key, "usage", tai_describe_usage(info->admitted, info->refused));
+    return key;
+}

@@ -1,0 +1,48 @@
+#ifndef TAI_DESCRIBE_H
+#define TAI_DESCRIBE_H
+
+#include <jansson.h>
+#include "store_keys.h"
+
+/*
+ * What the database says as JSON, for the management API and for taictl alike. Each function
+ * returns a new reference. Out of memory it is NULL, which Jansson's own functions pass on.
+ */
+
+/**
+ * What the database says, whatever it is: JSON takes UTF-8 alone, the rest is escaped.
+ * @param text  NULL: null
+ * @param p     for the moment
+ */
+json_t *tai_describe_text(const char *text, apr_pool_t *p);
+
+/**
+ * @param list  array of const char *, each as tai_describe_text has it
+ * @param p     for the moment
+ */
+json_t *tai_describe_names(const apr_array_header_t *list, apr_pool_t *p);
+
+/**
+ * @param seconds  UTC; TAI_NEVER, or what is no time between the years 1970 and 9999: null
+ * @return "2026-01-31T23:59:59Z" (RFC 3339), or null
+ */
+json_t *tai_describe_time(apr_int64_t seconds);
+
+/**
+ * How often something was admitted and refused.
+ * @return {"admitted", "refused"}
+ */
+json_t *tai_describe_usage(apr_int64_t admitted, apr_int64_t refused);
+
+/**
+ * A key as its owner and the operator see it.
+ * @param now  UTC seconds, for the status
+ * @param p    for the moment
+ * @return {"id", "name", "prefix" (its shown characters alone), "status", "scopes",
+ *         "effective_scopes", "created_at", "expires_at", "revoked_at", "last_used_at",
+ *         "has_token", "rate_limit", "origin", "created_by" (user name), "usage" (of the last
+ *         TAI_USAGE_DAYS days)}; never a key, token or digest
+ */
+json_t *tai_describe_key(const tai_key_info_t *info, apr_int64_t now, apr_pool_t *p);
+
+#endif
