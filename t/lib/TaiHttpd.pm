@@ -20,6 +20,7 @@ use Scalar::Util qw(weaken);
 use Time::HiRes qw(sleep time);
 use TaiHttp;
 use TaiModules;
+use TaiProcess;
 
 my $TIMEOUT = 60; # seconds for a start or stop; valgrind is slow
 
@@ -173,15 +174,19 @@ sub pid {
     my ($self) = @_;
     open my $in, '<', "$self->{root}/logs/httpd.pid" or return undef;
     chomp(my $pid = <$in> // '');
-    return $pid =~ /^\d+$/ && kill(0 => $pid) ? $pid : undef;
+    return $pid =~ /^\d+$/ && runs($pid) ? $pid : undef;
 }
 
-# Stop it at once and wait until it is gone.
+# Stop it and wait until it is gone. The children go first, and gracefully: at SIGTERM a child of
+# mpm_event closes the sockets of all its connections from its main thread, also one whose own thread
+# is just giving it back to the system, and then dies of SIGSEGV, whatever modules it has.
 sub stop {
     my ($self) = @_;
     my $pid = $self->pid or return 1;
-    kill TERM => $pid;
-    return until_true(sub { !kill 0 => $pid });
+    kill WINCH => $pid;
+    until_true(sub { !child_processes($pid) });
+    kill TERM => $pid; # by itself it looks for its children once a second
+    return until_true(sub { !runs($pid) });
 }
 
 # Restart gracefully; true when the new generation answers.
@@ -205,14 +210,7 @@ sub generation {
 sub children {
     my ($self) = @_;
     my $parent = $self->pid or return;
-    return grep { TaiHttpd::parent($_) == $parent } map { m{^/proc/(\d+)$} } glob '/proc/[0-9]*';
-}
-
-sub parent {
-    my ($pid) = @_;
-    open my $in, '<', "/proc/$pid/stat" or return 0;
-    my $line = <$in> // return 0;
-    return (split ' ', $line =~ s/^.*\) //r)[1];
+    return map { $_->{pid} } child_processes($parent);
 }
 
 # One request on a connection of its own.

@@ -19,6 +19,7 @@ use Symbol qw(gensym);
 use Test::More;
 use Time::HiRes qw(sleep time);
 use TaiHttp;
+use TaiProcess;
 
 our @EXPORT = qw(
     taictl taictl_status on_database make_account make_key secret db
@@ -206,18 +207,7 @@ sub server_pid {
 # The processes that answer requests. mod_cgid's daemon is a child of httpd too, but has no threads.
 sub children {
     my $threaded = var('mpm') ne 'prefork';
-    my $parent = server_pid();
-    return grep { my $stat = process($_); $stat && $stat->{parent} == $parent
-                      && (!$threaded || $stat->{threads} > 1) }
-        map { m{^/proc/(\d+)$} } glob '/proc/[0-9]*';
-}
-
-sub process {
-    my ($pid) = @_;
-    open my $in, '<', "/proc/$pid/stat" or return;
-    my $line = <$in> // return;
-    my @field = split ' ', $line =~ s/^.*\) //r;
-    return { state => $field[0], parent => $field[1], threads => $field[17] };
+    return map { $_->{pid} } grep { !$threaded || $_->{threads} > 1 } child_processes(server_pid());
 }
 
 1;
