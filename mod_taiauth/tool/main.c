@@ -1,4 +1,4 @@
-#include "taictl.h"
+#include "commands.h"
 #include "digest.h"
 
 #include <stdio.h>
@@ -11,51 +11,11 @@
 #define DEFAULT_DRIVER   "sqlite3"
 #define DEFAULT_DATABASE "/var/lib/taiauth/keys.db"
 
-#define BIT(option) (1u << (option))
-
-/* What every command understands. */
-#define COMMON (BIT(OPTION_DRIVER) | BIT(OPTION_DATABASE) | BIT(OPTION_JSON) | BIT(OPTION_HELP))
-
-static const struct {
-    const char *noun;
-    const char *verb;
-    const char *usage;
-    int min_args, max_args;
-    unsigned options; /* that it understands besides the common ones */
-    taictl_command_fn *run;
-} commands[] = {
-    {"db", "init", "[--owner USER]", 0, 0, BIT(OPTION_OWNER), taictl_db_init},
-    {"db", "status", "", 0, 0, 0, taictl_db_status},
-    {"db", "migrate", "", 0, 0, 0, taictl_db_migrate},
-    {"account", "add", "NAME [--plan PLAN]", 1, 1, BIT(OPTION_PLAN), taictl_account_add},
-    {"account", "list", "", 0, 0, 0, taictl_account_list},
-    {"account", "set-plan", "NAME PLAN", 2, 2, 0, taictl_account_set_plan},
-    {"account", "suspend", "NAME", 1, 1, 0, taictl_account_suspend},
-    {"account", "reinstate", "NAME", 1, 1, 0, taictl_account_reinstate},
-    {"user", "add", "ACCOUNT USERNAME [--role primary_admin|member] [--no-password]", 2, 2,
-     BIT(OPTION_ROLE) | BIT(OPTION_NO_PASSWORD), taictl_user_add},
-    {"user", "passwd", "USERNAME", 1, 1, 0, taictl_user_passwd},
-    {"user", "disable", "USERNAME", 1, 1, 0, taictl_user_disable},
-    {"key", "create",
-     "ACCOUNT --name NAME [--scopes A,B] [--expires TIME | --expires-in 30d]\n"
-     "                    [--token] [--rate-limit N/WINDOW]",
-     1, 1,
-     BIT(OPTION_NAME) | BIT(OPTION_SCOPES) | BIT(OPTION_EXPIRES) | BIT(OPTION_EXPIRES_IN) |
-         BIT(OPTION_TOKEN) | BIT(OPTION_RATE_LIMIT),
-     taictl_key_create},
-    {"key", "list", "ACCOUNT", 1, 1, 0, taictl_key_list},
-    {"key", "show", "ID|PREFIX|--stdin", 0, 1, BIT(OPTION_STDIN), taictl_key_show},
-    {"key", "revoke", "ID|PREFIX|--stdin", 0, 1, BIT(OPTION_STDIN), taictl_key_revoke},
-    {"scope", "list", "", 0, 0, 0, taictl_scope_list},
-};
-
-#define COMMAND_COUNT ((int)(sizeof(commands) / sizeof(commands[0])))
-
 /* apr_getopt_long tells options apart by a number above those of characters. */
 #define FIRST_NUMBER 256
 
 static const apr_getopt_option_t options[] = {
-#define X(name, text, has_value) {text, FIRST_NUMBER + OPTION_##name, has_value, NULL},
+#define X(name, text, value, what) {text, FIRST_NUMBER + OPTION_##name, (value) != NULL, NULL},
     TAICTL_OPTIONS(X)
 #undef X
         {NULL, 0, 0, NULL}};
@@ -63,12 +23,10 @@ static const apr_getopt_option_t options[] = {
 static void print_usage(FILE *out)
 {
     fputs("usage: taictl [--driver DRIVER] [--database FILE] [--json] COMMAND\n\n", out);
-    for (int i = 0; i < COMMAND_COUNT; i++) {
-        fprintf(out, "  %s %s%s%s\n", commands[i].noun, commands[i].verb,
-                *commands[i].usage ? " " : "", commands[i].usage);
-    }
+    taictl_print_commands(out, NULL);
     fprintf(out,
-            "\nWithout --database: $TAIAUTH_DATABASE, else %s.\n"
+            "\nCOMMAND --help says more of one.\n"
+            "Without --database: $TAIAUTH_DATABASE, else %s.\n"
             "Without --driver: $TAIAUTH_DBDRIVER, else %s.\n",
             DEFAULT_DATABASE, DEFAULT_DRIVER);
 }
@@ -82,8 +40,9 @@ int taictl_fail(const char *text)
 int taictl_misuse(const taictl_t *run, const char *text)
 {
     fprintf(stderr, "taictl: %s\n", text);
-    if (run->usage != NULL) {
-        fprintf(stderr, "usage: taictl %s\n", run->usage);
+    if (run->command != NULL) {
+        fputs("usage: taictl ", stderr);
+        taictl_print_command(stderr, run->command);
     }
     else {
         print_usage(stderr);
@@ -132,49 +91,51 @@ static apr_status_t read_options(taictl_t *run, int argc, const char *const *arg
     return rv == APR_EOF ? APR_SUCCESS : rv;
 }
 
-static int find_command(const taictl_t *run)
+static int no_command(const taictl_t *run)
 {
-    int i = 0;
-
-    while (i < COMMAND_COUNT && (strcmp(commands[i].noun, run->args[0]) != 0 ||
-                                 strcmp(commands[i].verb, run->args[1]) != 0)) {
-        i++;
-    }
-    return i;
-}
-
-/* The first option that was given and that the command does not understand; NULL: none. */
-static const char *stray_option(const taictl_t *run, unsigned understood)
-{
-    for (int i = 0; i < OPTION_COUNT; i++) {
-        if (run->option[i] != NULL && !(BIT(i) & understood)) {
-            return options[i].name;
-        }
-    }
-    return NULL;
+    return taictl_misuse(run, run->arg_count > 0 ? "there is no such command" : "no command given");
 }
 
 static int run_command(taictl_t *run)
 {
     const char *stray;
-    int i = run->arg_count >= 2 ? find_command(run) : COMMAND_COUNT;
+    int words;
+    const taictl_command_t *command = taictl_find_command(run, &words);
 
-    if (i == COMMAND_COUNT) {
-        return taictl_misuse(run,
-                             run->arg_count > 0 ? "there is no such command" : "no command given");
+    if (command == NULL) {
+        return no_command(run);
     }
-    run->usage = apr_pstrcat(run->pool, commands[i].noun, " ", commands[i].verb, " ",
-                             commands[i].usage, NULL);
-    run->args += 2;
-    run->arg_count -= 2;
-    stray = stray_option(run, commands[i].options | COMMON);
+    run->command = command;
+    run->args += words;
+    run->arg_count -= words;
+    stray = taictl_stray_option(run, command);
     if (stray != NULL) {
         return taictl_misuse(run, apr_psprintf(run->pool, "this command has no --%s", stray));
     }
-    if (run->arg_count < commands[i].min_args || run->arg_count > commands[i].max_args) {
+    if (run->arg_count < command->min_args || run->arg_count > command->max_args) {
         return taictl_misuse(run, "too few or too many arguments");
     }
-    return commands[i].run(run);
+    return command->run(run);
+}
+
+/* Of one command, of those that begin with the same word, or of all. */
+static int help(const taictl_t *run)
+{
+    int words;
+    const taictl_command_t *command = taictl_find_command(run, &words);
+
+    if (run->arg_count == 0) {
+        print_usage(stdout);
+    }
+    else if (command != NULL) {
+        fputs("usage: taictl ", stdout);
+        taictl_print_command(stdout, command);
+        taictl_print_options(stdout, command);
+    }
+    else if (run->arg_count > 1 || taictl_print_commands(stdout, run->args[0]) == 0) {
+        return no_command(run);
+    }
+    return TAICTL_DONE;
 }
 
 /* An answer that nobody got is a failure, a new key above all. */
@@ -201,8 +162,7 @@ int main(int argc, const char *const *argv, const char *const *env)
         return TAICTL_USAGE;
     }
     if (run.option[OPTION_HELP] != NULL) {
-        print_usage(stdout);
-        return flush_output(TAICTL_DONE);
+        return flush_output(help(&run));
     }
     run.driver = setting(run.option[OPTION_DRIVER], "TAIAUTH_DBDRIVER", DEFAULT_DRIVER);
     run.database = setting(run.option[OPTION_DATABASE], "TAIAUTH_DATABASE", DEFAULT_DATABASE);

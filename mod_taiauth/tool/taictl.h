@@ -10,26 +10,29 @@
 #define TAICTL_FAILED 1 /* it was refused, or it failed */
 #define TAICTL_USAGE  2 /* the command line makes no sense */
 
-/* Every option: name, 1 if it has a value. */
-#define TAICTL_OPTIONS(X)            \
-    X(DRIVER, "driver", 1)           \
-    X(DATABASE, "database", 1)       \
-    X(JSON, "json", 0)               \
-    X(HELP, "help", 0)               \
-    X(OWNER, "owner", 1)             \
-    X(PLAN, "plan", 1)               \
-    X(ROLE, "role", 1)               \
-    X(NO_PASSWORD, "no-password", 0) \
-    X(NAME, "name", 1)               \
-    X(SCOPES, "scopes", 1)           \
-    X(EXPIRES, "expires", 1)         \
-    X(EXPIRES_IN, "expires-in", 1)   \
-    X(TOKEN, "token", 0)             \
-    X(RATE_LIMIT, "rate-limit", 1)   \
-    X(STDIN, "stdin", 0)
+/*
+ * Every option: name in code, on the command line, of its value (NULL: it has none; lower-case words
+ * are the values that there are), what it says.
+ */
+#define TAICTL_OPTIONS(X)                                                        \
+    X(OWNER, "owner", "USER", "whose file it becomes")                           \
+    X(PLAN, "plan", "PLAN", "free unless another is named")                      \
+    X(ROLE, "role", "primary_admin|member", "of the user")                       \
+    X(NO_PASSWORD, "no-password", NULL, "the user cannot log in")                \
+    X(NAME, "name", "NAME", "of the key, for people")                            \
+    X(SCOPES, "scopes", "SCOPE,...", "scopes, separated by commas")              \
+    X(EXPIRES, "expires", "TIME", "when it ends, such as 2026-01-31T23:59:59Z")  \
+    X(EXPIRES_IN, "expires-in", "SPAN", "after which it ends, such as 30d")      \
+    X(TOKEN, "token", NULL, "make a token as well")                              \
+    X(RATE_LIMIT, "rate-limit", "N/WINDOW", "its own rate limit, such as 5/60s") \
+    X(STDIN, "stdin", NULL, "read the whole key from standard input")            \
+    X(DRIVER, "driver", "DRIVER", "as in DBDriver")                              \
+    X(DATABASE, "database", "FILE", "the database")                              \
+    X(JSON, "json", NULL, "print JSON")                                          \
+    X(HELP, "help", NULL, "print this")
 
 typedef enum {
-#define X(name, text, has_value) OPTION_##name,
+#define X(name, text, value, what) OPTION_##name,
     TAICTL_OPTIONS(X)
 #undef X
         OPTION_COUNT
@@ -43,7 +46,7 @@ typedef struct taictl_t {
     const char *option[OPTION_COUNT]; /* NULL: not given; "": given, and has no value */
     const char *const *args;          /* what follows the command */
     int arg_count;
-    const char *usage; /* of the command; NULL: none was found yet */
+    const struct taictl_command_t *command; /* NULL: none was found yet */
 } taictl_t;
 
 /**

@@ -1,0 +1,125 @@
+#include "commands.h"
+
+#include <string.h>
+
+#define BIT(option) (APR_UINT64_C(1) << (option))
+
+/* What every command understands. */
+#define COMMON (BIT(OPTION_DRIVER) | BIT(OPTION_DATABASE) | BIT(OPTION_JSON) | BIT(OPTION_HELP))
+
+static const taictl_command_t commands[] = {
+    {"db", "init", "[--owner USER]", "Make the database.", 0, 0, BIT(OPTION_OWNER), taictl_db_init},
+    {"db", "status", "", "Say whether the database is there, and of which schema version.", 0, 0, 0,
+     taictl_db_status},
+    {"db", "migrate", "", "Bring the schema up to the version that is needed.", 0, 0, 0,
+     taictl_db_migrate},
+
+    {"account", "add", "NAME [--plan PLAN]", "Make an account.", 1, 1, BIT(OPTION_PLAN),
+     taictl_account_add},
+    {"account", "list", "", "All accounts.", 0, 0, 0, taictl_account_list},
+    {"account", "set-plan", "NAME PLAN", "Put an account on another plan.", 2, 2, 0,
+     taictl_account_set_plan},
+    {"account", "suspend", "NAME", "Refuse all keys of an account.", 1, 1, 0,
+     taictl_account_suspend},
+    {"account", "reinstate", "NAME", "Take a suspension back.", 1, 1, 0, taictl_account_reinstate},
+
+    {"user", "add", "ACCOUNT USERNAME [--role primary_admin|member] [--no-password]",
+     "Add a user to an account.", 2, 2, BIT(OPTION_ROLE) | BIT(OPTION_NO_PASSWORD),
+     taictl_user_add},
+    {"user", "passwd", "USERNAME", "Set another password.", 1, 1, 0, taictl_user_passwd},
+    {"user", "disable", "USERNAME", "Refuse all keys that a user owns, and end his sessions.", 1, 1,
+     0, taictl_user_disable},
+
+    {"key", "create",
+     "ACCOUNT --name NAME [--scopes A,B] [--expires TIME | --expires-in SPAN]\n"
+     "                    [--token] [--rate-limit N/WINDOW]",
+     "Make a key and show it, this once.", 1, 1,
+     BIT(OPTION_NAME) | BIT(OPTION_SCOPES) | BIT(OPTION_EXPIRES) | BIT(OPTION_EXPIRES_IN) |
+         BIT(OPTION_TOKEN) | BIT(OPTION_RATE_LIMIT),
+     taictl_key_create},
+    {"key", "list", "ACCOUNT", "All keys of an account, the newest first.", 1, 1, 0,
+     taictl_key_list},
+    {"key", "show", "ID|PREFIX|--stdin", "One key: never its text.", 0, 1, BIT(OPTION_STDIN),
+     taictl_key_show},
+    {"key", "revoke", "ID|PREFIX|--stdin", "Revoke a key, for ever.", 0, 1, BIT(OPTION_STDIN),
+     taictl_key_revoke},
+
+    {"scope", "list", "", "All scopes, with the plans that grant them.", 0, 0, 0,
+     taictl_scope_list},
+
+    {NULL, NULL, NULL, NULL, 0, 0, 0, NULL}};
+
+/* In the order of their numbers; the value is NULL where an option has none. */
+static const struct {
+    const char *name;
+    const char *value;
+    const char *what;
+} options[OPTION_COUNT] = {
+#define X(name, text, value, what) {text, value, what},
+    TAICTL_OPTIONS(X)
+#undef X
+};
+
+const taictl_command_t *taictl_find_command(const taictl_t *run, int *words)
+{
+    const taictl_command_t *command;
+
+    for (command = commands; command->noun != NULL; command++) {
+        *words = command->verb != NULL ? 2 : 1;
+        if (run->arg_count >= *words && strcmp(command->noun, run->args[0]) == 0 &&
+            (command->verb == NULL || strcmp(command->verb, run->args[1]) == 0)) {
+            return command;
+        }
+    }
+    return NULL;
+}
+
+const char *taictl_stray_option(const taictl_t *run, const taictl_command_t *command)
+{
+    for (int i = 0; i < OPTION_COUNT; i++) {
+        if (run->option[i] != NULL && !(BIT(i) & (command->options | COMMON))) {
+            return options[i].name;
+        }
+    }
+    return NULL;
+}
+
+void taictl_print_command(FILE *out, const taictl_command_t *command)
+{
+    const char *words[] = {command->noun, command->verb, command->usage};
+
+    for (int i = 0; i < 3; i++) {
+        if (words[i] != NULL && *words[i] != '\0') {
+            fprintf(out, "%s%s", i > 0 ? " " : "", words[i]);
+        }
+    }
+    putc('\n', out);
+}
+
+int taictl_print_commands(FILE *out, const char *noun)
+{
+    const taictl_command_t *command;
+    int count = 0;
+
+    for (command = commands; command->noun != NULL; command++) {
+        if (noun == NULL || strcmp(noun, command->noun) == 0) {
+            fputs("  ", out);
+            taictl_print_command(out, command);
+            count++;
+        }
+    }
+    return count;
+}
+
+void taictl_print_options(FILE *out, const taictl_command_t *command)
+{
+    fprintf(out, "\n%s\n\n", command->what);
+    for (int i = 0; i < OPTION_COUNT; i++) {
+        if (BIT(i) & (command->options | COMMON)) {
+            int width = fprintf(out, "  --%s %s", options[i].name,
+                                options[i].value != NULL ? options[i].value : "");
+
+            fprintf(out, "%*s%s\n", width < 24 ? 24 - width : 1, "", options[i].what);
+        }
+    }
+}
