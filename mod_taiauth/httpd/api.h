@@ -10,6 +10,8 @@
  *   origin.c       was it another site that had a browser send this
  *   body.c         the request body as JSON, within limits
  *   answer.c       what succeeded, in both dialects
+ *   page.c         which piece of a list
+ *   issue.c        a key that was just made
  *   session.c      log in and out; the cookie
  *   api_account.c  account and scopes        api_keys.c  keys        api_audit.c  the audit log
  *   login.c        is this the password: providers, locks, slots
@@ -20,6 +22,7 @@
 #include "taiauth.h"
 #include "../core/input.h"
 #include "../core/store_audit.h"
+#include "../core/store_keys.h"
 #include "../core/store_principals.h"
 
 /* Who is asking. */
@@ -71,6 +74,23 @@ int taiauth_answer(request_rec *r, int status, json_t *data);
  */
 int taiauth_answer_list(request_rec *r, const char *name, json_t *list, const char *const *columns,
                         int paged, const char *next);
+
+/* page.c */
+/* Which piece of a list is asked for. */
+typedef struct taiauth_page_t {
+    const char *position; /* the name of its second parameter: "after" */
+    int limit;            /* 1 to 100; 20 where the client does not say */
+    const char *from;     /* where the page before ended, [A-Za-z0-9_]+; NULL: the first page */
+    apr_int64_t number;   /* the same as a number; -1: it is none */
+} taiauth_page_t;
+/* read the query: "limit", and position; OK, or the status of a refusal */
+int taiauth_page_read(request_rec *r, const char *position, taiauth_page_t *page);
+
+/* issue.c */
+/* [{"name", "value"}, ...]: how to send this key, by the headers of the place, or else ours */
+json_t *taiauth_issue_headers(const taiauth_dir_t *conf, const tai_key_issue_t *issue);
+/* answer 201 with data, which is given back here, and wipe the key in it and in the issue */
+int taiauth_issue_answer(request_rec *r, json_t *data, tai_key_issue_t *issue);
 
 /* session.c */
 int taiauth_session_begin(taiauth_call_t *call);
