@@ -312,9 +312,9 @@ static const char *set_dry_run(cmd_parms *cmd, void *dir, int argc, char *const 
 }
 
 /* A handler's base is the path of the plain Location it stands in. */
-static const char *set_metrics(cmd_parms *cmd, void *dir, const char *value)
+static const char *set_path(cmd_parms *cmd, void *dir, const char *value)
 {
-    taiauth_dir_t *conf = dir;
+    const char **path = (const char **)((char *)dir + (apr_size_t)cmd->info);
     const ap_directive_t *parent = cmd->directive->parent;
     int on = 0;
     const char *error = taiauth_choose(cmd, taiauth_on_off, value, &on);
@@ -327,8 +327,19 @@ static const char *set_metrics(cmd_parms *cmd, void *dir, const char *value)
         return apr_psprintf(cmd->pool, "%s: allowed in a plain <Location /path> alone",
                             cmd->cmd->name);
     }
-    conf->metrics = on ? cmd->path : "";
+    *path = on ? cmd->path : "";
     return NULL;
+}
+
+/* The same, of what cannot do without the database. */
+static const char *set_endpoint(cmd_parms *cmd, void *dir, const char *value)
+{
+    const char *error = set_path(cmd, dir, value);
+
+    if (!error && **(const char **)((char *)dir + (apr_size_t)cmd->info)) {
+        taiauth_server(cmd->server)->used = 1;
+    }
+    return error;
 }
 
 /* ---- the table ---------------------------------------------------------------------------- */
@@ -378,6 +389,11 @@ const command_rec taiauth_directives[] = {
                   "require or pass"),
     AP_INIT_TAKE_ARGV("TaiAuthDryRun", set_dry_run, MEMBER(dry_run), ANYWHERE,
                       "verdicts to log and not to enforce: scope, limit, lockout; or off"),
-    AP_INIT_TAKE1("TaiAuthMetrics", set_metrics, NULL, ACCESS_CONF, "On: metrics at this Location"),
+    AP_INIT_TAKE1("TaiAuthMetrics", set_path, MEMBER(metrics), ACCESS_CONF,
+                  "On: metrics at this Location"),
+    AP_INIT_TAKE1("TaiAuthTokenEndpoint", set_endpoint, MEMBER(token_endpoint), ACCESS_CONF,
+                  "On: a user name and password give key and token at this Location"),
+    AP_INIT_TAKE_ARGV("TaiAuthPasswordProvider", taiauth_set_password_providers, NULL, ANYWHERE,
+                      "NAME [NAME...], as AuthBasicProvider"),
     {NULL},
 };

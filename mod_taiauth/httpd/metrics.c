@@ -17,22 +17,9 @@ void taiauth_metrics_verdict(request_rec *r, tai_reason_e reason)
     }
 }
 
-/* The path of the Location, with or without a slash behind it, and nothing below. */
-static int is_page(request_rec *r, const taiauth_dir_t *conf)
-{
-    const char *path = conf->metrics ? conf->metrics : "";
-    apr_size_t len = strlen(path);
-
-    while (len > 1 && path[len - 1] == '/') {
-        len--;
-    }
-    return len && !strncmp(r->uri, path, len) &&
-           (!r->uri[len] || (r->uri[len] == '/' && !r->uri[len + 1]));
-}
-
 int taiauth_metrics_reads(request_rec *r, const taiauth_dir_t *conf)
 {
-    return is_page(r, conf) || (r->handler && !strcmp(r->handler, "server-status"));
+    return taiauth_is_at(r, conf->metrics) || (r->handler && !strcmp(r->handler, "server-status"));
 }
 
 /* ---- the page ----------------------------------------------------------------------------- */
@@ -134,7 +121,7 @@ static void write_page(request_rec *r)
 
 int taiauth_metrics_handler(request_rec *r)
 {
-    if (!is_page(r, taiauth_dir(r))) {
+    if (!taiauth_is_at(r, taiauth_dir(r)->metrics)) {
         return DECLINED;
     }
     if (r->method_number != M_GET) {

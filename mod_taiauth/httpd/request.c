@@ -59,6 +59,17 @@ int taiauth_is_any_error_document(request_rec *r)
     return r->prev != NULL;
 }
 
+int taiauth_is_at(const request_rec *r, const char *path)
+{
+    apr_size_t len = path ? strlen(path) : 0;
+
+    while (len > 1 && path[len - 1] == '/') {
+        len--;
+    }
+    return len && !strncmp(r->uri, path, len) &&
+           (!r->uri[len] || (r->uri[len] == '/' && !r->uri[len + 1]));
+}
+
 apr_size_t taiauth_client_prefix(request_rec *r, unsigned char out[9])
 {
     const apr_sockaddr_t *addr = r->useragent_addr;

@@ -13,6 +13,7 @@
 #include <http_request.h>
 #include <apr_strings.h>
 #include <apr_tables.h>
+#include <mod_auth.h>
 
 #include "../core/judge.h"
 #include "../core/limit.h"
@@ -61,6 +62,12 @@ typedef struct taiauth_limit_line_t {
     const char *shown;  /* its name in RateLimit headers */
 } taiauth_limit_line_t;
 
+/* One of those who know passwords. */
+typedef struct taiauth_provider_t {
+    const char *name;
+    const authn_provider *provider;
+} taiauth_provider_t;
+
 /*
  * Per directory. One list per kind declares the member, its unset value and its merge rule; the
  * default stands in the getter alone. An inner value replaces the outer one as a whole, except
@@ -82,7 +89,9 @@ typedef struct taiauth_limit_line_t {
     X(apr_array_header_t, scopes)            /* of taiauth_scope_line_t */             \
     X(apr_array_header_t, limits)            /* of taiauth_limit_line_t; empty: off */ \
     X(const tai_lockout_t, lockout)          /* failures.max 0: off */                 \
-    X(const char, metrics)                   /* path of the Location; "": off */
+    X(const apr_array_header_t, providers)   /* of taiauth_provider_t; NULL: ours */   \
+    X(const char, metrics)                   /* path of the Location; "": off */       \
+    X(const char, token_endpoint)            /* path of the Location; "": off */
 
 typedef struct taiauth_dir_t {
 #define X(name, unset) int name;
@@ -205,6 +214,8 @@ taiauth_judgement_t *taiauth_judged(request_rec *r);
 int taiauth_is_error_document(request_rec *r);
 /* 1: r is the ErrorDocument of anything, or comes of one */
 int taiauth_is_any_error_document(request_rec *r);
+/* 1: r asks for this path, a slash behind it or not, and nothing below; NULL and "" are no path */
+int taiauth_is_at(const request_rec *r, const char *path);
 /* type byte and bytes of the client's prefix: IPv4 /32, IPv6 /64; returns how many bytes */
 apr_size_t taiauth_client_prefix(request_rec *r, unsigned char out[9]);
 
