@@ -8,7 +8,7 @@
 #include <apr_strings.h>
 #include <apr_time.h>
 
-/* The columns of ACCOUNT and ACCOUNTS; the counts are in the latter alone. */
+/* The columns of ACCOUNT and, with the counts, of TAI_SQL_SELECT_ACCOUNTS. */
 enum { ID, NAME, PLAN, STATUS, CREATED_AT, USERS, ACTIVE_KEYS, MAX_KEYS };
 
 static tai_account_t *read_account(tai_row_t row, apr_pool_t *p)
@@ -20,6 +20,16 @@ static tai_account_t *read_account(tai_row_t row, apr_pool_t *p)
     account->plan = row[PLAN];
     account->status = row[STATUS];
     account->created_at = tai_store_seconds(row[CREATED_AT]);
+    return account;
+}
+
+static tai_account_t *read_counted(tai_row_t row, apr_pool_t *p)
+{
+    tai_account_t *account = read_account(row, p);
+
+    account->users = atoi(row[USERS]);
+    account->active_keys = atoi(row[ACTIVE_KEYS]);
+    account->max_keys = atoi(row[MAX_KEYS]);
     return account;
 }
 
@@ -37,6 +47,24 @@ tai_change_e tai_store_need_account(tai_connection_t *connection, const char *na
         return TAI_CHANGE_NOT_FOUND;
     }
     *account = read_account(APR_ARRAY_IDX(rows, 0, tai_row_t), p);
+    return TAI_CHANGE_DONE;
+}
+
+tai_change_e tai_store_count_account(tai_connection_t *connection, const char *id, apr_int64_t now,
+                                     apr_pool_t *p, tai_account_t **account, const char **text)
+{
+    apr_array_header_t *rows;
+
+    if (tai_connection_select(connection, TAI_SQL_ACCOUNT_BY_ID,
+                              TAI_ARGS(tai_store_number(now, p), id), p, &rows,
+                              text) != APR_SUCCESS) {
+        return TAI_CHANGE_UNKNOWN;
+    }
+    if (rows->nelts == 0) {
+        *text = "there is no such account";
+        return TAI_CHANGE_NOT_FOUND;
+    }
+    *account = read_counted(APR_ARRAY_IDX(rows, 0, tai_row_t), p);
     return TAI_CHANGE_DONE;
 }
 
@@ -127,13 +155,8 @@ apr_status_t tai_store_list_accounts(tai_store_t *store, apr_int64_t now, apr_po
     }
     *accounts = apr_array_make(p, rows->nelts, sizeof(tai_account_t *));
     for (int i = 0; i < rows->nelts; i++) {
-        tai_row_t row = APR_ARRAY_IDX(rows, i, tai_row_t);
-        tai_account_t *account = read_account(row, p);
-
-        account->users = atoi(row[USERS]);
-        account->active_keys = atoi(row[ACTIVE_KEYS]);
-        account->max_keys = atoi(row[MAX_KEYS]);
-        APR_ARRAY_PUSH(*accounts, const tai_account_t *) = account;
+        APR_ARRAY_PUSH(*accounts, const tai_account_t *) =
+            read_counted(APR_ARRAY_IDX(rows, i, tai_row_t), p);
     }
     return APR_SUCCESS;
 }

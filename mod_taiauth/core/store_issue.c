@@ -3,21 +3,19 @@
 #include "limit.h"
 #include "name.h"
 #include "scope.h"
-#include "store_accounts.h"
 #include "store_private.h"
 #include "text.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <apr_strings.h>
 #include <openssl/crypto.h>
 
 typedef struct request_t {
     const tai_key_order_t *order;
+    const tai_actor_t *actor;
     apr_int64_t now;
     tai_key_issue_t *issue;
-    tai_account_t *account;
-    const char *user_id;
+    tai_owner_t owner;
 } request_t;
 
 /* As in the schema. The look-up of a key repeats them for each scope of its plan. */
@@ -28,15 +26,14 @@ static const char *join(const apr_array_header_t *list, apr_pool_t *p)
     return apr_array_pstrcat(p, list, ' ');
 }
 
-/* One column of a statement with one parameter, or none. */
+/* One column of a statement. */
 static tai_change_e read_names(tai_connection_t *connection, tai_statement_e statement,
-                               const char *arg, apr_pool_t *p, apr_array_header_t **names,
+                               const char **args, apr_pool_t *p, apr_array_header_t **names,
                                const char **text)
 {
     apr_array_header_t *rows;
 
-    if (tai_connection_select(connection, statement, TAI_ARGS(arg), p, &rows, text) !=
-        APR_SUCCESS) {
+    if (tai_connection_select(connection, statement, args, p, &rows, text) != APR_SUCCESS) {
         return TAI_CHANGE_UNKNOWN;
     }
     *names = apr_array_make(p, rows->nelts, sizeof(const char *));
@@ -46,34 +43,6 @@ static tai_change_e read_names(tai_connection_t *connection, tai_statement_e sta
     return TAI_CHANGE_DONE;
 }
 
-/* Only the primary administrator has keys, and only while account and user are active. */
-static tai_change_e find_owner(tai_connection_t *connection, request_t *request, apr_pool_t *p,
-                               const char **text)
-{
-    apr_array_header_t *admins;
-    tai_change_e outcome =
-        tai_store_need_account(connection, request->order->account, p, &request->account, text);
-
-    if (outcome != TAI_CHANGE_DONE) {
-        return outcome;
-    }
-    if (strcmp(request->account->status, "active") != 0) {
-        *text = apr_psprintf(p, "account \"%s\" is %s", request->account->name,
-                             request->account->status);
-        return TAI_CHANGE_INACTIVE;
-    }
-    outcome = read_names(connection, TAI_SQL_PRIMARY_ADMIN, request->account->id, p, &admins, text);
-    if (outcome == TAI_CHANGE_DONE && admins->nelts == 0) {
-        *text = apr_psprintf(p, "account \"%s\" has no active primary administrator",
-                             request->account->name);
-        return TAI_CHANGE_INACTIVE;
-    }
-    if (outcome == TAI_CHANGE_DONE) {
-        request->user_id = APR_ARRAY_IDX(admins, 0, const char *);
-    }
-    return outcome;
-}
-
 /* A scope that the plan does not grant: is there none of that name, or which plans do? */
 static tai_change_e refuse_scope(tai_connection_t *connection, const char *scope, const char *plan,
                                  apr_pool_t *p, const char **text)
@@ -81,7 +50,7 @@ static tai_change_e refuse_scope(tai_connection_t *connection, const char *scope
     apr_array_header_t *scopes, *plans;
 
     if (read_names(connection, TAI_SQL_SCOPE_NAMES, NULL, p, &scopes, text) != TAI_CHANGE_DONE ||
-        read_names(connection, TAI_SQL_SCOPE_PLAN_NAMES, scope, p, &plans, text) !=
+        read_names(connection, TAI_SQL_SCOPE_PLAN_NAMES, TAI_ARGS(scope), p, &plans, text) !=
             TAI_CHANGE_DONE) {
         return TAI_CHANGE_UNKNOWN;
     }
@@ -110,13 +79,14 @@ static const char *wrong_length(const char *scopes, apr_pool_t *p)
 static tai_change_e choose_scopes(tai_connection_t *connection, const request_t *request,
                                   apr_pool_t *p, const char **scopes, const char **text)
 {
-    const char *plan = request->account->plan;
+    const char *plan = request->owner.plan;
     const apr_array_header_t *asked = request->order->scopes;
     apr_array_header_t *granted, *defaults;
     apr_array_header_t *chosen = apr_array_make(p, 8, sizeof(const char *));
 
-    if (read_names(connection, TAI_SQL_PLAN_SCOPES, plan, p, &granted, text) != TAI_CHANGE_DONE ||
-        read_names(connection, TAI_SQL_DEFAULT_SCOPES, plan, p, &defaults, text) !=
+    if (read_names(connection, TAI_SQL_PLAN_SCOPES, TAI_ARGS(plan), p, &granted, text) !=
+            TAI_CHANGE_DONE ||
+        read_names(connection, TAI_SQL_DEFAULT_SCOPES, TAI_ARGS(plan), p, &defaults, text) !=
             TAI_CHANGE_DONE) {
         return TAI_CHANGE_UNKNOWN;
     }
@@ -140,21 +110,15 @@ static tai_change_e choose_scopes(tai_connection_t *connection, const request_t 
 static tai_change_e check_room(tai_connection_t *connection, const request_t *request,
                                apr_pool_t *p, const char **text)
 {
-    const char *now = tai_store_number(request->now, p);
-    const char *account = request->account->id;
-    apr_array_header_t *rows;
-    tai_row_t row;
+    tai_account_t *account;
+    tai_change_e outcome = tai_store_count_account(connection, request->owner.account_id,
+                                                   request->now, p, &account, text);
 
-    if (tai_connection_select(connection, TAI_SQL_ACTIVE_KEYS, TAI_ARGS(now, account), p, &rows,
-                              text) != APR_SUCCESS) {
-        return TAI_CHANGE_UNKNOWN;
+    if (outcome != TAI_CHANGE_DONE || account->active_keys < account->max_keys) {
+        return outcome;
     }
-    row = APR_ARRAY_IDX(rows, 0, tai_row_t);
-    if (atoi(row[0]) < atoi(row[1])) {
-        return TAI_CHANGE_DONE;
-    }
-    *text = apr_psprintf(p, "account \"%s\" has %s active keys, and its plan allows %s: revoke one",
-                         request->account->name, row[0], row[1]);
+    *text = apr_psprintf(p, "account \"%s\" has %d active keys, and its plan allows %d: revoke one",
+                         account->name, account->active_keys, account->max_keys);
     return TAI_CHANGE_FULL;
 }
 
@@ -175,33 +139,121 @@ static apr_status_t generate(tai_key_issue_t *issue, int with_token, char *key_h
     return rv;
 }
 
-static tai_change_e insert(tai_connection_t *connection, const request_t *request,
-                           const char *scopes, apr_pool_t *p, const char **text)
+tai_change_e tai_store_insert_key(tai_connection_t *connection, const tai_new_key_t *key,
+                                  apr_int64_t now, apr_pool_t *p, tai_key_issue_t *issue,
+                                  const char **text)
 {
-    const tai_key_order_t *order = request->order;
-    tai_key_issue_t *issue = request->issue;
+    const tai_owner_t *owner = key->owner;
     char key_hash[TAI_DIGEST_HEX + 1], token_hash[TAI_DIGEST_HEX + 1];
     const char *id, *expires_at = NULL;
 
     if (tai_store_new_id("key_", p, &id, text) != APR_SUCCESS) {
         return TAI_CHANGE_UNKNOWN;
     }
-    if (generate(issue, order->with_token, key_hash, token_hash) != APR_SUCCESS) {
+    if (generate(issue, key->with_token, key_hash, token_hash) != APR_SUCCESS) {
         *text = "no key could be made: no random bytes, or no SHA-256";
         return TAI_CHANGE_UNKNOWN;
     }
-    if (order->expires_at != TAI_NEVER) {
-        expires_at = tai_store_number(order->expires_at, p);
+    if (key->expires_at != TAI_NEVER) {
+        expires_at = tai_store_number(key->expires_at, p);
     }
-    if (tai_connection_change(
-            connection, TAI_SQL_ADD_KEY,
-            TAI_ARGS(id, id, request->account->id, request->user_id, order->name,
-                     tai_key_prefix(issue->key, p), key_hash, order->with_token ? token_hash : NULL,
-                     scopes, order->rate_limit, tai_store_number(request->now, p), expires_at),
-            p, NULL, text) != APR_SUCCESS) {
+    if (tai_connection_change(connection, TAI_SQL_ADD_KEY,
+                              TAI_ARGS(id, key->line != NULL ? key->line : id, owner->account_id,
+                                       owner->user_id, key->name, tai_key_prefix(issue->key, p),
+                                       key_hash, key->with_token ? token_hash : NULL, key->scopes,
+                                       key->rate_limit, key->origin, tai_store_number(now, p),
+                                       expires_at),
+                              p, NULL, text) != APR_SUCCESS) {
         return TAI_CHANGE_UNKNOWN;
     }
-    return tai_store_need_key(connection, &(tai_key_name_t){.text = id}, p, &issue->info, text);
+    return tai_store_need_key(connection,
+                              &(tai_key_name_t){.text = id, .account_id = owner->account_id}, now,
+                              p, &issue->info, text);
+}
+
+static int is_token(const tai_key_order_t *order)
+{
+    return strcmp(order->origin, "token") == 0;
+}
+
+/* The line of the key that a new one of the origin "token" replaces; NULL: there is none. */
+static tai_change_e find_line(tai_connection_t *connection, const request_t *request, apr_pool_t *p,
+                              const char **line, const char **text)
+{
+    const tai_owner_t *owner = &request->owner;
+    const char *now = tai_store_number(request->now, p);
+    apr_array_header_t *lines;
+
+    *line = NULL;
+    if (!is_token(request->order)) {
+        return TAI_CHANGE_DONE;
+    }
+    if (read_names(connection, TAI_SQL_TOKEN_LINE, TAI_ARGS(owner->user_id, owner->account_id, now),
+                   p, &lines, text) != TAI_CHANGE_DONE) {
+        return TAI_CHANGE_UNKNOWN;
+    }
+    if (lines->nelts > 0) {
+        *line = APR_ARRAY_IDX(lines, 0, const char *);
+    }
+    return TAI_CHANGE_DONE;
+}
+
+/* Both where a grace of the line still runs. */
+static tai_change_e revoke_replaced(tai_connection_t *connection, const request_t *request,
+                                    apr_pool_t *p, const char **text)
+{
+    const tai_key_info_t *info = request->issue->info;
+    const char *detail = apr_pstrcat(p, "replaced by ", info->id, NULL);
+    apr_array_header_t *rows;
+    tai_change_e outcome = tai_store_line_keys(connection, info, request->now, p, &rows, text);
+
+    for (int i = 0; outcome == TAI_CHANGE_DONE && i < rows->nelts; i++) {
+        const char *id = APR_ARRAY_IDX(rows, i, tai_row_t)[0];
+
+        outcome = tai_store_end_key(connection, info->account_id, id, request->now, p, text);
+        if (outcome == TAI_CHANGE_DONE) {
+            outcome = tai_store_audit(connection, request->actor, info->account_id,
+                                      TAI_ACTION_KEY_REVOKE, id, detail, request->now, p, text);
+        }
+    }
+    return outcome;
+}
+
+/* One that replaces another needs no room. */
+static tai_change_e issue_key(tai_connection_t *connection, const request_t *request,
+                              const char *scopes, apr_pool_t *p, const char **text)
+{
+    const tai_key_order_t *order = request->order;
+    tai_new_key_t key = {.owner = &request->owner,
+                         .name = order->name,
+                         .scopes = scopes,
+                         .rate_limit = order->rate_limit,
+                         .origin = order->origin,
+                         .expires_at = order->expires_at,
+                         .with_token = order->with_token};
+    tai_change_e outcome = find_line(connection, request, p, &key.line, text);
+
+    if (outcome == TAI_CHANGE_DONE && key.line == NULL) {
+        outcome = check_room(connection, request, p, text);
+    }
+    if (outcome == TAI_CHANGE_DONE) {
+        outcome = tai_store_insert_key(connection, &key, request->now, p, request->issue, text);
+    }
+    if (outcome == TAI_CHANGE_DONE && key.line != NULL) {
+        outcome = revoke_replaced(connection, request, p, text);
+    }
+    return outcome;
+}
+
+static tai_change_e record(tai_connection_t *connection, const request_t *request, apr_pool_t *p,
+                           const char **text)
+{
+    const tai_key_info_t *info = request->issue->info;
+
+    return tai_store_audit(
+        connection, request->actor, info->account_id,
+        is_token(request->order) ? TAI_ACTION_TOKEN_ISSUE : TAI_ACTION_KEY_CREATE, info->id,
+        apr_pstrcat(p, "name: ", info->name, NULL), request->now, p, text);
 }
 
 static tai_change_e create_key(tai_connection_t *connection, void *data, apr_pool_t *p,
@@ -209,16 +261,17 @@ static tai_change_e create_key(tai_connection_t *connection, void *data, apr_poo
 {
     request_t *request = data;
     const char *scopes;
-    tai_change_e outcome = find_owner(connection, request, p, text);
+    tai_change_e outcome = tai_store_need_owner(connection, request->order->account,
+                                                request->order->user_id, p, &request->owner, text);
 
     if (outcome == TAI_CHANGE_DONE) {
         outcome = choose_scopes(connection, request, p, &scopes, text);
     }
     if (outcome == TAI_CHANGE_DONE) {
-        outcome = check_room(connection, request, p, text);
+        outcome = issue_key(connection, request, scopes, p, text);
     }
     if (outcome == TAI_CHANGE_DONE) {
-        outcome = insert(connection, request, scopes, p, text);
+        outcome = record(connection, request, p, text);
     }
     return outcome;
 }
@@ -238,10 +291,11 @@ static const char *check_order(const tai_key_order_t *order, apr_int64_t now, ap
     return text;
 }
 
-tai_change_e tai_store_create_key(tai_store_t *store, const tai_key_order_t *order, apr_int64_t now,
-                                  apr_pool_t *p, tai_key_issue_t *issue, const char **text)
+tai_change_e tai_store_create_key(tai_store_t *store, const tai_key_order_t *order,
+                                  const tai_actor_t *actor, apr_int64_t now, apr_pool_t *p,
+                                  tai_key_issue_t *issue, const char **text)
 {
-    request_t request = {.order = order, .now = now, .issue = issue};
+    request_t request = {.order = order, .actor = actor, .now = now, .issue = issue};
     tai_change_e outcome;
 
     memset(issue, 0, sizeof(*issue));

@@ -1,27 +1,33 @@
 #include "store_keys.h"
 #include "scope.h"
-#include "store_accounts.h"
 #include "store_private.h"
 #include "text.h"
 
 #include <string.h>
+#include <apr_hash.h>
 #include <apr_strings.h>
 
-/* The columns of KEY_BY_*, KEYS. */
+/* The columns of TAI_SQL_SELECT_KEYS. */
 enum {
     ID,
+    LINE,
+    ACCOUNT_ID,
     ACCOUNT,
+    USER_ID,
     USER,
     NAME,
     PREFIX,
     PLAN,
     RATE_LIMIT,
     SCOPES,
+    ORIGIN,
     HAS_TOKEN,
     CREATED_AT,
     EXPIRES_AT,
     REVOKED_AT,
-    LAST_USED_AT
+    LAST_USED_AT,
+    ADMITTED,
+    REFUSED
 };
 
 const char *tai_key_status(const tai_key_info_t *info, apr_int64_t now)
@@ -54,7 +60,10 @@ static const tai_key_info_t *read_key(tai_row_t row, const apr_array_header_t *g
     tai_key_info_t *info = apr_pcalloc(p, sizeof(*info));
 
     info->id = row[ID];
+    info->line = row[LINE];
+    info->account_id = row[ACCOUNT_ID];
     info->account = row[ACCOUNT];
+    info->user_id = row[USER_ID];
     info->user = row[USER];
     info->name = row[NAME];
     info->prefix = row[PREFIX];
@@ -62,7 +71,10 @@ static const tai_key_info_t *read_key(tai_row_t row, const apr_array_header_t *g
     info->rate_limit = row[RATE_LIMIT];
     info->scopes = tai_scope_split(row[SCOPES], p);
     info->effective = common(info->scopes, granted, p);
+    info->origin = row[ORIGIN];
     info->has_token = strcmp(row[HAS_TOKEN], "1") == 0;
+    info->admitted = apr_atoi64(row[ADMITTED]);
+    info->refused = apr_atoi64(row[REFUSED]);
     info->created_at = tai_store_seconds(row[CREATED_AT]);
     info->expires_at = tai_store_seconds(row[EXPIRES_AT]);
     info->revoked_at = tai_store_seconds(row[REVOKED_AT]);
@@ -70,17 +82,35 @@ static const tai_key_info_t *read_key(tai_row_t row, const apr_array_header_t *g
     return info;
 }
 
+/* Asked once for each plan, whatever the number of keys. */
+static tai_change_e granted_scopes(tai_connection_t *connection, const char *plan,
+                                   apr_hash_t *plans, apr_pool_t *p, apr_array_header_t **granted,
+                                   const char **text)
+{
+    *granted = apr_hash_get(plans, plan, APR_HASH_KEY_STRING);
+    if (*granted != NULL) {
+        return TAI_CHANGE_DONE;
+    }
+    if (tai_connection_select(connection, TAI_SQL_PLAN_SCOPES, TAI_ARGS(plan), p, granted, text) !=
+        APR_SUCCESS) {
+        return TAI_CHANGE_UNKNOWN;
+    }
+    apr_hash_set(plans, plan, APR_HASH_KEY_STRING, *granted);
+    return TAI_CHANGE_DONE;
+}
+
 static tai_change_e read_keys(tai_connection_t *connection, const apr_array_header_t *rows,
                               apr_pool_t *p, apr_array_header_t **keys, const char **text)
 {
+    apr_hash_t *plans = apr_hash_make(p);
     apr_array_header_t *granted;
 
     *keys = apr_array_make(p, rows->nelts, sizeof(const tai_key_info_t *));
     for (int i = 0; i < rows->nelts; i++) {
         tai_row_t row = APR_ARRAY_IDX(rows, i, tai_row_t);
 
-        if (tai_connection_select(connection, TAI_SQL_PLAN_SCOPES, TAI_ARGS(row[PLAN]), p, &granted,
-                                  text) != APR_SUCCESS) {
+        if (granted_scopes(connection, row[PLAN] ? row[PLAN] : "", plans, p, &granted, text) !=
+            TAI_CHANGE_DONE) {
             return TAI_CHANGE_UNKNOWN;
         }
         APR_ARRAY_PUSH(*keys, const tai_key_info_t *) = read_key(row, granted, p);
@@ -89,34 +119,42 @@ static tai_change_e read_keys(tai_connection_t *connection, const apr_array_head
 }
 
 /* The rows of the one key that is meant. */
-static tai_change_e find_rows(tai_connection_t *connection, const tai_key_name_t *name,
-                              apr_pool_t *p, apr_array_header_t **rows, const char **text)
+static apr_status_t find_rows(tai_connection_t *connection, const tai_key_name_t *name,
+                              apr_int64_t now, apr_pool_t *p, apr_array_header_t **rows,
+                              const char **text)
 {
+    const char *day = tai_store_first_day(now, p);
     const char *prefix;
     apr_status_t rv;
 
-    if (name->hash != NULL) {
-        rv = tai_connection_select(connection, TAI_SQL_KEY_BY_HASH, TAI_ARGS(name->hash), p, rows,
-                                   text);
-        return rv == APR_SUCCESS ? TAI_CHANGE_DONE : TAI_CHANGE_UNKNOWN;
+    if (name->account_id != NULL) {
+        return tai_connection_select(connection, TAI_SQL_KEY_OF_ACCOUNT,
+                                     TAI_ARGS(day, day, name->text, name->account_id), p, rows,
+                                     text);
     }
-    rv = tai_connection_select(connection, TAI_SQL_KEY_BY_ID, TAI_ARGS(name->text), p, rows, text);
+    if (name->hash != NULL) {
+        return tai_connection_select(connection, TAI_SQL_KEY_BY_HASH,
+                                     TAI_ARGS(day, day, name->hash), p, rows, text);
+    }
+    rv = tai_connection_select(connection, TAI_SQL_KEY_BY_ID, TAI_ARGS(day, day, name->text), p,
+                               rows, text);
     if (rv == APR_SUCCESS && (*rows)->nelts == 0) {
         prefix = apr_pstrmemdup(p, name->text, strcspn(name->text, "."));
-        rv = tai_connection_select(connection, TAI_SQL_KEY_BY_PREFIX, TAI_ARGS(prefix), p, rows,
-                                   text);
+        rv = tai_connection_select(connection, TAI_SQL_KEY_BY_PREFIX, TAI_ARGS(day, day, prefix), p,
+                                   rows, text);
     }
-    return rv == APR_SUCCESS ? TAI_CHANGE_DONE : TAI_CHANGE_UNKNOWN;
+    return rv;
 }
 
 tai_change_e tai_store_need_key(tai_connection_t *connection, const tai_key_name_t *name,
-                                apr_pool_t *p, const tai_key_info_t **info, const char **text)
+                                apr_int64_t now, apr_pool_t *p, const tai_key_info_t **info,
+                                const char **text)
 {
     apr_array_header_t *rows, *keys;
-    tai_change_e outcome = find_rows(connection, name, p, &rows, text);
+    tai_change_e outcome;
 
-    if (outcome != TAI_CHANGE_DONE) {
-        return outcome;
+    if (find_rows(connection, name, now, p, &rows, text) != APR_SUCCESS) {
+        return TAI_CHANGE_UNKNOWN;
     }
     if (rows->nelts == 0) {
         *text = name->hash ? "there is no such key"
@@ -140,6 +178,7 @@ tai_change_e tai_store_need_key(tai_connection_t *connection, const tai_key_name
 typedef struct request_t {
     const char *account;
     const tai_key_name_t *name;
+    const tai_actor_t *actor;
     apr_int64_t now;
     apr_array_header_t *keys;
     const tai_key_info_t *info;
@@ -150,6 +189,7 @@ static tai_change_e list_keys(tai_connection_t *connection, void *data, apr_pool
                               const char **text)
 {
     request_t *request = data;
+    const char *day = tai_store_first_day(request->now, p);
     tai_account_t *account;
     apr_array_header_t *rows;
     tai_change_e outcome = tai_store_need_account(connection, request->account, p, &account, text);
@@ -157,17 +197,17 @@ static tai_change_e list_keys(tai_connection_t *connection, void *data, apr_pool
     if (outcome != TAI_CHANGE_DONE) {
         return outcome;
     }
-    if (tai_connection_select(connection, TAI_SQL_KEYS, TAI_ARGS(account->id), p, &rows, text) !=
-        APR_SUCCESS) {
+    if (tai_connection_select(connection, TAI_SQL_KEYS, TAI_ARGS(day, day, account->id), p, &rows,
+                              text) != APR_SUCCESS) {
         return TAI_CHANGE_UNKNOWN;
     }
     return read_keys(connection, rows, p, &request->keys, text);
 }
 
-tai_change_e tai_store_list_keys(tai_store_t *store, const char *account, apr_pool_t *p,
-                                 apr_array_header_t **keys, const char **text)
+tai_change_e tai_store_list_keys(tai_store_t *store, const char *account, apr_int64_t now,
+                                 apr_pool_t *p, apr_array_header_t **keys, const char **text)
 {
-    request_t request = {.account = account};
+    request_t request = {.account = account, .now = now};
     tai_change_e outcome = tai_store_view(store, list_keys, &request, p, text);
 
     *keys = request.keys;
@@ -179,47 +219,80 @@ static tai_change_e show_key(tai_connection_t *connection, void *data, apr_pool_
 {
     request_t *request = data;
 
-    return tai_store_need_key(connection, request->name, p, &request->info, text);
+    return tai_store_need_key(connection, request->name, request->now, p, &request->info, text);
 }
 
-tai_change_e tai_store_show_key(tai_store_t *store, const tai_key_name_t *name, apr_pool_t *p,
-                                const tai_key_info_t **info, const char **text)
+tai_change_e tai_store_show_key(tai_store_t *store, const tai_key_name_t *name, apr_int64_t now,
+                                apr_pool_t *p, const tai_key_info_t **info, const char **text)
 {
-    request_t request = {.name = name};
+    request_t request = {.name = name, .now = now};
     tai_change_e outcome = tai_store_view(store, show_key, &request, p, text);
 
     *info = request.info;
     return outcome;
 }
 
+tai_change_e tai_store_line_keys(tai_connection_t *connection, const tai_key_info_t *key,
+                                 apr_int64_t now, apr_pool_t *p, apr_array_header_t **rows,
+                                 const char **text)
+{
+    return tai_connection_select(
+               connection, TAI_SQL_LINE_KEYS,
+               TAI_ARGS(key->line, key->account_id, key->id, tai_store_number(now, p)), p, rows,
+               text) == APR_SUCCESS
+               ? TAI_CHANGE_DONE
+               : TAI_CHANGE_UNKNOWN;
+}
+
+tai_change_e tai_store_end_key(tai_connection_t *connection, const char *account_id, const char *id,
+                               apr_int64_t now, apr_pool_t *p, const char **text)
+{
+    return tai_connection_change(connection, TAI_SQL_REVOKE_KEY,
+                                 TAI_ARGS(tai_store_number(now, p), id, account_id), p, NULL,
+                                 text) == APR_SUCCESS
+               ? TAI_CHANGE_DONE
+               : TAI_CHANGE_UNKNOWN;
+}
+
+/* As the database has it after the change. */
+static tai_change_e show_again(tai_connection_t *connection, request_t *request, apr_pool_t *p,
+                               const char **text)
+{
+    const tai_key_name_t same = {.text = request->info->id,
+                                 .account_id = request->info->account_id};
+
+    return tai_store_need_key(connection, &same, request->now, p, &request->info, text);
+}
+
 static tai_change_e revoke_key(tai_connection_t *connection, void *data, apr_pool_t *p,
                                const char **text)
 {
     request_t *request = data;
-    tai_change_e outcome = tai_store_need_key(connection, request->name, p, &request->info, text);
-    tai_key_name_t same;
+    const tai_key_info_t *info;
+    tai_change_e outcome =
+        tai_store_need_key(connection, request->name, request->now, p, &info, text);
 
     if (outcome != TAI_CHANGE_DONE) {
         return outcome;
     }
-    request->again = request->info->revoked_at != TAI_NEVER;
+    request->info = info;
+    request->again = info->revoked_at != TAI_NEVER;
     if (request->again) {
         return TAI_CHANGE_DONE;
     }
-    if (tai_connection_change(connection, TAI_SQL_REVOKE_KEY,
-                              TAI_ARGS(tai_store_number(request->now, p), request->info->id), p,
-                              NULL, text) != APR_SUCCESS) {
-        return TAI_CHANGE_UNKNOWN;
+    outcome = tai_store_end_key(connection, info->account_id, info->id, request->now, p, text);
+    if (outcome == TAI_CHANGE_DONE) {
+        outcome = tai_store_audit(connection, request->actor, info->account_id,
+                                  TAI_ACTION_KEY_REVOKE, info->id, NULL, request->now, p, text);
     }
-    same = (tai_key_name_t){.text = request->info->id};
-    return tai_store_need_key(connection, &same, p, &request->info, text);
+    return outcome == TAI_CHANGE_DONE ? show_again(connection, request, p, text) : outcome;
 }
 
-tai_change_e tai_store_revoke_key(tai_store_t *store, const tai_key_name_t *name, apr_int64_t now,
-                                  apr_pool_t *p, const tai_key_info_t **info, int *again,
-                                  const char **text)
+tai_change_e tai_store_revoke_key(tai_store_t *store, const tai_key_name_t *name,
+                                  const tai_actor_t *actor, apr_int64_t now, apr_pool_t *p,
+                                  const tai_key_info_t **info, int *again, const char **text)
 {
-    request_t request = {.name = name, .now = now};
+    request_t request = {.name = name, .actor = actor, .now = now};
     tai_change_e outcome = tai_store_change(store, revoke_key, &request, p, text);
 
     *info = request.info;

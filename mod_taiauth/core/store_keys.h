@@ -14,8 +14,10 @@
 typedef struct tai_key_info_t {
     const char *id;   /* random text, "key_..." */
     const char *line; /* id of the first key of those rolled from one another */
-    const char *account;
-    const char *user;
+    const char *account_id;
+    const char *account; /* its name */
+    const char *user_id;
+    const char *user; /* user name */
     const char *name;
     const char *prefix;
     const char *plan;                    /* of the account */
@@ -104,12 +106,13 @@ tai_change_e tai_store_roll_key(tai_store_t *store, const tai_key_name_t *name, 
 /**
  * All keys of an account, the newest first.
  * @param account  its name
+ * @param now      UTC seconds
  * @param keys     set to an array of const tai_key_info_t *
  * @param text     set to a sentence unless done
  * @return DONE, NOT_FOUND (account) or UNKNOWN
  */
-tai_change_e tai_store_list_keys(tai_store_t *store, const char *account, apr_pool_t *p,
-                                 apr_array_header_t **keys, const char **text);
+tai_change_e tai_store_list_keys(tai_store_t *store, const char *account, apr_int64_t now,
+                                 apr_pool_t *p, apr_array_header_t **keys, const char **text);
 
 /**
  * Some keys of an account, the newest first (by creation, then id): going from page to page neither

@@ -3,6 +3,7 @@
 
 #include "store.h"
 #include "store_accounts.h"
+#include "store_audit.h"
 #include "store_change.h"
 #include "store_connection.h"
 #include "store_keys.h"
@@ -63,11 +64,90 @@ tai_change_e tai_store_need_account(tai_connection_t *connection, const char *na
                                     tai_account_t **account, const char **text);
 
 /**
+ * Find an account by id, with its counts.
+ * @param now  UTC seconds, for what has expired
+ * @return DONE, NOT_FOUND or UNKNOWN
+ */
+tai_change_e tai_store_count_account(tai_connection_t *connection, const char *id, apr_int64_t now,
+                                     apr_pool_t *p, tai_account_t **account, const char **text);
+
+/* Who may have keys: an active primary administrator of an active account. */
+typedef struct tai_owner_t {
+    const char *user_id;
+    const char *account_id;
+    const char *account; /* its name */
+    const char *plan;
+} tai_owner_t;
+
+/**
+ * Find who is to have a key, or say why he may not. Only the primary administrator of an account
+ * has keys, and only while account and user are active.
+ * @param account  name of the account whose primary administrator is meant
+ * @param user_id  instead of that, a user; NULL: by account
+ * @return DONE, NOT_FOUND, INACTIVE, ROLE or UNKNOWN
+ */
+tai_change_e tai_store_need_owner(tai_connection_t *connection, const char *account,
+                                  const char *user_id, apr_pool_t *p, tai_owner_t *owner,
+                                  const char **text);
+
+/**
  * Find the one key that is meant, or say that there is none, or several.
+ * @param now  UTC seconds
  * @return as tai_store_show_key
  */
 tai_change_e tai_store_need_key(tai_connection_t *connection, const tai_key_name_t *name,
-                                apr_pool_t *p, const tai_key_info_t **info, const char **text);
+                                apr_int64_t now, apr_pool_t *p, const tai_key_info_t **info,
+                                const char **text);
+
+/* What a key is to be, when all of it is decided. */
+typedef struct tai_new_key_t {
+    const tai_owner_t *owner;
+    const char *line; /* id of the first key of its line; NULL: it is the first */
+    const char *name;
+    const char *scopes; /* separated by one blank */
+    const char *rate_limit;
+    const char *origin;
+    apr_int64_t expires_at;
+    int with_token;
+} tai_new_key_t;
+
+/**
+ * Make a key and put it into the database.
+ * @param issue  filled in when done; the caller wipes it in any case
+ * @return DONE or UNKNOWN
+ */
+tai_change_e tai_store_insert_key(tai_connection_t *connection, const tai_new_key_t *key,
+                                  apr_int64_t now, apr_pool_t *p, tai_key_issue_t *issue,
+                                  const char **text);
+
+/**
+ * The other active keys of a line.
+ * @param key   one of the line
+ * @param rows  set to rows of one column: the id
+ * @return DONE or UNKNOWN
+ */
+tai_change_e tai_store_line_keys(tai_connection_t *connection, const tai_key_info_t *key,
+                                 apr_int64_t now, apr_pool_t *p, apr_array_header_t **rows,
+                                 const char **text);
+
+/**
+ * Revoke a key that is not revoked. The caller records it.
+ * @return DONE or UNKNOWN
+ */
+tai_change_e tai_store_end_key(tai_connection_t *connection, const char *account_id, const char *id,
+                               apr_int64_t now, apr_pool_t *p, const char **text);
+
+/**
+ * Record a change, in its transaction.
+ * @param account_id  NULL: of no account
+ * @param subject     id of the key, user or account; NULL: none
+ * @param detail      at most 255 bytes; NULL: none
+ * @param now         UTC seconds
+ * @return DONE or UNKNOWN
+ */
+tai_change_e tai_store_audit(tai_connection_t *connection, const tai_actor_t *actor,
+                             const char *account_id, tai_action_e action, const char *subject,
+                             const char *detail, apr_int64_t now, apr_pool_t *p, const char **text);
 
 /**
  * The first column of rows as a list for a text: "free, claimed, pro".
@@ -84,6 +164,20 @@ apr_int64_t tai_store_seconds(const char *text);
  * A number as a parameter of a statement.
  */
 const char *tai_store_number(apr_int64_t number, apr_pool_t *p);
+
+/**
+ * The date of a time, as key_usage has it.
+ * @param seconds  UTC, of the years 1970 to 9999
+ * @return "2026-01-31"
+ */
+const char *tai_store_day(apr_int64_t seconds, apr_pool_t *p);
+
+/**
+ * The first of the TAI_USAGE_DAYS days that end with today.
+ * @param now  UTC seconds
+ * @return as tai_store_day
+ */
+const char *tai_store_first_day(apr_int64_t now, apr_pool_t *p);
 
 /**
  * A new id: nobody can guess it, and it tells of nothing.

@@ -1,12 +1,28 @@
 #ifndef TAI_STORE_STATEMENTS_H
 #define TAI_STORE_STATEMENTS_H
 
-/* A key as it may be shown. */
-#define TAI_SQL_SELECT_KEYS                                                              \
-    "SELECT k.id, a.name, u.username, k.name, k.prefix, a.plan, k.rate_limit, k.scopes," \
-    " CASE WHEN k.token_hash IS NULL THEN 0 ELSE 1 END, k.created_at, k.expires_at,"     \
-    " k.revoked_at, k.last_used_at FROM api_keys k"                                      \
-    " JOIN accounts a ON a.id = k.account_id JOIN users u ON u.id = k.user_id"
+/* Active at a point of time. */
+#define TAI_SQL_KEY_IS_ACTIVE \
+    "k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > %lld)"
+
+/* A key as it may be shown, with what it was used for from a day on (given twice). */
+#define TAI_SQL_SELECT_KEYS                                                                       \
+    "SELECT k.id, k.line, k.account_id, a.name, k.user_id, u.username, k.name, k.prefix, a.plan," \
+    " k.rate_limit, k.scopes, k.origin, CASE WHEN k.token_hash IS NULL THEN 0 ELSE 1 END,"        \
+    " k.created_at, k.expires_at, k.revoked_at, k.last_used_at,"                                  \
+    " (SELECT COALESCE(SUM(g.admitted), 0) FROM key_usage g"                                      \
+    " WHERE g.key_id = k.id AND g.day >= %s),"                                                    \
+    " (SELECT COALESCE(SUM(g.refused), 0) FROM key_usage g"                                       \
+    " WHERE g.key_id = k.id AND g.day >= %s)"                                                     \
+    " FROM api_keys k JOIN accounts a ON a.id = k.account_id JOIN users u ON u.id = k.user_id"
+
+/* An account with its counts, at a point of time. A key and those rolled from it count once. */
+#define TAI_SQL_SELECT_ACCOUNTS                                                          \
+    "SELECT a.id, a.name, a.plan, a.status, a.created_at,"                               \
+    " (SELECT COUNT(*) FROM users u WHERE u.account_id = a.id AND u.status = 'active')," \
+    " (SELECT COUNT(DISTINCT k.line) FROM api_keys k WHERE k.account_id = a.id"          \
+    " AND " TAI_SQL_KEY_IS_ACTIVE "), p.max_keys"                                        \
+    " FROM accounts a JOIN plans p ON p.name = a.plan"
 
 /*
  * Every statement, for apr_dbd_prepare: %s and %lld are parameters. Data never becomes part of a
@@ -46,12 +62,9 @@
               " ORDER BY s.is_default DESC, s.name, p.rank")                                    \
     /* accounts */                                                                              \
     X(ACCOUNT, "SELECT id, name, plan, status, created_at FROM accounts WHERE name = %s")       \
-    X(ACCOUNTS, "SELECT a.id, a.name, a.plan, a.status, a.created_at,"                          \
-                " (SELECT COUNT(*) FROM users u WHERE u.account_id = a.id"                      \
-                " AND u.status = 'active'),"                                                    \
-                " (SELECT COUNT(*) FROM api_keys k WHERE k.account_id = a.id"                   \
-                " AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > %lld))," \
-                " p.max_keys FROM accounts a JOIN plans p ON p.name = a.plan ORDER BY a.name")  \
+    X(ACCOUNTS, TAI_SQL_SELECT_ACCOUNTS " ORDER BY a.name")                                     \
+    X(ACCOUNT_COUNTED, TAI_SQL_SELECT_ACCOUNTS " WHERE a.name = %s")                            \
+    X(ACCOUNT_BY_ID, TAI_SQL_SELECT_ACCOUNTS " WHERE a.id = %s")                                \
     X(ADD_ACCOUNT, "INSERT INTO accounts (id, name, plan, status, created_at)"                  \
                    " VALUES (%s, %s, %s, 'active', %lld)")                                      \
     X(SET_PLAN, "UPDATE accounts SET plan = %s WHERE id = %s")                                  \
@@ -66,18 +79,26 @@
     X(SET_PASSWORD, "UPDATE users SET password_hash = %s WHERE id = %s")                        \
     X(DISABLE_USER, "UPDATE users SET status = 'disabled' WHERE id = %s")                       \
     /* keys */                                                                                  \
+    X(OWNER, "SELECT u.id, u.username, u.role, u.status, a.id, a.name, a.plan, a.status"        \
+             " FROM users u JOIN accounts a ON a.id = u.account_id WHERE u.id = %s")            \
     X(KEYS, TAI_SQL_SELECT_KEYS " WHERE k.account_id = %s ORDER BY k.created_at DESC, k.id")    \
     X(KEY_BY_ID, TAI_SQL_SELECT_KEYS " WHERE k.id = %s")                                        \
+    X(KEY_OF_ACCOUNT, TAI_SQL_SELECT_KEYS " WHERE k.id = %s AND k.account_id = %s")             \
     X(KEY_BY_PREFIX, TAI_SQL_SELECT_KEYS " WHERE k.prefix = %s ORDER BY k.id")                  \
     X(KEY_BY_HASH, TAI_SQL_SELECT_KEYS " WHERE k.key_hash = %s")                                \
-    X(ACTIVE_KEYS, "SELECT (SELECT COUNT(*) FROM api_keys k WHERE k.account_id = a.id"          \
-                   " AND k.revoked_at IS NULL"                                                  \
-                   " AND (k.expires_at IS NULL OR k.expires_at > %lld)), p.max_keys"            \
-                   " FROM accounts a JOIN plans p ON p.name = a.plan WHERE a.id = %s")          \
+    X(TOKEN_LINE,                                                                               \
+      "SELECT k.line FROM api_keys k WHERE k.user_id = %s AND k.account_id = %s"                \
+      " AND k.origin = 'token' AND " TAI_SQL_KEY_IS_ACTIVE " ORDER BY k.created_at DESC, k.id") \
+    X(LINE_KEYS, "SELECT k.id FROM api_keys k WHERE k.line = %s AND k.account_id = %s"          \
+                 " AND k.id <> %s AND " TAI_SQL_KEY_IS_ACTIVE " ORDER BY k.id")                 \
     X(ADD_KEY, "INSERT INTO api_keys (id, line, account_id, user_id, name, prefix, key_hash,"   \
-               " token_hash, scopes, rate_limit, created_at, expires_at)"                       \
-               " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %lld, %lld)")                  \
-    X(REVOKE_KEY, "UPDATE api_keys SET revoked_at = %lld WHERE id = %s AND revoked_at IS NULL")
+               " token_hash, scopes, rate_limit, origin, created_at, expires_at)"               \
+               " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %lld, %lld)")              \
+    X(REVOKE_KEY, "UPDATE api_keys SET revoked_at = %lld"                                       \
+                  " WHERE id = %s AND account_id = %s AND revoked_at IS NULL")                  \
+    /* the audit log */                                                                         \
+    X(ADD_AUDIT, "INSERT INTO audit_log (at, account_id, actor, client, action, subject,"       \
+                 " detail) VALUES (%lld, %s, %s, %s, %s, %s, %s)")
 
 typedef enum {
 #define X(name, sql) TAI_SQL_##name,

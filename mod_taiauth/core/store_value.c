@@ -1,11 +1,14 @@
 #include "store_private.h"
 #include "key.h"
+#include "store_usage.h"
+#include "when.h"
 
 #include <string.h>
 #include <apr_strings.h>
 #include <openssl/crypto.h>
 
-#define ID_DIGITS 22 /* base62: 131 bits */
+#define ID_DIGITS 22                 /* base62: 131 bits */
+#define DAY       APR_INT64_C(86400) /* seconds */
 
 /* Digits alone, and few enough for 64 bits: a negative time must not be taken for TAI_NEVER. */
 apr_int64_t tai_store_seconds(const char *text)
@@ -25,6 +28,19 @@ apr_int64_t tai_store_seconds(const char *text)
 const char *tai_store_number(apr_int64_t number, apr_pool_t *p)
 {
     return apr_psprintf(p, "%" APR_INT64_T_FMT, number);
+}
+
+const char *tai_store_day(apr_int64_t seconds, apr_pool_t *p)
+{
+    char text[TAI_WHEN_LEN + 1];
+
+    tai_when_text(seconds, text);
+    return apr_pstrmemdup(p, text, strlen("2026-01-31"));
+}
+
+const char *tai_store_first_day(apr_int64_t now, apr_pool_t *p)
+{
+    return tai_store_day(now - (TAI_USAGE_DAYS - 1) * DAY, p);
 }
 
 /* The random digits of a key that nobody gets: they are drawn without a bias. */

@@ -74,6 +74,7 @@ int taictl_key_create(taictl_t *run)
     const char *scopes = run->option[OPTION_SCOPES];
     apr_int64_t now = tai_when_now();
     tai_key_order_t order = {.account = run->args[0],
+                             .origin = "operator",
                              .name = run->option[OPTION_NAME],
                              .scopes = scopes ? tai_scope_split(scopes, run->pool) : NULL,
                              .rate_limit = run->option[OPTION_RATE_LIMIT],
@@ -93,7 +94,8 @@ int taictl_key_create(taictl_t *run)
     if (store == NULL) {
         return TAICTL_FAILED;
     }
-    if (tai_store_create_key(store, &order, now, run->pool, &issue, &text) != TAI_CHANGE_DONE) {
+    if (tai_store_create_key(store, &order, taictl_actor(run), now, run->pool, &issue, &text) !=
+        TAI_CHANGE_DONE) {
         return taictl_fail(text);
     }
     print_issue(run, &issue);
@@ -114,7 +116,8 @@ int taictl_key_list(taictl_t *run)
     if (store == NULL) {
         return TAICTL_FAILED;
     }
-    if (tai_store_list_keys(store, run->args[0], run->pool, &keys, &text) != TAI_CHANGE_DONE) {
+    if (tai_store_list_keys(store, run->args[0], tai_when_now(), run->pool, &keys, &text) !=
+        TAI_CHANGE_DONE) {
         return taictl_fail(text);
     }
     list = json_array();
@@ -190,7 +193,8 @@ int taictl_key_show(taictl_t *run)
     if (store == NULL) {
         return TAICTL_FAILED;
     }
-    if (tai_store_show_key(store, &name, run->pool, &info, &text) != TAI_CHANGE_DONE) {
+    if (tai_store_show_key(store, &name, tai_when_now(), run->pool, &info, &text) !=
+        TAI_CHANGE_DONE) {
         return taictl_fail(text);
     }
     return taictl_print_record(run, key_json(info, run->pool), fields);
@@ -212,8 +216,8 @@ int taictl_key_revoke(taictl_t *run)
     if (store == NULL) {
         return TAICTL_FAILED;
     }
-    if (tai_store_revoke_key(store, &name, tai_when_now(), run->pool, &info, &again, &text) !=
-        TAI_CHANGE_DONE) {
+    if (tai_store_revoke_key(store, &name, taictl_actor(run), tai_when_now(), run->pool, &info,
+                             &again, &text) != TAI_CHANGE_DONE) {
         return taictl_fail(text);
     }
     at = tai_describe_time(info->revoked_at);

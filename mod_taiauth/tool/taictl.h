@@ -4,6 +4,7 @@
 #include <apr_pools.h>
 #include <jansson.h>
 #include "store.h"
+#include "store_audit.h"
 #include "store_change.h"
 
 #define TAICTL_DONE   0 /* exit status: it was done */
@@ -73,6 +74,11 @@ int taictl_fail(const char *text);
  * @return TAICTL_USAGE
  */
 int taictl_misuse(const taictl_t *run, const char *text);
+
+/**
+ * Who runs this, for the audit log: operator and his login name, also where he came by sudo.
+ */
+const tai_actor_t *taictl_actor(const taictl_t *run);
 
 /**
  * The store of this run, after a look at its schema; says what is wrong with it.

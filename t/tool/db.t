@@ -15,18 +15,18 @@ is $status->{status}, 1, 'its status is a failure';
 like $status->{out}, qr/^state +absent$/m, 'and says that it is absent';
 ok !-e $path, 'asking made no file';
 
-like done('db init', 'db', 'init', @database)->{out}, qr/\Q$path\E with schema version 1/,
+like done('db init', 'db', 'init', @database)->{out}, qr/\Q$path\E with schema version 2/,
     'it says what it made';
 is sprintf('%o', (stat $path)[2] & 07777), '600', 'nobody else can read the file';
-refused(qr/exists already, with schema version 1/, 'db init again', 'db', 'init', @database);
-like done('db migrate', 'db', 'migrate', @database)->{out}, qr/^schema version 1 already$/,
+refused(qr/exists already, with schema version 2/, 'db init again', 'db', 'init', @database);
+like done('db migrate', 'db', 'migrate', @database)->{out}, qr/^schema version 2 already$/,
     'nothing is left to migrate';
 like done('db status', 'db', 'status', @database)->{out}, qr/^state +ready$/m, 'it is ready';
 is_deeply json_of('db', 'status', @database),
-    { database => $path, version => 1, needed => 1, state => 'ready' }, 'status as JSON';
-is_deeply json_of('db', 'migrate', @database), { from => 1, version => 1 }, 'migrate as JSON';
+    { database => $path, version => 2, needed => 2, state => 'ready' }, 'status as JSON';
+is_deeply json_of('db', 'migrate', @database), { from => 2, version => 2 }, 'migrate as JSON';
 is_deeply json_of('db', 'init', '--database', "$dir/2.db"),
-    { database => "$dir/2.db", version => 1 }, 'init as JSON';
+    { database => "$dir/2.db", version => 2 }, 'init as JSON';
 
 refused(qr/cannot be made/, 'no directory', 'db', 'init', '--database', "$dir/none/keys.db");
 refused(qr/no database/, 'nothing to migrate', 'db', 'migrate', '--database', "$dir/none.db");

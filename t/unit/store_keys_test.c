@@ -33,13 +33,16 @@ static void make_store(void)
     store = open_store(path, 1);
 }
 
-static const tai_key_order_t usual = {.account = "acme", .name = "a key", .expires_at = TAI_NEVER};
+static const tai_actor_t actor = {"operator:joe", "local"};
+
+static const tai_key_order_t usual = {
+    .account = "acme", .origin = "operator", .name = "a key", .expires_at = TAI_NEVER};
 
 static tai_key_issue_t created(tai_key_order_t order)
 {
     tai_key_issue_t issue;
 
-    must(tai_store_create_key(store, &order, NOW, pool, &issue, &text));
+    must(tai_store_create_key(store, &order, &actor, NOW, pool, &issue, &text));
     return issue;
 }
 
@@ -50,7 +53,7 @@ static const char *refused(tai_key_order_t order, tai_change_e reason)
     tai_key_issue_t issue;
 
     text = NULL;
-    ck_assert_int_eq(tai_store_create_key(store, &order, NOW, pool, &issue, &text), reason);
+    ck_assert_int_eq(tai_store_create_key(store, &order, &actor, NOW, pool, &issue, &text), reason);
     ck_assert_ptr_nonnull(text);
     ck_assert_mem_eq(&issue, &empty, sizeof(empty));
     ck_assert_str_eq(raw_value(path, "SELECT COUNT(*) FROM api_keys WHERE name = 'refused'"), "0");
@@ -162,16 +165,28 @@ static const struct {
     tai_key_order_t order;
     tai_change_e reason;
 } wrong[] = {
-    {"name", {.account = "acme", .name = "", .expires_at = TAI_NEVER}, TAI_CHANGE_INVALID},
-    {"name", {.account = "acme", .name = "a\nb", .expires_at = TAI_NEVER}, TAI_CHANGE_INVALID},
+    {"name",
+     {.account = "acme", .origin = "operator", .name = "", .expires_at = TAI_NEVER},
+     TAI_CHANGE_INVALID},
+    {"name",
+     {.account = "acme", .origin = "operator", .name = "a\nb", .expires_at = TAI_NEVER},
+     TAI_CHANGE_INVALID},
     {"limit",
-     {.account = "acme", .name = "refused", .rate_limit = "5", .expires_at = TAI_NEVER},
+     {.account = "acme",
+      .origin = "operator",
+      .name = "refused",
+      .rate_limit = "5",
+      .expires_at = TAI_NEVER},
      TAI_CHANGE_INVALID},
-    {"future", {.account = "acme", .name = "refused", .expires_at = NOW}, TAI_CHANGE_INVALID},
     {"future",
-     {.account = "acme", .name = "refused", .expires_at = TAI_MALFORMED},
+     {.account = "acme", .origin = "operator", .name = "refused", .expires_at = NOW},
      TAI_CHANGE_INVALID},
-    {"acne", {.account = "acne", .name = "refused", .expires_at = TAI_NEVER}, TAI_CHANGE_NOT_FOUND},
+    {"future",
+     {.account = "acme", .origin = "operator", .name = "refused", .expires_at = TAI_MALFORMED},
+     TAI_CHANGE_INVALID},
+    {"acne",
+     {.account = "acne", .origin = "operator", .name = "refused", .expires_at = TAI_NEVER},
+     TAI_CHANGE_NOT_FOUND},
 };
 
 START_TEST(wrong_order_of_row)
@@ -215,11 +230,11 @@ START_TEST(revoked_and_expired_keys_leave_room)
         issue = created(usual);
     }
     ck_assert_ptr_nonnull(strstr(refused(usual, TAI_CHANGE_FULL), "10"));
-    must(tai_store_revoke_key(store, &(tai_key_name_t){.text = issue.info->id}, NOW, pool, &info,
-                              &again, &text));
+    must(tai_store_revoke_key(store, &(tai_key_name_t){.text = issue.info->id}, &actor, NOW, pool,
+                              &info, &again, &text));
     created(usual);
     refused(usual, TAI_CHANGE_FULL);
-    must(tai_store_create_key(store, &usual, NOW + 10, pool, &issue, &text));
+    must(tai_store_create_key(store, &usual, &actor, NOW + 10, pool, &issue, &text));
 }
 END_TEST
 
@@ -236,7 +251,7 @@ static void create_in_child(const int start[2])
     if (read(start[0], &byte, 1) != 0) {
         _exit(99);
     }
-    outcome = tai_store_create_key(store, &usual, NOW, pool, &issue, &text);
+    outcome = tai_store_create_key(store, &usual, &actor, NOW, pool, &issue, &text);
     apr_pool_destroy(pool);
     _exit((int)outcome);
 }
@@ -279,7 +294,7 @@ START_TEST(a_revocation_keeps_its_first_time)
     int again;
 
     for (int i = 0; i < ROWS(names); i++) {
-        must(tai_store_revoke_key(store, &names[i], NOW + i, pool, &info, &again, &text));
+        must(tai_store_revoke_key(store, &names[i], &actor, NOW + i, pool, &info, &again, &text));
         ck_assert_int_eq(again, i > 0);
         ck_assert_int_eq(info->revoked_at, NOW);
         ck_assert_str_eq(info->id, issue.info->id);
@@ -295,14 +310,14 @@ START_TEST(a_shared_prefix_names_no_key)
     int again;
 
     raw_run(path, "UPDATE api_keys SET prefix = 'tai_same0000'");
-    ck_assert_int_eq(tai_store_revoke_key(store, &(tai_key_name_t){.text = "tai_same0000"}, NOW,
-                                          pool, &info, &again, &text),
+    ck_assert_int_eq(tai_store_revoke_key(store, &(tai_key_name_t){.text = "tai_same0000"}, &actor,
+                                          NOW, pool, &info, &again, &text),
                      TAI_CHANGE_INVALID);
     ck_assert_ptr_nonnull(strstr(text, first));
     ck_assert_ptr_nonnull(strstr(text, second));
     ck_assert_str_eq(raw_value(path, "SELECT COUNT(revoked_at) FROM api_keys"), "0");
-    ck_assert_int_eq(tai_store_revoke_key(store, &(tai_key_name_t){.text = "tai_other"}, NOW, pool,
-                                          &info, &again, &text),
+    ck_assert_int_eq(tai_store_revoke_key(store, &(tai_key_name_t){.text = "tai_other"}, &actor,
+                                          NOW, pool, &info, &again, &text),
                      TAI_CHANGE_NOT_FOUND);
 }
 END_TEST
@@ -317,7 +332,7 @@ START_TEST(effective_scopes_follow_the_plan)
     order.scopes = list_of("analytics:read programs:write programs:read");
     created(order);
     must(tai_store_set_plan(store, "acme", "claimed", pool, &text));
-    must(tai_store_list_keys(store, "acme", pool, &keys, &text));
+    must(tai_store_list_keys(store, "acme", NOW, pool, &keys, &text));
     ck_assert_int_eq(keys->nelts, 1);
     info = APR_ARRAY_IDX(keys, 0, const tai_key_info_t *);
     ck_assert_str_eq(join(info->scopes), "analytics:read programs:write programs:read");
@@ -337,7 +352,7 @@ START_TEST(scopes_have_a_greatest_length)
                   " FROM n; INSERT INTO plan_scopes SELECT 'free', name FROM scopes"
                   " WHERE name LIKE 'a-scope%'");
     order.scopes = NULL;
-    ck_assert_int_eq(tai_store_create_key(store, &order, NOW, pool, &issue, &text),
+    ck_assert_int_eq(tai_store_create_key(store, &order, &actor, NOW, pool, &issue, &text),
                      TAI_CHANGE_INVALID);
     ck_assert_ptr_nonnull(strstr(text, "2000"));
 }
@@ -355,14 +370,14 @@ static const char *const forbidden[] = {
     "UPDATE api_keys SET id = 'key_2'",
     "UPDATE OR REPLACE api_keys SET scopes = 'programs:write'",
     "INSERT OR REPLACE INTO api_keys SELECT id, line, account_id, user_id, name, prefix, key_hash,"
-    " token_hash, 'programs:write', rate_limit, created_at, expires_at, revoked_at, last_used_at"
-    " FROM api_keys",
+    " token_hash, 'programs:write', rate_limit, created_at, expires_at, revoked_at, last_used_at,"
+    " origin FROM api_keys",
     "INSERT OR REPLACE INTO api_keys SELECT 'key_2', line, account_id, user_id, name, prefix,"
     " key_hash, token_hash, 'programs:write', rate_limit, created_at, expires_at, NULL,"
-    " last_used_at FROM api_keys",
+    " last_used_at, origin FROM api_keys",
     "INSERT INTO api_keys SELECT 'key_2', line, account_id, user_id, name, prefix, token_hash, "
     "NULL,"
-    " HEX(ZEROBLOB(1001)), NULL, 1, NULL, NULL, NULL FROM api_keys",
+    " HEX(ZEROBLOB(1001)), NULL, 1, NULL, NULL, NULL, origin FROM api_keys",
     "UPDATE api_keys SET revoked_at = 1; UPDATE api_keys SET revoked_at = NULL",
     "UPDATE api_keys SET revoked_at = 1; UPDATE api_keys SET revoked_at = 2",
     "UPDATE accounts SET status = 'golden'",
@@ -444,7 +459,7 @@ START_TEST(a_change_without_a_database_is_unknown)
 
     created(usual);
     ck_assert_int_eq(remove(path), 0);
-    ck_assert_int_eq(tai_store_create_key(store, &usual, NOW, pool, &issue, &text),
+    ck_assert_int_eq(tai_store_create_key(store, &usual, &actor, NOW, pool, &issue, &text),
                      TAI_CHANGE_UNKNOWN);
     ck_assert_ptr_nonnull(strstr(text, path));
     ck_assert_int_eq(access(path, F_OK), -1);

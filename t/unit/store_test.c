@@ -19,7 +19,7 @@ static void make_database(const char *file)
                   " 'active', 100)");
     raw_run(file, "INSERT INTO api_keys VALUES ('key_1', 'key_0', 'acc_1', 'usr_1', 'first',"
                   " 'tai_8f3a2b1c', '" HASH_OF_KEY "', '" HASH_OF_TOKEN "',"
-                  " 'programs:read analytics:read', '5/60s', 100, 4000000000, NULL, NULL)");
+                  " 'programs:read analytics:read', '5/60s', 100, 4000000000, NULL, NULL, 'api')");
 }
 
 static const tai_record_t *found(tai_store_t *store)
