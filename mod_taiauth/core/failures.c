@@ -89,3 +89,26 @@ apr_status_t tai_failures_record(tai_table_t *table, tai_id_t id, const tai_lock
     tai_table_unlock(&place, 1);
     return APR_SUCCESS;
 }
+
+/* Its place is given away from then on: due comes last, as it comes first where something begins. */
+apr_status_t tai_failures_clear(tai_table_t *table, tai_id_t id, apr_uint64_t now, int *locked)
+{
+    tai_place_t place;
+    tai_failures_t *f;
+    apr_status_t rv;
+
+    *locked = 0;
+    rv = tai_table_lock(&table, &id, 1, &place);
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    f = place.entry;
+    if (f != NULL) {
+        *locked = lock_left(f, now) > 0;
+        tai_window_clear(&f->window);
+        __atomic_store_n(&f->locked_until, 0, __ATOMIC_RELEASE);
+        tai_table_set_due(&place, now);
+    }
+    tai_table_unlock(&place, 1);
+    return APR_SUCCESS;
+}

@@ -38,4 +38,14 @@ apr_status_t tai_failures_locked(tai_table_t *table, tai_id_t id, apr_uint64_t n
 apr_status_t tai_failures_record(tai_table_t *table, tai_id_t id, const tai_lockout_t *lockout,
                                  apr_uint64_t now, apr_uint64_t *left_ms, int *started);
 
+/**
+ * Lift a lock, and forget the failures that were counted.
+ * @param table   a table of failures
+ * @param id      client prefix or pair, folded with the policy
+ * @param now     milliseconds of tai_clock_ms
+ * @param locked  set to 1: there was a lock, else 0
+ * @return APR_SUCCESS; else it may stand as it was
+ */
+apr_status_t tai_failures_clear(tai_table_t *table, tai_id_t id, apr_uint64_t now, int *locked);
+
 #endif

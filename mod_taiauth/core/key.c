@@ -19,7 +19,13 @@ static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 static const char *const prefix[] = {
     [TAI_KIND_KEY] = "tai_",
     [TAI_KIND_TOKEN] = "tat_",
+    [TAI_KIND_TICKET] = "tao_",
 };
+
+const char *tai_kind_prefix(tai_kind_e kind)
+{
+    return prefix[kind];
+}
 
 int tai_key_digit(char c)
 {

@@ -5,7 +5,7 @@
 #include <apr_strings.h>
 
 #define MARK        "..."
-#define KIND_LEN    4 /* tai_ and tat_ */
+#define KIND_LEN    4 /* of tai_kind_prefix */
 #define ESCAPED_MAX sizeof("\\xff")
 
 /* A line that grows to at most max characters. */
@@ -46,12 +46,22 @@ static const char *escape(char c, char piece[ESCAPED_MAX])
     return piece;
 }
 
+static int begins_like_ours(const char *text)
+{
+    int kind = 0;
+
+    while (kind < TAI_KIND_COUNT && strncmp(text, tai_kind_prefix(kind), KIND_LEN) != 0) {
+        kind++;
+    }
+    return kind < TAI_KIND_COUNT;
+}
+
 /* The first byte behind what looks like a key or token of ours; NULL: it does not look like one. */
 static const char *key_end(const char *text)
 {
     const char *end = text + KIND_LEN;
 
-    if (strncmp(text, "tai_", KIND_LEN) != 0 && strncmp(text, "tat_", KIND_LEN) != 0) {
+    if (!begins_like_ours(text)) {
         return NULL;
     }
     while (tai_key_digit(*end)) {

@@ -5,8 +5,8 @@
 
 /**
  * Bytes of a client as one harmless line for a log: every byte outside visible ASCII and blank
- * becomes \xHH, a quote or backslash is escaped, whatever looks like a key or token of ours
- * (tai_ or tat_ and at least nine base62 characters) is cut behind its eighth and marked "...",
+ * becomes \xHH, a quote or backslash is escaped, whatever looks like a key, token or ticket
+ * of ours (tai_, tat_ or tao_ and at least nine base62 characters) is cut behind its eighth and marked "...",
  * and the whole is cut at max characters, marked "...".
  * @param bytes  NUL-terminated; NULL gives "-"
  * @param max    most characters of the result, at least 16

@@ -46,21 +46,43 @@ static void charge_one(tai_charge_t *charge, apr_uint64_t now, tai_place_t *plac
     tai_window_test(w, &charge->limit, now, &charge->view);
 }
 
-apr_status_t tai_windows_charge(tai_charge_t *charges, int n, apr_uint64_t now, int *admitted)
+/* Unlocked by the caller, where the answer is APR_SUCCESS. */
+static apr_status_t lock_and_test(tai_charge_t *charges, int n, apr_uint64_t now,
+                                  tai_place_t *places, int *admitted)
 {
-    tai_place_t places[TAI_TABLE_LOCK_MAX];
     apr_status_t rv;
-    int i;
 
     *admitted = 0;
     if (n < 1 || n > TAI_TABLE_LOCK_MAX) {
         return APR_EINVAL;
     }
     rv = lock_charges(charges, n, places);
+    if (rv == APR_SUCCESS) {
+        *admitted = test_all(charges, n, now, places);
+    }
+    return rv;
+}
+
+apr_status_t tai_windows_test(tai_charge_t *charges, int n, apr_uint64_t now, int *admitted)
+{
+    tai_place_t places[TAI_TABLE_LOCK_MAX];
+    apr_status_t rv = lock_and_test(charges, n, now, places, admitted);
+
+    if (rv == APR_SUCCESS) {
+        tai_table_unlock(places, n);
+    }
+    return rv;
+}
+
+apr_status_t tai_windows_charge(tai_charge_t *charges, int n, apr_uint64_t now, int *admitted)
+{
+    tai_place_t places[TAI_TABLE_LOCK_MAX];
+    apr_status_t rv = lock_and_test(charges, n, now, places, admitted);
+    int i;
+
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    *admitted = test_all(charges, n, now, places);
     for (i = 0; i < n && *admitted; i++) {
         charge_one(&charges[i], now, &places[i]);
     }

@@ -32,6 +32,13 @@ apr_size_t tai_windows_entry_size(void);
 apr_status_t tai_windows_charge(tai_charge_t *charges, int n, apr_uint64_t now, int *admitted);
 
 /**
+ * As tai_windows_charge, and charges nothing.
+ * @param charges   the limits; views are filled in as tested
+ * @param admitted  set to 1: each would let one more pass
+ */
+apr_status_t tai_windows_test(tai_charge_t *charges, int n, apr_uint64_t now, int *admitted);
+
+/**
  * Take back what an admitted charge has recorded: the request was refused after all.
  * @param charges  as tai_windows_charge left them
  * @param n        how many

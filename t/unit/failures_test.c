@@ -238,6 +238,54 @@ START_TEST(as_a_plain_log_says)
 }
 END_TEST
 
+static int clear_of(apr_uint64_t who, apr_uint64_t now)
+{
+    const tai_id_t id = {who, who};
+    int locked = 77;
+
+    ck_assert_int_eq(tai_failures_clear(table, id, now, &locked), APR_SUCCESS);
+    return locked;
+}
+
+START_TEST(cleared_is_as_if_nothing_had_happened)
+{
+    fails(4, &five, NOW);
+    fail_of(1, &five, NOW + 4000);
+    fail_of(2, &one, NOW);
+    ck_assert_int_eq(clear_of(1, NOW + 5000), 1);
+    ck_assert_uint_eq(left_of(1, NOW + 5000), 0);
+    ck_assert_uint_gt(left_of(2, NOW + 5000), 0);
+    ck_assert_uint_eq(usage_at(NOW + 5000).live, 1);
+    ck_assert_uint_eq(usage_at(NOW + 5000).pinned, 1);
+    ck_assert_int_eq(clear_of(1, NOW + 5000), 0);
+    fails(4, &five, NOW + 6000);
+    ck_assert_int_eq(fail_of(1, &five, NOW + 10000).started, 1);
+}
+END_TEST
+
+START_TEST(clearing_forgets_a_count_that_has_not_locked)
+{
+    fails(4, &five, NOW);
+    ck_assert_int_eq(clear_of(1, NOW + 4000), 0);
+    ck_assert_uint_eq(usage_at(NOW + 4000).live, 0);
+    fails(4, &five, NOW + 5000);
+}
+END_TEST
+
+START_TEST(clearing_the_unknown_takes_no_place)
+{
+    ck_assert_int_eq(clear_of(1, NOW), 0);
+    ck_assert_uint_eq(usage_at(0).live, 0);
+}
+END_TEST
+
+START_TEST(a_lock_that_is_over_is_none_to_lift)
+{
+    fail_of(1, &one, NOW);
+    ck_assert_int_eq(clear_of(1, NOW + 900000), 0);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_set_timeout(tests, 60);
@@ -252,6 +300,10 @@ static void add(TCase *tests)
     tcase_add_test(tests, entry_ends_with_its_lock_or_its_newest_failure);
     tcase_add_test(tests, flood_does_not_push_a_lock_out);
     tcase_add_test(tests, full_of_locks_the_first_to_end_gives_way);
+    tcase_add_test(tests, cleared_is_as_if_nothing_had_happened);
+    tcase_add_test(tests, clearing_forgets_a_count_that_has_not_locked);
+    tcase_add_test(tests, clearing_the_unknown_takes_no_place);
+    tcase_add_test(tests, a_lock_that_is_over_is_none_to_lift);
     tcase_add_loop_test(tests, as_a_plain_log_says, 0, chance_seeds());
 }
 

@@ -37,6 +37,10 @@ static const struct {
     {"the published example", TAI_KIND_KEY, "tai_" AS "2Fjjgu", TAI_SHAPE_OURS},
     /* checksums of zlib.crc32 */
     {"a token", TAI_KIND_TOKEN, "tat_" AS "0QS0Cq", TAI_SHAPE_OURS},
+    {"a ticket", TAI_KIND_TICKET, "tao_" AS "2vnuLM", TAI_SHAPE_OURS},
+    {"a key's checksum on a ticket", TAI_KIND_TICKET, "tao_" AS "2Fjjgu", TAI_SHAPE_CHECKSUM},
+    {"a key as ticket", TAI_KIND_TICKET, "tai_" AS "2Fjjgu", TAI_SHAPE_IMPORTED},
+    {"a ticket as key", TAI_KIND_KEY, "tao_" AS "2vnuLM", TAI_SHAPE_IMPORTED},
     {"every third digit", TAI_KIND_KEY, "tai_0369CFILORUXadgjmpsvy147ADGJMPSV225qqe",
      TAI_SHAPE_OURS},
     {"leading zeros of the checksum", TAI_KIND_KEY, "tai_00000000000000000000000000000101005XJP",
@@ -157,6 +161,7 @@ static const struct {
 } kinds[] = {
     {TAI_KIND_KEY, "tai_"},
     {TAI_KIND_TOKEN, "tat_"},
+    {TAI_KIND_TICKET, "tao_"},
 };
 
 START_TEST(generated_is_ours)

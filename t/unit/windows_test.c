@@ -74,6 +74,31 @@ START_TEST(all_are_charged_or_none)
 }
 END_TEST
 
+static int test(tai_charge_t *charges, int n, apr_uint64_t now)
+{
+    int admitted = -1;
+
+    ck_assert_int_eq(tai_windows_test(charges, n, now, &admitted), APR_SUCCESS);
+    return admitted;
+}
+
+START_TEST(a_test_charges_nothing)
+{
+    tai_charge_t charges[] = {charge_of(1, 2, 60000), charge_of(2, 1, 60000)};
+
+    ck_assert_int_eq(test(charges, 2, NOW), 1);
+    ck_assert_uint_eq(charges[0].view.counted, 0);
+    ck_assert_uint_eq(usage_at(0).live, 0);
+    ck_assert_int_eq(charge(charges, 2, NOW), 1);
+    ck_assert_int_eq(test(charges, 2, NOW + 1), 0);
+    ck_assert_int_eq(test(charges, 1, NOW + 1), 1);
+    ck_assert_uint_eq(charges[0].view.counted, 1);
+    ck_assert_uint_eq(charges[1].view.wait_ms, 59999);
+    ck_assert_int_eq(charge_one(1, 2, 60000, NOW + 1), 1);
+    ck_assert_int_eq(charge_one(1, 2, 60000, NOW + 1), 0);
+}
+END_TEST
+
 START_TEST(refund_takes_back_each_charge)
 {
     tai_charge_t charges[] = {charge_of(1, 1, 60000), charge_of(2, 1, 60000)};
@@ -245,6 +270,7 @@ static void add(TCase *tests)
     tcase_add_checked_fixture(tests, make_tables, NULL);
     tcase_add_test(tests, views_are_of_after_the_charge);
     tcase_add_test(tests, all_are_charged_or_none);
+    tcase_add_test(tests, a_test_charges_nothing);
     tcase_add_test(tests, refund_takes_back_each_charge);
     tcase_add_test(tests, refund_of_an_unknown_window_does_nothing);
     tcase_add_test(tests, refused_takes_no_place);
