@@ -14,7 +14,8 @@ typedef struct tai_record_t {
     const char *id;         /* of the key, random text */
     const char *line;       /* id of the first key of those rolled from one another */
     const char *prefix;     /* shown: "tai_" + 8 characters; imported keys: at most 4 */
-    const char *token_hash; /* 64 hex digits; NULL: the key has no token */
+    const char *key_hash;   /* SHA-256 of the whole key, 64 hex digits */
+    const char *token_hash; /* the same of its token; NULL: the key has none */
     const char *rate_limit; /* "N/WINDOW" of the key itself; NULL: none */
     const char *account_id;
     const char *account; /* its name, r->user in the scoped-key dialect */

@@ -62,6 +62,13 @@ apr_status_t tai_store_find_key(tai_store_t *store, const char *hash, apr_pool_t
                                 tai_record_t **record, const char **error);
 
 /**
+ * The same by the id of the key: for an operator, who has no key.
+ * @param id  as taictl shows it; any bytes without NUL
+ */
+apr_status_t tai_store_find_key_by_id(tai_store_t *store, const char *id, apr_pool_t *p,
+                                      tai_record_t **record, const char **error);
+
+/**
  * Which plans grant a scope, for the text of a refusal.
  * @param scope   name of the scope
  * @param p       the text lives here

@@ -179,11 +179,12 @@ tai_change_e tai_store_view(tai_store_t *store, tai_change_fn *view, void *data,
     return outcome;
 }
 
-/* The columns of FIND_KEY. */
+/* The columns of FIND_KEY and FIND_KEY_BY_ID. */
 enum {
     KEY_ID,
     KEY_LINE,
     KEY_PREFIX,
+    KEY_HASH,
     KEY_TOKEN_HASH,
     KEY_RATE_LIMIT,
     KEY_SCOPES,
@@ -248,7 +249,7 @@ static apr_array_header_t *granted_scopes(const apr_array_header_t *rows, apr_po
 /* The driver reads an empty blob as NULL, also where the schema says NOT NULL. */
 static int is_complete(tai_row_t row)
 {
-    static const int needed[] = {KEY_ID,       KEY_LINE, KEY_PREFIX, ACCOUNT_ID,
+    static const int needed[] = {KEY_ID,       KEY_LINE, KEY_PREFIX, KEY_HASH, ACCOUNT_ID,
                                  ACCOUNT_NAME, USER_ID,  USER_NAME,  PLAN_NAME};
     apr_size_t i = 0;
 
@@ -266,6 +267,7 @@ static tai_record_t *make_record(const apr_array_header_t *rows, apr_pool_t *p)
     record->id = row[KEY_ID];
     record->line = row[KEY_LINE];
     record->prefix = row[KEY_PREFIX];
+    record->key_hash = row[KEY_HASH];
     record->token_hash = row[KEY_TOKEN_HASH];
     record->rate_limit = row[KEY_RATE_LIMIT];
     record->account_id = row[ACCOUNT_ID];
@@ -283,15 +285,16 @@ static tai_record_t *make_record(const apr_array_header_t *rows, apr_pool_t *p)
     return record;
 }
 
-apr_status_t tai_store_find_key(tai_store_t *store, const char *hash, apr_pool_t *p,
-                                tai_record_t **record, const char **error)
+/* by: FIND_KEY or FIND_KEY_BY_ID */
+static apr_status_t find_record(tai_store_t *store, tai_statement_e by, const char *value,
+                                apr_pool_t *p, tai_record_t **record, const char **error)
 {
     apr_array_header_t *rows;
     apr_status_t rv;
 
     *record = NULL;
     *error = NULL;
-    rv = tai_store_select(store, TAI_SQL_FIND_KEY, TAI_ARGS(hash), p, &rows, error);
+    rv = tai_store_select(store, by, TAI_ARGS(value), p, &rows, error);
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -305,6 +308,18 @@ apr_status_t tai_store_find_key(tai_store_t *store, const char *hash, apr_pool_t
         *record = make_record(rows, p);
     }
     return APR_SUCCESS;
+}
+
+apr_status_t tai_store_find_key(tai_store_t *store, const char *hash, apr_pool_t *p,
+                                tai_record_t **record, const char **error)
+{
+    return find_record(store, TAI_SQL_FIND_KEY, hash, p, record, error);
+}
+
+apr_status_t tai_store_find_key_by_id(tai_store_t *store, const char *id, apr_pool_t *p,
+                                      tai_record_t **record, const char **error)
+{
+    return find_record(store, TAI_SQL_FIND_KEY_BY_ID, id, p, record, error);
 }
 
 apr_status_t tai_store_scope_plans(tai_store_t *store, const char *scope, apr_pool_t *p,

@@ -24,6 +24,17 @@
     " AND " TAI_SQL_KEY_IS_ACTIVE "), p.max_keys"                                        \
     " FROM accounts a JOIN plans p ON p.name = a.plan"
 
+/* What a request needs of a key: one row for each scope that the plan grants. */
+#define TAI_SQL_SELECT_RECORD                                                          \
+    "SELECT k.id, k.line, k.prefix, k.key_hash, k.token_hash, k.rate_limit, k.scopes," \
+    " k.expires_at, k.revoked_at, a.id, a.name, a.status, u.id, u.username,"           \
+    " u.status, p.name, p.rate_limit, s.scope"                                         \
+    " FROM api_keys k"                                                                 \
+    " JOIN accounts a ON a.id = k.account_id"                                          \
+    " JOIN users u ON u.id = k.user_id AND u.account_id = k.account_id"                \
+    " JOIN plans p ON p.name = a.plan"                                                 \
+    " LEFT JOIN plan_scopes s ON s.plan = p.name"
+
 /*
  * Every statement, for apr_dbd_prepare: %s and %lld are parameters. Data never becomes part of a
  * statement. On SQLite every parameter is bound as text, so one may be compared with a column
@@ -36,16 +47,9 @@
                      " WHERE type = 'table' AND name = 'schema_version'")                       \
     X(SCHEMA_VERSION, "SELECT MAX(version) FROM schema_version")                                \
     X(SCHEMA_APPLIED, "INSERT INTO schema_version (version, applied_at) VALUES (%lld, %lld)")   \
-    /* what a request needs: one row for each scope that the plan grants */                     \
-    X(FIND_KEY, "SELECT k.id, k.line, k.prefix, k.token_hash, k.rate_limit, k.scopes,"          \
-                " k.expires_at, k.revoked_at, a.id, a.name, a.status, u.id, u.username,"        \
-                " u.status, p.name, p.rate_limit, s.scope"                                      \
-                " FROM api_keys k"                                                              \
-                " JOIN accounts a ON a.id = k.account_id"                                       \
-                " JOIN users u ON u.id = k.user_id AND u.account_id = k.account_id"             \
-                " JOIN plans p ON p.name = a.plan"                                              \
-                " LEFT JOIN plan_scopes s ON s.plan = p.name"                                   \
-                " WHERE k.key_hash = %s ORDER BY s.scope")                                      \
+    /* what a request needs */                                                                  \
+    X(FIND_KEY, TAI_SQL_SELECT_RECORD " WHERE k.key_hash = %s ORDER BY s.scope")                \
+    X(FIND_KEY_BY_ID, TAI_SQL_SELECT_RECORD " WHERE k.id = %s ORDER BY s.scope")                \
     X(SCOPE_PLANS, "SELECT p.title FROM plans p JOIN plan_scopes s ON s.plan = p.name"          \
                    " WHERE s.scope = %s ORDER BY p.rank")                                       \
     /* plans and scopes */                                                                      \
@@ -82,6 +86,13 @@
     X(OWNER, "SELECT u.id, u.username, u.role, u.status, a.id, a.name, a.plan, a.status"        \
              " FROM users u JOIN accounts a ON a.id = u.account_id WHERE u.id = %s")            \
     X(KEYS, TAI_SQL_SELECT_KEYS " WHERE k.account_id = %s ORDER BY k.created_at DESC, k.id")    \
+    X(KEYS_FIRST, TAI_SQL_SELECT_KEYS " WHERE k.account_id = %s"                                \
+                                      " ORDER BY k.created_at DESC, k.id LIMIT %lld")           \
+    X(KEYS_AFTER,                                                                               \
+      TAI_SQL_SELECT_KEYS " JOIN api_keys c ON c.id = %s AND c.account_id = k.account_id"       \
+                          " WHERE k.account_id = %s AND k.created_at <= c.created_at"           \
+                          " AND (k.created_at < c.created_at OR k.id > c.id)"                   \
+                          " ORDER BY k.created_at DESC, k.id LIMIT %lld")                       \
     X(KEY_BY_ID, TAI_SQL_SELECT_KEYS " WHERE k.id = %s")                                        \
     X(KEY_OF_ACCOUNT, TAI_SQL_SELECT_KEYS " WHERE k.id = %s AND k.account_id = %s")             \
     X(KEY_BY_PREFIX, TAI_SQL_SELECT_KEYS " WHERE k.prefix = %s ORDER BY k.id")                  \
@@ -96,6 +107,8 @@
                " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %lld, %lld)")              \
     X(REVOKE_KEY, "UPDATE api_keys SET revoked_at = %lld"                                       \
                   " WHERE id = %s AND account_id = %s AND revoked_at IS NULL")                  \
+    X(SET_EXPIRY, "UPDATE api_keys SET expires_at = %lld WHERE id = %s AND account_id = %s")    \
+    X(RENAME_KEY, "UPDATE api_keys SET name = %s WHERE id = %s AND account_id = %s")            \
     /* the audit log */                                                                         \
     X(ADD_AUDIT, "INSERT INTO audit_log (at, account_id, actor, client, action, subject,"       \
                  " detail) VALUES (%lld, %s, %s, %s, %s, %s, %s)")

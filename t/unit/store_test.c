@@ -61,6 +61,7 @@ START_TEST(a_record_holds_what_the_database_says)
     ck_assert_str_eq(record->id, "key_1");
     ck_assert_str_eq(record->line, "key_0");
     ck_assert_str_eq(record->prefix, "tai_8f3a2b1c");
+    ck_assert_str_eq(record->key_hash, HASH_OF_KEY);
     ck_assert_str_eq(record->token_hash, HASH_OF_TOKEN);
     ck_assert_str_eq(record->rate_limit, "5/60s");
     ck_assert_str_eq(record->account_id, "acc_1");
@@ -77,6 +78,24 @@ START_TEST(a_record_holds_what_the_database_says)
     ck_assert_int_eq(record->revoked_at, TAI_NEVER);
     ck_assert_int_eq(record->account_standing, TAI_STANDING_ACTIVE);
     ck_assert_int_eq(record->user_standing, TAI_STANDING_ACTIVE);
+}
+END_TEST
+
+START_TEST(an_operator_finds_a_record_by_its_id)
+{
+    tai_record_t *record;
+    tai_store_t *store;
+    const char *error;
+
+    make_database(path);
+    store = open_store(path, 1);
+    ck_assert_int_eq(tai_store_find_key_by_id(store, "key_1", pool, &record, &error), APR_SUCCESS);
+    ck_assert_str_eq(record->key_hash, HASH_OF_KEY);
+    ck_assert_str_eq(join(record->granted), join(found(store)->granted));
+    ck_assert_int_eq(tai_store_find_key_by_id(store, HASH_OF_KEY, pool, &record, &error),
+                     APR_SUCCESS);
+    ck_assert_ptr_null(record);
+    ck_assert_ptr_null(error);
 }
 END_TEST
 
@@ -543,6 +562,7 @@ static void add(TCase *tests)
     with_dir(tests);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, a_record_holds_what_the_database_says);
+    tcase_add_test(tests, an_operator_finds_a_record_by_its_id);
     tcase_add_test(tests, an_unknown_key_is_an_answer);
     tcase_add_test(tests, a_plan_may_grant_nothing);
     tcase_add_loop_test(tests, times_of_row, 0, ROWS(times));
