@@ -1,17 +1,11 @@
 #include "failures.h"
 
-typedef struct tai_failures_t {
-    tai_window_t window;
-    apr_uint64_t locked_until; /* milliseconds of tai_clock_ms; a time that has come: not locked */
-} tai_failures_t;
-
 apr_size_t tai_failures_entry_size(void)
 {
     return sizeof(tai_failures_t);
 }
 
-/* @return milliseconds that are left of its lock; 0: not locked, or no such entry */
-static apr_uint64_t lock_left(const tai_failures_t *f, apr_uint64_t now)
+apr_uint64_t tai_failures_left(const tai_failures_t *f, apr_uint64_t now)
 {
     return f != NULL && f->locked_until > now ? f->locked_until - now : 0;
 }
@@ -25,7 +19,7 @@ apr_status_t tai_failures_locked(tai_table_t *table, tai_id_t id, apr_uint64_t n
     *left_ms = 0;
     rv = tai_table_lock(&table, &id, 1, &place);
     if (rv == APR_SUCCESS) {
-        *left_ms = lock_left(place.entry, now);
+        *left_ms = tai_failures_left(place.entry, now);
         tai_table_unlock(&place, 1);
     }
     return rv;
@@ -35,7 +29,7 @@ apr_status_t tai_failures_locked(tai_table_t *table, tai_id_t id, apr_uint64_t n
  * In both, due comes first: an entry must not be given away while it means something. A lock
  * stands before the count is emptied: killed in between, the worst is a count too many.
  */
-static void start_lock(const tai_place_t *place, const tai_lockout_t *lockout, apr_uint64_t now)
+void tai_failures_lock(const tai_place_t *place, const tai_lockout_t *lockout, apr_uint64_t now)
 {
     tai_failures_t *f = place->entry;
     const apr_uint64_t until = now + lockout->lock_ms;
@@ -45,7 +39,7 @@ static void start_lock(const tai_place_t *place, const tai_lockout_t *lockout, a
     tai_window_clear(&f->window);
 }
 
-static void count_failure(const tai_place_t *place, const tai_lockout_t *lockout, apr_uint64_t now)
+void tai_failures_count(const tai_place_t *place, const tai_lockout_t *lockout, apr_uint64_t now)
 {
     tai_window_t *w = &((tai_failures_t *)place->entry)->window;
 
@@ -63,10 +57,10 @@ static int add_failure(tai_place_t *place, tai_id_t id, const tai_lockout_t *loc
     tai_window_test(&((const tai_failures_t *)place->entry)->window, &lockout->failures, now,
                     &view);
     if (view.counted + 1 >= lockout->failures.max) {
-        start_lock(place, lockout, now);
+        tai_failures_lock(place, lockout, now);
         return 1;
     }
-    count_failure(place, lockout, now);
+    tai_failures_count(place, lockout, now);
     return 0;
 }
 
@@ -82,7 +76,7 @@ apr_status_t tai_failures_record(tai_table_t *table, tai_id_t id, const tai_lock
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    *left_ms = lock_left(place.entry, now);
+    *left_ms = tai_failures_left(place.entry, now);
     if (*left_ms == 0) {
         *started = add_failure(&place, id, lockout, now);
     }
@@ -104,7 +98,7 @@ apr_status_t tai_failures_clear(tai_table_t *table, tai_id_t id, apr_uint64_t no
     }
     f = place.entry;
     if (f != NULL) {
-        *locked = lock_left(f, now) > 0;
+        *locked = tai_failures_left(f, now) > 0;
         tai_window_clear(&f->window);
         __atomic_store_n(&f->locked_until, 0, __ATOMIC_RELEASE);
         tai_table_set_due(&place, now);

@@ -48,4 +48,34 @@ apr_status_t tai_failures_record(tai_table_t *table, tai_id_t id, const tai_lock
  */
 apr_status_t tai_failures_clear(tai_table_t *table, tai_id_t id, apr_uint64_t now, int *locked);
 
+/* ---- of an entry whose place the caller has locked: several counts in one step -------------- */
+
+typedef struct tai_failures_t {
+    tai_window_t window;
+    apr_uint64_t locked_until; /* milliseconds of tai_clock_ms; a time that has come: not locked */
+} tai_failures_t;
+
+/**
+ * @param f    NULL: there is no such entry
+ * @param now  milliseconds of tai_clock_ms
+ * @return milliseconds that are left of its lock; 0: not locked
+ */
+apr_uint64_t tai_failures_left(const tai_failures_t *f, apr_uint64_t now);
+
+/**
+ * Count one failure.
+ * @param place    has an entry
+ * @param lockout  N, window and duration
+ * @param now      milliseconds of tai_clock_ms
+ */
+void tai_failures_count(const tai_place_t *place, const tai_lockout_t *lockout, apr_uint64_t now);
+
+/**
+ * Start a lock, which empties the count.
+ * @param place    has an entry
+ * @param lockout  N, window and duration
+ * @param now      milliseconds of tai_clock_ms
+ */
+void tai_failures_lock(const tai_place_t *place, const tai_lockout_t *lockout, apr_uint64_t now);
+
 #endif

@@ -1,11 +1,8 @@
-#include <errno.h>
 #include <string.h>
-#include <time.h>
+#include "mutex.h"
 #include "table.h"
 
-#define CACHE_LINE       64
-#define NS_PER_SECOND    1000000000
-#define LONGEST_SLEEP_NS 100000000
+#define CACHE_LINE 64
 
 #define STORE(target, value) __atomic_store_n(&(target), (value), __ATOMIC_RELEASE)
 
@@ -79,33 +76,17 @@ static apr_uint64_t due_time(apr_uint64_t due)
     return due & ~TAI_DUE_PINNED;
 }
 
-static apr_status_t format_mutexes(tai_table_t *table, const pthread_mutexattr_t *attr)
-{
-    apr_uint32_t i;
-    int rv = 0;
-
-    for (i = 0; i < table->sets && rv == 0; i++) {
-        rv = pthread_mutex_init(&set_at(table, i)->mutex, attr);
-    }
-    return rv;
-}
-
 apr_status_t tai_table_format(tai_table_t *block, apr_size_t entry_size, apr_uint32_t sets)
 {
-    pthread_mutexattr_t attr;
-    int rv = pthread_mutexattr_init(&attr);
+    apr_status_t rv = APR_SUCCESS;
+    apr_uint32_t i;
 
-    if (rv != 0) {
-        return rv;
-    }
     block->entry_size = entry_size;
     block->set_bytes = set_bytes(entry_size);
     block->sets = sets;
-    if ((rv = pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED)) == 0 &&
-        (rv = pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST)) == 0) {
-        rv = format_mutexes(block, &attr);
+    for (i = 0; i < sets && rv == APR_SUCCESS; i++) {
+        rv = tai_mutex_init(&set_at(block, i)->mutex);
     }
-    pthread_mutexattr_destroy(&attr);
     return rv;
 }
 
@@ -150,52 +131,22 @@ static int is_held(const tai_set_t *set, apr_uint32_t way)
     return (set->held[way / 64] >> way % 64 & 1) != 0;
 }
 
-static apr_status_t recover_set(tai_table_t *table, tai_set_t *set)
-{
-    const int rv = pthread_mutex_consistent(&set->mutex);
-
-    if (rv != 0) {
-        pthread_mutex_unlock(&set->mutex);
-        return rv;
-    }
-    memset(set->held, 0, sizeof(set->held));
-    __atomic_fetch_add(&table->recovered, 1, __ATOMIC_RELAXED);
-    return APR_SUCCESS;
-}
-
-/*
- * Nobody sleeps for long at a time. A waiter that is killed between being woken and taking the mutex
- * takes the wake-up with it, and if somebody else has got in meanwhile, the mutex no longer says
- * that others wait: they would sleep until the next contention, which may never come. Seen with
- * glibc 2.36 on Linux 6.18, about once in a thousand kills under contention.
- */
-static int lock_mutex(pthread_mutex_t *mutex)
-{
-    struct timespec until;
-    int rv;
-
-    /* no trylock before it: glibc's leaves a mutex locked that is not recoverable */
-    do {
-        clock_gettime(CLOCK_MONOTONIC_COARSE, &until);
-        until.tv_nsec += LONGEST_SLEEP_NS;
-        until.tv_sec += until.tv_nsec / NS_PER_SECOND;
-        until.tv_nsec %= NS_PER_SECOND;
-        rv = pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &until);
-    } while (rv == ETIMEDOUT);
-    return rv;
-}
-
 static apr_status_t lock_set(tai_table_t *table, tai_set_t *set)
 {
-    const int rv = lock_mutex(&set->mutex);
+    int inherited;
+    const apr_status_t rv = tai_mutex_lock(&set->mutex, &inherited);
 
-    return rv == EOWNERDEAD ? recover_set(table, set) : rv;
+    if (rv == APR_SUCCESS && inherited) {
+        memset(set->held, 0, sizeof(set->held));
+        __atomic_fetch_add(&table->recovered, 1, __ATOMIC_RELAXED);
+    }
+    return rv;
 }
 
 static void unlock_set(tai_set_t *set)
 {
     memset(set->held, 0, sizeof(set->held));
-    pthread_mutex_unlock(&set->mutex);
+    tai_mutex_unlock(&set->mutex);
 }
 
 /*
