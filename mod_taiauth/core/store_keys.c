@@ -177,12 +177,13 @@ tai_change_e tai_store_need_key(tai_connection_t *connection, const tai_key_name
 /* What the calls below hand to the part that has the connection. */
 typedef struct request_t {
     const char *account;
+    const char *account_id;
+    const char *after;
+    int limit;
     const tai_key_name_t *name;
-    const tai_actor_t *actor;
     apr_int64_t now;
     apr_array_header_t *keys;
     const tai_key_info_t *info;
-    int again;
 } request_t;
 
 static tai_change_e list_keys(tai_connection_t *connection, void *data, apr_pool_t *p,
@@ -214,6 +215,55 @@ tai_change_e tai_store_list_keys(tai_store_t *store, const char *account, apr_in
     return outcome;
 }
 
+/* A key of this account, at which the page before ended. */
+static tai_change_e check_after(tai_connection_t *connection, const request_t *request,
+                                apr_pool_t *p, const char **text)
+{
+    const tai_key_name_t name = {.text = request->after, .account_id = request->account_id};
+    const tai_key_info_t *info;
+    tai_change_e outcome = tai_store_need_key(connection, &name, request->now, p, &info, text);
+
+    return outcome == TAI_CHANGE_NOT_FOUND ? TAI_CHANGE_INVALID : outcome;
+}
+
+static tai_change_e page_keys(tai_connection_t *connection, void *data, apr_pool_t *p,
+                              const char **text)
+{
+    request_t *request = data;
+    const char *day = tai_store_first_day(request->now, p);
+    const char *account_id = request->account_id, *after = request->after;
+    const char *one_more = tai_store_number(request->limit + 1, p);
+    apr_array_header_t *rows;
+    apr_status_t rv;
+    tai_change_e outcome = after ? check_after(connection, request, p, text) : TAI_CHANGE_DONE;
+
+    if (outcome != TAI_CHANGE_DONE) {
+        return outcome;
+    }
+    rv = after ? tai_connection_select(connection, TAI_SQL_KEYS_AFTER,
+                                       TAI_ARGS(day, day, after, account_id, one_more), p, &rows,
+                                       text)
+               : tai_connection_select(connection, TAI_SQL_KEYS_FIRST,
+                                       TAI_ARGS(day, day, account_id, one_more), p, &rows, text);
+    return rv == APR_SUCCESS ? read_keys(connection, rows, p, &request->keys, text)
+                             : TAI_CHANGE_UNKNOWN;
+}
+
+tai_change_e tai_store_page_keys(tai_store_t *store, const char *account_id, const char *after,
+                                 int limit, apr_int64_t now, apr_pool_t *p,
+                                 apr_array_header_t **keys, int *more, const char **text)
+{
+    request_t request = {.account_id = account_id, .after = after, .limit = limit, .now = now};
+    tai_change_e outcome = tai_store_view(store, page_keys, &request, p, text);
+
+    *keys = request.keys;
+    *more = outcome == TAI_CHANGE_DONE && request.keys->nelts > limit;
+    if (*more) {
+        apr_array_pop(request.keys);
+    }
+    return outcome;
+}
+
 static tai_change_e show_key(tai_connection_t *connection, void *data, apr_pool_t *p,
                              const char **text)
 {
@@ -242,60 +292,4 @@ tai_change_e tai_store_line_keys(tai_connection_t *connection, const tai_key_inf
                text) == APR_SUCCESS
                ? TAI_CHANGE_DONE
                : TAI_CHANGE_UNKNOWN;
-}
-
-tai_change_e tai_store_end_key(tai_connection_t *connection, const char *account_id, const char *id,
-                               apr_int64_t now, apr_pool_t *p, const char **text)
-{
-    return tai_connection_change(connection, TAI_SQL_REVOKE_KEY,
-                                 TAI_ARGS(tai_store_number(now, p), id, account_id), p, NULL,
-                                 text) == APR_SUCCESS
-               ? TAI_CHANGE_DONE
-               : TAI_CHANGE_UNKNOWN;
-}
-
-/* As the database has it after the change. */
-static tai_change_e show_again(tai_connection_t *connection, request_t *request, apr_pool_t *p,
-                               const char **text)
-{
-    const tai_key_name_t same = {.text = request->info->id,
-                                 .account_id = request->info->account_id};
-
-    return tai_store_need_key(connection, &same, request->now, p, &request->info, text);
-}
-
-static tai_change_e revoke_key(tai_connection_t *connection, void *data, apr_pool_t *p,
-                               const char **text)
-{
-    request_t *request = data;
-    const tai_key_info_t *info;
-    tai_change_e outcome =
-        tai_store_need_key(connection, request->name, request->now, p, &info, text);
-
-    if (outcome != TAI_CHANGE_DONE) {
-        return outcome;
-    }
-    request->info = info;
-    request->again = info->revoked_at != TAI_NEVER;
-    if (request->again) {
-        return TAI_CHANGE_DONE;
-    }
-    outcome = tai_store_end_key(connection, info->account_id, info->id, request->now, p, text);
-    if (outcome == TAI_CHANGE_DONE) {
-        outcome = tai_store_audit(connection, request->actor, info->account_id,
-                                  TAI_ACTION_KEY_REVOKE, info->id, NULL, request->now, p, text);
-    }
-    return outcome == TAI_CHANGE_DONE ? show_again(connection, request, p, text) : outcome;
-}
-
-tai_change_e tai_store_revoke_key(tai_store_t *store, const tai_key_name_t *name,
-                                  const tai_actor_t *actor, apr_int64_t now, apr_pool_t *p,
-                                  const tai_key_info_t **info, int *again, const char **text)
-{
-    request_t request = {.name = name, .actor = actor, .now = now};
-    tai_change_e outcome = tai_store_change(store, revoke_key, &request, p, text);
-
-    *info = request.info;
-    *again = request.again;
-    return outcome;
 }
