@@ -2,9 +2,7 @@
 #include "digest.h"
 #include "limit.h"
 #include "name.h"
-#include "scope.h"
 #include "store_private.h"
-#include "text.h"
 
 #include <string.h>
 #include <apr_strings.h>
@@ -17,94 +15,6 @@ typedef struct request_t {
     tai_key_issue_t *issue;
     tai_owner_t owner;
 } request_t;
-
-/* As in the schema. The look-up of a key repeats them for each scope of its plan. */
-#define SCOPES_LEN 2000
-
-static const char *join(const apr_array_header_t *list, apr_pool_t *p)
-{
-    return apr_array_pstrcat(p, list, ' ');
-}
-
-/* One column of a statement. */
-static tai_change_e read_names(tai_connection_t *connection, tai_statement_e statement,
-                               const char **args, apr_pool_t *p, apr_array_header_t **names,
-                               const char **text)
-{
-    apr_array_header_t *rows;
-
-    if (tai_connection_select(connection, statement, args, p, &rows, text) != APR_SUCCESS) {
-        return TAI_CHANGE_UNKNOWN;
-    }
-    *names = apr_array_make(p, rows->nelts, sizeof(const char *));
-    for (int i = 0; i < rows->nelts; i++) {
-        APR_ARRAY_PUSH(*names, const char *) = APR_ARRAY_IDX(rows, i, tai_row_t)[0];
-    }
-    return TAI_CHANGE_DONE;
-}
-
-/* A scope that the plan does not grant: is there none of that name, or which plans do? */
-static tai_change_e refuse_scope(tai_connection_t *connection, const char *scope, const char *plan,
-                                 apr_pool_t *p, const char **text)
-{
-    apr_array_header_t *scopes, *plans;
-
-    if (read_names(connection, TAI_SQL_SCOPE_NAMES, NULL, p, &scopes, text) != TAI_CHANGE_DONE ||
-        read_names(connection, TAI_SQL_SCOPE_PLAN_NAMES, TAI_ARGS(scope), p, &plans, text) !=
-            TAI_CHANGE_DONE) {
-        return TAI_CHANGE_UNKNOWN;
-    }
-    if (!tai_scope_in(scopes, scope)) {
-        *text = apr_psprintf(p, "there is no scope \"%s\"; allowed: %s",
-                             tai_text_line(scope, 100, p), join(scopes, p));
-        return TAI_CHANGE_INVALID;
-    }
-    *text = apr_psprintf(p, "plan \"%s\" does not grant the scope \"%s\"; granted by: %s", plan,
-                         scope, plans->nelts > 0 ? join(plans, p) : "no plan");
-    return TAI_CHANGE_PLAN;
-}
-
-/* NULL: a key can have them */
-static const char *wrong_length(const char *scopes, apr_pool_t *p)
-{
-    if (*scopes == '\0') {
-        return "a key needs at least one scope";
-    }
-    return strlen(scopes) <= SCOPES_LEN
-               ? NULL
-               : apr_psprintf(p, "the scopes of a key are %d characters at the most", SCOPES_LEN);
-}
-
-/* Those asked for, each once, or else the default ones of the plan. */
-static tai_change_e choose_scopes(tai_connection_t *connection, const request_t *request,
-                                  apr_pool_t *p, const char **scopes, const char **text)
-{
-    const char *plan = request->owner.plan;
-    const apr_array_header_t *asked = request->order->scopes;
-    apr_array_header_t *granted, *defaults;
-    apr_array_header_t *chosen = apr_array_make(p, 8, sizeof(const char *));
-
-    if (read_names(connection, TAI_SQL_PLAN_SCOPES, TAI_ARGS(plan), p, &granted, text) !=
-            TAI_CHANGE_DONE ||
-        read_names(connection, TAI_SQL_DEFAULT_SCOPES, TAI_ARGS(plan), p, &defaults, text) !=
-            TAI_CHANGE_DONE) {
-        return TAI_CHANGE_UNKNOWN;
-    }
-    asked = asked != NULL ? asked : defaults;
-    for (int i = 0; i < asked->nelts; i++) {
-        const char *scope = APR_ARRAY_IDX(asked, i, const char *);
-
-        if (!tai_scope_in(granted, scope)) {
-            return refuse_scope(connection, scope, plan, p, text);
-        }
-        if (!tai_scope_in(chosen, scope)) {
-            APR_ARRAY_PUSH(chosen, const char *) = scope;
-        }
-    }
-    *scopes = join(chosen, p);
-    *text = wrong_length(*scopes, p);
-    return *text == NULL ? TAI_CHANGE_DONE : TAI_CHANGE_INVALID;
-}
 
 /* The transaction writes from its first statement on, so nobody else counts at the same time. */
 static tai_change_e check_room(tai_connection_t *connection, const request_t *request,
@@ -182,18 +92,19 @@ static tai_change_e find_line(tai_connection_t *connection, const request_t *req
 {
     const tai_owner_t *owner = &request->owner;
     const char *now = tai_store_number(request->now, p);
-    apr_array_header_t *lines;
+    apr_array_header_t *rows;
 
     *line = NULL;
     if (!is_token(request->order)) {
         return TAI_CHANGE_DONE;
     }
-    if (read_names(connection, TAI_SQL_TOKEN_LINE, TAI_ARGS(owner->user_id, owner->account_id, now),
-                   p, &lines, text) != TAI_CHANGE_DONE) {
+    if (tai_connection_select(connection, TAI_SQL_TOKEN_LINE,
+                              TAI_ARGS(owner->user_id, owner->account_id, now), p, &rows,
+                              text) != APR_SUCCESS) {
         return TAI_CHANGE_UNKNOWN;
     }
-    if (lines->nelts > 0) {
-        *line = APR_ARRAY_IDX(lines, 0, const char *);
+    if (rows->nelts > 0) {
+        *line = APR_ARRAY_IDX(rows, 0, tai_row_t)[0];
     }
     return TAI_CHANGE_DONE;
 }
@@ -260,12 +171,17 @@ static tai_change_e create_key(tai_connection_t *connection, void *data, apr_poo
                                const char **text)
 {
     request_t *request = data;
+    tai_grants_t grants;
     const char *scopes;
     tai_change_e outcome = tai_store_need_owner(connection, request->order->account,
                                                 request->order->user_id, p, &request->owner, text);
 
     if (outcome == TAI_CHANGE_DONE) {
-        outcome = choose_scopes(connection, request, p, &scopes, text);
+        outcome = tai_store_read_grants(connection, request->owner.plan, p, &grants, text);
+    }
+    if (outcome == TAI_CHANGE_DONE) {
+        outcome =
+            tai_store_choose_scopes(connection, &grants, request->order->scopes, p, &scopes, text);
     }
     if (outcome == TAI_CHANGE_DONE) {
         outcome = issue_key(connection, request, scopes, p, text);

@@ -90,6 +90,31 @@ tai_change_e tai_store_need_owner(tai_connection_t *connection, const char *acco
                                   const char *user_id, apr_pool_t *p, tai_owner_t *owner,
                                   const char **text);
 
+/* Names of scopes, in arrays of const char *. */
+typedef struct tai_grants_t {
+    const char *plan;
+    apr_array_header_t *granted;  /* by the plan */
+    apr_array_header_t *defaults; /* of them, what a key gets that names none */
+} tai_grants_t;
+
+/**
+ * Read what a plan grants.
+ * @param p  the lists live here
+ * @return DONE or UNKNOWN
+ */
+tai_change_e tai_store_read_grants(tai_connection_t *connection, const char *plan, apr_pool_t *p,
+                                   tai_grants_t *grants, const char **text);
+
+/**
+ * The scopes of a new key: those asked for, each once, or else the default ones of the plan.
+ * @param asked   array of const char *; NULL: the default ones
+ * @param scopes  set to them, separated by one blank
+ * @return DONE, INVALID (unknown, too many, or none), PLAN (does not grant one) or UNKNOWN
+ */
+tai_change_e tai_store_choose_scopes(tai_connection_t *connection, const tai_grants_t *grants,
+                                     const apr_array_header_t *asked, apr_pool_t *p,
+                                     const char **scopes, const char **text);
+
 /**
  * Find the one key that is meant, or say that there is none, or several.
  * @param now  UTC seconds
