@@ -4,6 +4,7 @@
 #include "failures.h"
 #include "known.h"
 #include "segment.h"
+#include "usage.h"
 #include "windows.h"
 
 #define MAGIC      APR_UINT64_C(0x7461696175746873) /* "taiauths" */
@@ -30,6 +31,7 @@ struct tai_segment_t {
     _Alignas(CACHE_LINE) tai_metrics_t metrics;
     _Alignas(CACHE_LINE) apr_uint64_t complain_at; /* not before, milliseconds of tai_clock_ms */
     apr_uint64_t complained_of[TAI_TABLE_COUNT];   /* losses that have been told */
+    apr_uint64_t unwritten_at; /* usage that cannot be written: not before, as complain_at */
 };
 
 /* The tables in their order in the segment, and how many sixteenths of it each takes. */
@@ -39,10 +41,11 @@ static const struct {
     apr_size_t (*entry_size)(void);
 } tables[TAI_TABLE_COUNT] = {
     [TAI_TABLE_KNOWN] = {"known", 2, tai_known_entry_size},
-    [TAI_TABLE_WINDOWS] = {"windows", 10, tai_windows_entry_size},
+    [TAI_TABLE_WINDOWS] = {"windows", 8, tai_windows_entry_size},
     [TAI_TABLE_ADDRESSES] = {"addresses", 2, tai_windows_entry_size},
     [TAI_TABLE_CLIENTS] = {"clients", 1, tai_failures_entry_size},
     [TAI_TABLE_PAIRS] = {"pairs", 1, tai_failures_entry_size},
+    [TAI_TABLE_USAGE] = {"usage", 1, tai_usage_entry_size},
 };
 
 static tai_shape_t shape_of(apr_size_t bytes)
@@ -128,13 +131,12 @@ tai_metrics_t *tai_segment_metrics(tai_segment_t *segment)
 }
 
 /* One caller wins the right to speak until the next time. */
-static int may_complain(tai_segment_t *segment, apr_uint64_t now)
+static int may_complain(apr_uint64_t *not_before, apr_uint64_t now)
 {
-    apr_uint64_t at = __atomic_load_n(&segment->complain_at, __ATOMIC_RELAXED);
+    apr_uint64_t at = __atomic_load_n(not_before, __ATOMIC_RELAXED);
 
-    return now >= at &&
-           __atomic_compare_exchange_n(&segment->complain_at, &at, now + TAI_SEGMENT_PRESSURE_MS, 0,
-                                       __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    return now >= at && __atomic_compare_exchange_n(not_before, &at, now + TAI_SEGMENT_COMPLAIN_MS,
+                                                    0, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 static apr_uint64_t untold(tai_segment_t *segment, tai_table_e which)
@@ -152,13 +154,18 @@ int tai_segment_pressure(tai_segment_t *segment, apr_uint64_t now,
         lost[i] = untold(segment, i);
         any |= lost[i] != 0;
     }
-    if (!any || !may_complain(segment, now)) {
+    if (!any || !may_complain(&segment->complain_at, now)) {
         return 0;
     }
     for (i = 0; i < TAI_TABLE_COUNT; i++) {
         __atomic_fetch_add(&segment->complained_of[i], lost[i], __ATOMIC_RELAXED);
     }
     return 1;
+}
+
+int tai_segment_unwritten(tai_segment_t *segment, apr_uint64_t now)
+{
+    return may_complain(&segment->unwritten_at, now);
 }
 
 tai_id_t tai_segment_id(const tai_segment_t *segment, const void *data, apr_size_t len)

@@ -7,7 +7,8 @@
 /*
  * The one block of shared memory:
  *
- *   tai_segment_t (magic, layout, size, secrets, metrics) | known | windows | addresses | clients | pairs
+ *   tai_segment_t (magic, layout, size, secrets, metrics) | known | windows | addresses | clients | pairs |
+ *   usage
  *
  * known      digests of keys that the database has lately confirmed: they are looked up without
  *            being held back by the throttles for unknown ones
@@ -16,11 +17,12 @@
  *            push out the window of a real key
  * clients    failures of client prefixes
  * pairs      failures of (apikey, client prefix)
+ * usage      what keys were used for, until it is written to the database
  *
  * Identities are made with secrets of the segment (SipHash-2-4, Aumasson and Bernstein 2012, twice
  * with two keys), so that nobody outside can choose two that share a place.
  */
-#define TAI_SEGMENT_LAYOUT 1
+#define TAI_SEGMENT_LAYOUT 2
 
 typedef enum {
     TAI_TABLE_KNOWN,
@@ -28,6 +30,7 @@ typedef enum {
     TAI_TABLE_ADDRESSES,
     TAI_TABLE_CLIENTS,
     TAI_TABLE_PAIRS,
+    TAI_TABLE_USAGE,
     TAI_TABLE_COUNT
 } tai_table_e;
 
@@ -57,7 +60,8 @@ tai_segment_t *tai_segment_attach(void *block, apr_size_t bytes);
 tai_table_t *tai_segment_table(tai_segment_t *segment, tai_table_e which);
 
 /**
- * @return the name of a table in metrics: "known", "windows", "addresses", "clients", "pairs"
+ * @return the name of a table in metrics: "known", "windows", "addresses", "clients", "pairs",
+ *         "usage"
  */
 const char *tai_segment_table_name(tai_table_e which);
 
@@ -66,18 +70,26 @@ const char *tai_segment_table_name(tai_table_e which);
  */
 tai_metrics_t *tai_segment_metrics(tai_segment_t *segment);
 
-/* How often a full table is complained of, milliseconds. */
-#define TAI_SEGMENT_PRESSURE_MS 60000
+/* How often one thing is complained of, milliseconds. */
+#define TAI_SEGMENT_COMPLAIN_MS 60000
 
 /**
  * Have live entries had to make room since this was last answered? For the log: of all processes
- * and threads, one is answered once in TAI_SEGMENT_PRESSURE_MS.
+ * and threads, one is answered once in TAI_SEGMENT_COMPLAIN_MS.
  * @param now   milliseconds of tai_clock_ms
  * @param lost  set to how many of each table; only where the answer is 1
  * @return 1: there is something to say, and it is for the caller to say it
  */
 int tai_segment_pressure(tai_segment_t *segment, apr_uint64_t now,
                          apr_uint64_t lost[TAI_TABLE_COUNT]);
+
+/**
+ * Usage could not be written to the database. For the log: of all processes and threads, one is
+ * answered once in TAI_SEGMENT_COMPLAIN_MS.
+ * @param now  milliseconds of tai_clock_ms
+ * @return 1: it is for the caller to say it
+ */
+int tai_segment_unwritten(tai_segment_t *segment, apr_uint64_t now);
 
 /**
  * Fold bytes into an identity.

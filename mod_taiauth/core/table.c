@@ -272,6 +272,31 @@ void tai_table_set_due(const tai_place_t *place, apr_uint64_t due)
     STORE(set_of(place)->due[place->way], due);
 }
 
+apr_uint32_t tai_table_set_count(const tai_table_t *table)
+{
+    return table->sets;
+}
+
+apr_status_t tai_table_visit(tai_table_t *table, apr_uint32_t set, apr_uint64_t now,
+                             tai_table_visit_fn *visit, void *data)
+{
+    tai_set_t *its = set_at(table, set);
+    tai_place_t place = {.table = table, .set = set};
+    const apr_status_t rv = lock_set(table, its);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    for (place.way = 0; place.way < TAI_TABLE_WAYS; place.way++) {
+        if (due_time(its->due[place.way]) > now) {
+            place.entry = its->entry + place.way * table->entry_size;
+            visit(&place, data);
+        }
+    }
+    unlock_set(its);
+    return APR_SUCCESS;
+}
+
 apr_uint64_t tai_table_lost(const tai_table_t *table)
 {
     return __atomic_load_n(&table->lost, __ATOMIC_RELAXED);

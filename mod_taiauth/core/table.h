@@ -109,6 +109,28 @@ void tai_table_insert(tai_place_t *place, tai_id_t id, apr_uint64_t now);
 void tai_table_set_due(const tai_place_t *place, apr_uint64_t due);
 
 /**
+ * @return how many sets there are
+ */
+apr_uint32_t tai_table_set_count(const tai_table_t *table);
+
+/**
+ * What is done with an entry whose time has not come, under the lock of its set.
+ * @param place  where it stands; not to be unlocked
+ * @param data   what the caller of tai_table_visit gave
+ */
+typedef void tai_table_visit_fn(const tai_place_t *place, void *data);
+
+/**
+ * Go through one set.
+ * @param set    less than tai_table_set_count
+ * @param now    milliseconds of tai_clock_ms
+ * @param visit  called for each entry whose time has not come
+ * @return APR_SUCCESS; else the lock could not be had, and nothing was visited
+ */
+apr_status_t tai_table_visit(tai_table_t *table, apr_uint32_t set, apr_uint64_t now,
+                             tai_table_visit_fn *visit, void *data);
+
+/**
  * @return live entries that had to go since the start
  */
 apr_uint64_t tai_table_lost(const tai_table_t *table);

@@ -45,7 +45,7 @@ END_TEST
 /* Each table has its share of the whole, but for the rest that is no full set. */
 START_TEST(tables_have_their_shares)
 {
-    static const apr_size_t sixteenths[TAI_TABLE_COUNT] = {2, 10, 2, 1, 1};
+    static const apr_size_t sixteenths[TAI_TABLE_COUNT] = {2, 8, 2, 1, 1, 1};
     const apr_size_t share = sixteenths[_i] * (BYTES / 16), slack = 64 << 10;
 
     ck_assert_uint_eq((apr_uintptr_t)tai_segment_table(segment, _i) % 64, 0);
@@ -90,8 +90,8 @@ END_TEST
 
 START_TEST(tables_have_names)
 {
-    static const char *const names[TAI_TABLE_COUNT] = {"known", "windows", "addresses", "clients",
-                                                       "pairs"};
+    static const char *const names[TAI_TABLE_COUNT] = {"known",   "windows", "addresses",
+                                                       "clients", "pairs",   "usage"};
 
     ck_assert_str_eq(tai_segment_table_name(_i), names[_i]);
 }
@@ -118,7 +118,7 @@ START_TEST(zeros_are_not_attached)
 }
 END_TEST
 
-/* magic, layout, size of the block, of the header, of a mutex, of the sets of five tables */
+/* magic, layout, size of the block, of the header, of a mutex, of the sets of each table */
 START_TEST(each_word_of_the_shape_counts)
 {
     apr_uint64_t *word = (apr_uint64_t *)block + _i;
@@ -212,9 +212,18 @@ START_TEST(a_full_table_is_told_once_an_interval)
     }
     ck_assert_int_eq(tai_segment_pressure(segment, 5, lost), 0);
     lose(table, 2, 2);
-    ck_assert_int_eq(tai_segment_pressure(segment, 4 + TAI_SEGMENT_PRESSURE_MS, lost), 0);
-    ck_assert_int_eq(tai_segment_pressure(segment, 5 + TAI_SEGMENT_PRESSURE_MS, lost), 1);
+    ck_assert_int_eq(tai_segment_pressure(segment, 4 + TAI_SEGMENT_COMPLAIN_MS, lost), 0);
+    ck_assert_int_eq(tai_segment_pressure(segment, 5 + TAI_SEGMENT_COMPLAIN_MS, lost), 1);
     ck_assert_uint_eq(lost[TAI_TABLE_ADDRESSES], 2);
+}
+END_TEST
+
+START_TEST(unwritten_usage_is_told_once_an_interval)
+{
+    ck_assert_int_eq(tai_segment_unwritten(segment, 5), 1);
+    ck_assert_int_eq(tai_segment_unwritten(segment, 5), 0);
+    ck_assert_int_eq(tai_segment_unwritten(segment, 4 + TAI_SEGMENT_COMPLAIN_MS), 0);
+    ck_assert_int_eq(tai_segment_unwritten(segment, 5 + TAI_SEGMENT_COMPLAIN_MS), 1);
 }
 END_TEST
 
@@ -233,6 +242,7 @@ static void add(TCase *tests)
     tcase_add_loop_test(tests, each_word_of_the_shape_counts, 0, 5 + TAI_TABLE_COUNT);
     tcase_add_test(tests, identities_are_stable_and_differ);
     tcase_add_test(tests, each_segment_has_its_own_secrets);
+    tcase_add_test(tests, unwritten_usage_is_told_once_an_interval);
     tcase_add_test(tests, another_mapping_is_the_same_segment);
 }
 

@@ -348,6 +348,33 @@ START_TEST(as_plain_arrays_say)
 }
 END_TEST
 
+static void sum_values(const tai_place_t *place, void *sum)
+{
+    *(apr_uint64_t *)sum += ((const entry_t *)place->entry)->value;
+}
+
+static void end_it(const tai_place_t *place, void *nothing)
+{
+    (void)nothing;
+    tai_table_set_due(place, NOW);
+}
+
+START_TEST(a_visit_is_to_the_live_ones)
+{
+    apr_uint64_t sum = 0;
+
+    put(1, NOW + 1);
+    put(2, NOW);
+    put(4, (NOW + 1) | TAI_DUE_PINNED);
+    put(8, NOW | TAI_DUE_PINNED);
+    ck_assert_uint_eq(tai_table_set_count(table), 1);
+    ck_assert_int_eq(tai_table_visit(table, 0, NOW, sum_values, &sum), APR_SUCCESS);
+    ck_assert_uint_eq(sum, 5);
+    ck_assert_int_eq(tai_table_visit(table, 0, NOW, end_it, NULL), APR_SUCCESS);
+    ck_assert_uint_eq(usage().live, 0);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_set_timeout(tests, 60);
@@ -365,6 +392,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, places_of_one_call_are_its_own);
     tcase_add_test(tests, places_are_given_back);
     tcase_add_test(tests, too_many_or_none_is_refused);
+    tcase_add_test(tests, a_visit_is_to_the_live_ones);
     tcase_add_loop_test(tests, as_plain_arrays_say, 0, chance_seeds());
 }
 
