@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <apr_strings.h>
-#include <apr_time.h>
 
 /* The columns of ACCOUNT and, with the counts, of TAI_SQL_SELECT_ACCOUNTS. */
 enum { ID, NAME, PLAN, STATUS, CREATED_AT, USERS, ACTIVE_KEYS, MAX_KEYS };
@@ -50,22 +49,28 @@ tai_change_e tai_store_need_account(tai_connection_t *connection, const char *na
     return TAI_CHANGE_DONE;
 }
 
-tai_change_e tai_store_count_account(tai_connection_t *connection, const char *id, apr_int64_t now,
-                                     apr_pool_t *p, tai_account_t **account, const char **text)
+static tai_change_e count_account(tai_connection_t *connection, tai_statement_e statement,
+                                  const char *value, apr_int64_t now, apr_pool_t *p,
+                                  tai_account_t **account, const char **text)
 {
     apr_array_header_t *rows;
 
-    if (tai_connection_select(connection, TAI_SQL_ACCOUNT_BY_ID,
-                              TAI_ARGS(tai_store_number(now, p), id), p, &rows,
-                              text) != APR_SUCCESS) {
+    if (tai_connection_select(connection, statement, TAI_ARGS(tai_store_number(now, p), value), p,
+                              &rows, text) != APR_SUCCESS) {
         return TAI_CHANGE_UNKNOWN;
     }
     if (rows->nelts == 0) {
-        *text = "there is no such account";
+        *text = apr_psprintf(p, "there is no account \"%s\"", tai_text_line(value, 200, p));
         return TAI_CHANGE_NOT_FOUND;
     }
     *account = read_counted(APR_ARRAY_IDX(rows, 0, tai_row_t), p);
     return TAI_CHANGE_DONE;
+}
+
+tai_change_e tai_store_count_account(tai_connection_t *connection, const char *id, apr_int64_t now,
+                                     apr_pool_t *p, tai_account_t **account, const char **text)
+{
+    return count_account(connection, TAI_SQL_ACCOUNT_BY_ID, id, now, p, account, text);
 }
 
 const char *tai_store_first_column(const apr_array_header_t *rows, apr_pool_t *p)
@@ -98,28 +103,29 @@ static tai_change_e need_plan(tai_connection_t *connection, const char *plan, ap
 
 typedef struct change_t {
     const char *name;
+    const char *id; /* instead of name */
     const char *plan;
-    int suspended;
+    const char *status;
+    tai_action_e action;
+    const tai_actor_t *actor;
+    apr_int64_t now;
     tai_account_t *account;
 } change_t;
 
-static tai_change_e add_account(tai_connection_t *connection, void *data, apr_pool_t *p,
-                                const char **text)
+static tai_change_e record(tai_connection_t *connection, const change_t *change, const char *detail,
+                           apr_pool_t *p, const char **text)
 {
-    change_t *change = data;
-    const char *now = tai_store_number(apr_time_sec(apr_time_now()), p);
-    const char *id;
-    tai_change_e outcome = need_plan(connection, change->plan, p, text);
+    return tai_store_audit(connection, change->actor, change->account->id, change->action,
+                           change->account->id, detail, change->now, p, text);
+}
 
-    if (outcome != TAI_CHANGE_DONE) {
-        return outcome;
-    }
-    outcome = tai_store_need_account(connection, change->name, p, &change->account, text);
-    if (outcome == TAI_CHANGE_DONE) {
-        *text = apr_psprintf(p, "there is an account \"%s\" already", change->name);
-        return TAI_CHANGE_TAKEN;
-    }
-    if (outcome != TAI_CHANGE_NOT_FOUND || tai_store_new_id("acc_", p, &id, text) != APR_SUCCESS ||
+static tai_change_e insert_account(tai_connection_t *connection, change_t *change, apr_pool_t *p,
+                                   const char **text)
+{
+    const char *now = tai_store_number(change->now, p);
+    const char *id;
+
+    if (tai_store_new_id("acc_", p, &id, text) != APR_SUCCESS ||
         tai_connection_change(connection, TAI_SQL_ADD_ACCOUNT,
                               TAI_ARGS(id, change->name, change->plan, now), p, NULL,
                               text) != APR_SUCCESS) {
@@ -128,10 +134,37 @@ static tai_change_e add_account(tai_connection_t *connection, void *data, apr_po
     return tai_store_need_account(connection, change->name, p, &change->account, text);
 }
 
-tai_change_e tai_store_add_account(tai_store_t *store, const char *name, const char *plan,
-                                   apr_pool_t *p, tai_account_t **account, const char **text)
+static tai_change_e add_account(tai_connection_t *connection, void *data, apr_pool_t *p,
+                                const char **text)
 {
-    change_t change = {.name = name, .plan = plan};
+    change_t *change = data;
+    tai_change_e outcome = need_plan(connection, change->plan, p, text);
+
+    if (outcome == TAI_CHANGE_DONE) {
+        outcome = tai_store_need_account(connection, change->name, p, &change->account, text);
+        if (outcome == TAI_CHANGE_DONE) {
+            *text = apr_psprintf(p, "there is an account \"%s\" already", change->name);
+            return TAI_CHANGE_TAKEN;
+        }
+    }
+    if (outcome == TAI_CHANGE_NOT_FOUND) {
+        outcome = insert_account(connection, change, p, text);
+    }
+    if (outcome == TAI_CHANGE_DONE) {
+        outcome = record(connection, change, apr_pstrcat(p, "plan: ", change->plan, NULL), p, text);
+    }
+    return outcome;
+}
+
+tai_change_e tai_store_add_account(tai_store_t *store, const char *name, const char *plan,
+                                   const tai_actor_t *actor, apr_int64_t now, apr_pool_t *p,
+                                   tai_account_t **account, const char **text)
+{
+    change_t change = {.name = name,
+                       .plan = plan,
+                       .action = TAI_ACTION_ACCOUNT_CREATE,
+                       .actor = actor,
+                       .now = now};
     tai_change_e outcome;
 
     *text = tai_name_check("account name", name, TAI_NAME_MAX, p);
@@ -139,6 +172,37 @@ tai_change_e tai_store_add_account(tai_store_t *store, const char *name, const c
         return TAI_CHANGE_INVALID;
     }
     outcome = tai_store_change(store, add_account, &change, p, text);
+    *account = change.account;
+    return outcome;
+}
+
+static tai_change_e show_account(tai_connection_t *connection, void *data, apr_pool_t *p,
+                                 const char **text)
+{
+    change_t *change = data;
+
+    return change->id ? tai_store_count_account(connection, change->id, change->now, p,
+                                                &change->account, text)
+                      : count_account(connection, TAI_SQL_ACCOUNT_COUNTED, change->name,
+                                      change->now, p, &change->account, text);
+}
+
+tai_change_e tai_store_show_account(tai_store_t *store, const char *name, apr_int64_t now,
+                                    apr_pool_t *p, tai_account_t **account, const char **text)
+{
+    change_t change = {.name = name, .now = now};
+    tai_change_e outcome = tai_store_view(store, show_account, &change, p, text);
+
+    *account = change.account;
+    return outcome;
+}
+
+tai_change_e tai_store_account_by_id(tai_store_t *store, const char *id, apr_int64_t now,
+                                     apr_pool_t *p, tai_account_t **account, const char **text)
+{
+    change_t change = {.id = id, .now = now};
+    tai_change_e outcome = tai_store_view(store, show_account, &change, p, text);
+
     *account = change.account;
     return outcome;
 }
@@ -175,47 +239,74 @@ static tai_change_e set_plan(tai_connection_t *connection, void *data, apr_pool_
                              const char **text)
 {
     change_t *change = data;
+    const char *old = NULL;
     tai_change_e outcome = need_plan(connection, change->plan, p, text);
 
     if (outcome == TAI_CHANGE_DONE) {
         outcome = tai_store_need_account(connection, change->name, p, &change->account, text);
     }
+    if (outcome != TAI_CHANGE_DONE || strcmp(change->account->plan, change->plan) == 0) {
+        return outcome;
+    }
+    old = change->account->plan;
+    outcome = set(connection, TAI_SQL_SET_PLAN, change->plan, change->account, p, text);
     if (outcome == TAI_CHANGE_DONE) {
-        outcome = set(connection, TAI_SQL_SET_PLAN, change->plan, change->account, p, text);
+        outcome = record(connection, change,
+                         apr_pstrcat(p, "plan: ", old, " -> ", change->plan, NULL), p, text);
     }
     return outcome;
 }
 
 tai_change_e tai_store_set_plan(tai_store_t *store, const char *name, const char *plan,
-                                apr_pool_t *p, const char **text)
+                                const tai_actor_t *actor, apr_int64_t now, apr_pool_t *p,
+                                const char **text)
 {
-    change_t change = {.name = name, .plan = plan};
+    change_t change = {
+        .name = name, .plan = plan, .action = TAI_ACTION_ACCOUNT_PLAN, .actor = actor, .now = now};
 
     return tai_store_change(store, set_plan, &change, p, text);
 }
 
-static tai_change_e set_suspended(tai_connection_t *connection, void *data, apr_pool_t *p,
-                                  const char **text)
+static tai_change_e set_status(tai_connection_t *connection, void *data, apr_pool_t *p,
+                               const char **text)
 {
     change_t *change = data;
-    const char *status = change->suspended ? "suspended" : "active";
     tai_change_e outcome =
         tai_store_need_account(connection, change->name, p, &change->account, text);
 
-    if (outcome != TAI_CHANGE_DONE) {
+    if (outcome != TAI_CHANGE_DONE || strcmp(change->account->status, change->status) == 0) {
         return outcome;
     }
     if (strcmp(change->account->status, "closed") == 0) {
         *text = apr_psprintf(p, "account \"%s\" is closed", change->account->name);
         return TAI_CHANGE_INACTIVE;
     }
-    return set(connection, TAI_SQL_SET_ACCOUNT_STATUS, status, change->account, p, text);
+    outcome = set(connection, TAI_SQL_SET_ACCOUNT_STATUS, change->status, change->account, p, text);
+    return outcome == TAI_CHANGE_DONE ? record(connection, change, NULL, p, text) : outcome;
 }
 
 tai_change_e tai_store_set_suspended(tai_store_t *store, const char *name, int suspended,
-                                     apr_pool_t *p, const char **text)
+                                     const tai_actor_t *actor, apr_int64_t now, apr_pool_t *p,
+                                     const char **text)
 {
-    change_t change = {.name = name, .suspended = suspended};
+    change_t change = {.name = name,
+                       .status = suspended ? "suspended" : "active",
+                       .action =
+                           suspended ? TAI_ACTION_ACCOUNT_SUSPEND : TAI_ACTION_ACCOUNT_REINSTATE,
+                       .actor = actor,
+                       .now = now};
 
-    return tai_store_change(store, set_suspended, &change, p, text);
+    return tai_store_change(store, set_status, &change, p, text);
+}
+
+tai_change_e tai_store_close_account(tai_store_t *store, const char *name, const tai_actor_t *actor,
+                                     apr_int64_t now, apr_pool_t *p, const char **text)
+{
+    change_t change = {.name = name,
+                       .status = "closed",
+                       .action = TAI_ACTION_ACCOUNT_CLOSE,
+                       .actor = actor,
+                       .now = now};
+
+    return tai_store_change(store, set_status, &change, p, text);
 }

@@ -24,6 +24,16 @@
     " AND " TAI_SQL_KEY_IS_ACTIVE "), p.max_keys"                                        \
     " FROM accounts a JOIN plans p ON p.name = a.plan"
 
+/* A user, never with the password's hash. */
+#define TAI_SQL_SELECT_USERS                                                             \
+    "SELECT u.id, a.id, a.name, u.username, u.role, u.status, u.created_at FROM users u" \
+    " JOIN accounts a ON a.id = u.account_id"
+
+/* A line of the audit log, with the name of the account that it has now. */
+#define TAI_SQL_SELECT_AUDIT                                                       \
+    "SELECT l.seq, l.at, a.name, l.actor, l.client, l.action, l.subject, l.detail" \
+    " FROM audit_log l LEFT JOIN accounts a ON a.id = l.account_id"
+
 /* What a request needs of a key: one row for each scope that the plan grants. */
 #define TAI_SQL_SELECT_RECORD                                                          \
     "SELECT k.id, k.line, k.prefix, k.key_hash, k.token_hash, k.rate_limit, k.scopes," \
@@ -74,14 +84,14 @@
     X(SET_PLAN, "UPDATE accounts SET plan = %s WHERE id = %s")                                  \
     X(SET_ACCOUNT_STATUS, "UPDATE accounts SET status = %s WHERE id = %s")                      \
     /* users */                                                                                 \
-    X(USER, "SELECT u.id, a.name, u.username, u.role, u.status, u.created_at FROM users u"      \
-            " JOIN accounts a ON a.id = u.account_id WHERE u.username = %s")                    \
+    X(USER, TAI_SQL_SELECT_USERS " WHERE u.username = %s")                                      \
+    X(USERS, TAI_SQL_SELECT_USERS " WHERE u.account_id = %s ORDER BY u.username")               \
     X(PRIMARY_ADMIN, "SELECT id, username FROM users"                                           \
                      " WHERE account_id = %s AND role = 'primary_admin' AND status = 'active'") \
     X(ADD_USER, "INSERT INTO users (id, account_id, username, password_hash, role, status,"     \
                 " created_at) VALUES (%s, %s, %s, %s, %s, 'active', %lld)")                     \
     X(SET_PASSWORD, "UPDATE users SET password_hash = %s WHERE id = %s")                        \
-    X(DISABLE_USER, "UPDATE users SET status = 'disabled' WHERE id = %s")                       \
+    X(SET_USER_STATUS, "UPDATE users SET status = %s WHERE id = %s")                            \
     /* keys */                                                                                  \
     X(OWNER, "SELECT u.id, u.username, u.role, u.status, a.id, a.name, a.plan, a.status"        \
              " FROM users u JOIN accounts a ON a.id = u.account_id WHERE u.id = %s")            \
@@ -109,9 +119,18 @@
                   " WHERE id = %s AND account_id = %s AND revoked_at IS NULL")                  \
     X(SET_EXPIRY, "UPDATE api_keys SET expires_at = %lld WHERE id = %s AND account_id = %s")    \
     X(RENAME_KEY, "UPDATE api_keys SET name = %s WHERE id = %s AND account_id = %s")            \
+    /* an import of many keys; the cache in KiB */                                              \
+    X(IMPORT_CACHE, "PRAGMA cache_size = -262144")                                              \
+    X(KEY_HOLDER, "SELECT account_id FROM api_keys WHERE key_hash = %s")                        \
+    X(COUNT_CHANGE, "UPDATE change_counter SET seq = seq + 1")                                  \
+    X(CHANGE_EVERY_KEY, "INSERT INTO key_changes (seq, key_hash, account_id)"                   \
+                        " SELECT seq, NULL, NULL FROM change_counter")                          \
     /* the audit log */                                                                         \
     X(ADD_AUDIT, "INSERT INTO audit_log (at, account_id, actor, client, action, subject,"       \
-                 " detail) VALUES (%lld, %s, %s, %s, %s, %s, %s)")
+                 " detail) VALUES (%lld, %s, %s, %s, %s, %s, %s)")                              \
+    X(AUDIT, TAI_SQL_SELECT_AUDIT " WHERE l.seq < %lld ORDER BY l.seq DESC LIMIT %lld")         \
+    X(AUDIT_OF_ACCOUNT, TAI_SQL_SELECT_AUDIT " WHERE l.account_id = %s AND l.seq < %lld"        \
+                                             " ORDER BY l.seq DESC LIMIT %lld")
 
 typedef enum {
 #define X(name, sql) TAI_SQL_##name,

@@ -23,8 +23,8 @@ int taictl_account_add(taictl_t *run)
     if (store == NULL) {
         return TAICTL_FAILED;
     }
-    if (tai_store_add_account(store, run->args[0], plan, run->pool, &account, &text) !=
-        TAI_CHANGE_DONE) {
+    if (tai_store_add_account(store, run->args[0], plan, taictl_actor(run), tai_when_now(),
+                              run->pool, &account, &text) != TAI_CHANGE_DONE) {
         return taictl_fail(text);
     }
     return taictl_print_done(run, account_json(account, run->pool),
@@ -83,7 +83,8 @@ int taictl_account_set_plan(taictl_t *run)
     if (store == NULL) {
         return TAICTL_FAILED;
     }
-    outcome = tai_store_set_plan(store, run->args[0], run->args[1], run->pool, &text);
+    outcome = tai_store_set_plan(store, run->args[0], run->args[1], taictl_actor(run),
+                                 tai_when_now(), run->pool, &text);
     return report(run, outcome, "plan", run->args[1], text);
 }
 
@@ -96,7 +97,8 @@ static int set_suspended(taictl_t *run, int suspended)
     if (store == NULL) {
         return TAICTL_FAILED;
     }
-    outcome = tai_store_set_suspended(store, run->args[0], suspended, run->pool, &text);
+    outcome = tai_store_set_suspended(store, run->args[0], suspended, taictl_actor(run),
+                                      tai_when_now(), run->pool, &text);
     return report(run, outcome, "status", suspended ? "suspended" : "active", text);
 }
 

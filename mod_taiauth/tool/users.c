@@ -2,6 +2,7 @@
 #include "password.h"
 #include "prompt.h"
 #include "store_users.h"
+#include "when.h"
 
 #include <apr_strings.h>
 #include <openssl/crypto.h>
@@ -39,7 +40,8 @@ int taictl_user_add(taictl_t *run)
         return TAICTL_FAILED;
     }
     if (tai_store_add_user(store, run->args[0], run->args[1], run->option[OPTION_ROLE],
-                           no_password ? NULL : hash, run->pool, &user, &text) != TAI_CHANGE_DONE) {
+                           no_password ? NULL : hash, taictl_actor(run), tai_when_now(), run->pool,
+                           &user, &text) != TAI_CHANGE_DONE) {
         return taictl_fail(text);
     }
     return taictl_print_done(run,
@@ -59,7 +61,8 @@ int taictl_user_passwd(taictl_t *run)
     if (store == NULL || read_hash(run, hash) != TAICTL_DONE) {
         return TAICTL_FAILED;
     }
-    if (tai_store_set_password(store, run->args[0], hash, run->pool, &text) != TAI_CHANGE_DONE) {
+    if (tai_store_set_password(store, run->args[0], hash, taictl_actor(run), tai_when_now(),
+                               run->pool, &text) != TAI_CHANGE_DONE) {
         return taictl_fail(text);
     }
     return taictl_print_done(run, json_pack("{s:s}", "username", run->args[0]),
@@ -74,7 +77,8 @@ int taictl_user_disable(taictl_t *run)
     if (store == NULL) {
         return TAICTL_FAILED;
     }
-    if (tai_store_disable_user(store, run->args[0], run->pool, &text) != TAI_CHANGE_DONE) {
+    if (tai_store_disable_user(store, run->args[0], taictl_actor(run), tai_when_now(), run->pool,
+                               &text) != TAI_CHANGE_DONE) {
         return taictl_fail(text);
     }
     return taictl_print_done(

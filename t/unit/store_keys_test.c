@@ -12,6 +12,8 @@ static tai_store_t *store; /* of the running test: account acme on plan free, us
 
 static const char *text; /* what the store said last */
 
+static const tai_actor_t actor = {"operator:joe", "local"};
+
 static void must(tai_change_e outcome)
 {
     ck_assert_msg(outcome == TAI_CHANGE_DONE, "%d: %s", (int)outcome, text);
@@ -26,14 +28,12 @@ static void make_store(void)
     init_database(path);
     apr_pool_create(&pool, whole);
     store = open_store(path, 1);
-    must(tai_store_add_account(store, "acme", "free", pool, &account, &text));
-    must(tai_store_add_user(store, "acme", "ann", NULL, NULL, pool, &user, &text));
+    must(tai_store_add_account(store, "acme", "free", &actor, NOW, pool, &account, &text));
+    must(tai_store_add_user(store, "acme", "ann", NULL, NULL, &actor, NOW, pool, &user, &text));
     apr_pool_destroy(pool); /* no connection is open when a test forks */
     pool = whole;
     store = open_store(path, 1);
 }
-
-static const tai_actor_t actor = {"operator:joe", "local"};
 
 static const tai_key_order_t usual = {
     .account = "acme", .origin = "operator", .name = "a key", .expires_at = TAI_NEVER};
@@ -139,7 +139,7 @@ START_TEST(scopes_of_row)
 {
     tai_key_order_t order = usual;
 
-    must(tai_store_set_plan(store, "acme", scopes[_i].plan, pool, &text));
+    must(tai_store_set_plan(store, "acme", scopes[_i].plan, &actor, NOW, pool, &text));
     order.scopes = list_of(scopes[_i].asked);
     if (scopes[_i].outcome == TAI_CHANGE_DONE) {
         ck_assert_str_eq(join(created(order).info->scopes), scopes[_i].says);
@@ -199,11 +199,11 @@ END_TEST
 START_TEST(only_an_active_owner_gets_a_key)
 {
 
-    must(tai_store_set_suspended(store, "acme", 1, pool, &text));
+    must(tai_store_set_suspended(store, "acme", 1, &actor, NOW, pool, &text));
     ck_assert_ptr_nonnull(strstr(refused(usual, TAI_CHANGE_INACTIVE), "suspended"));
-    must(tai_store_set_suspended(store, "acme", 0, pool, &text));
+    must(tai_store_set_suspended(store, "acme", 0, &actor, NOW, pool, &text));
     created(usual);
-    must(tai_store_disable_user(store, "ann", pool, &text));
+    must(tai_store_disable_user(store, "ann", &actor, NOW, pool, &text));
     ck_assert_ptr_nonnull(strstr(refused(usual, TAI_CHANGE_INACTIVE), "primary administrator"));
 }
 END_TEST
@@ -212,7 +212,8 @@ START_TEST(a_closed_account_stays_closed)
 {
 
     raw_run(path, "UPDATE accounts SET status = 'closed'");
-    ck_assert_int_eq(tai_store_set_suspended(store, "acme", 0, pool, &text), TAI_CHANGE_INACTIVE);
+    ck_assert_int_eq(tai_store_set_suspended(store, "acme", 0, &actor, NOW, pool, &text),
+                     TAI_CHANGE_INACTIVE);
     ck_assert_str_eq(raw_value(path, "SELECT status FROM accounts"), "closed");
 }
 END_TEST
@@ -328,10 +329,10 @@ START_TEST(effective_scopes_follow_the_plan)
     const tai_key_info_t *info;
     apr_array_header_t *keys;
 
-    must(tai_store_set_plan(store, "acme", "pro", pool, &text));
+    must(tai_store_set_plan(store, "acme", "pro", &actor, NOW, pool, &text));
     order.scopes = list_of("analytics:read programs:write programs:read");
     created(order);
-    must(tai_store_set_plan(store, "acme", "claimed", pool, &text));
+    must(tai_store_set_plan(store, "acme", "claimed", &actor, NOW, pool, &text));
     must(tai_store_list_keys(store, "acme", NOW, pool, &keys, &text));
     ck_assert_int_eq(keys->nelts, 1);
     info = APR_ARRAY_IDX(keys, 0, const tai_key_info_t *);
@@ -424,14 +425,14 @@ START_TEST(an_account_has_one_active_primary_administrator)
 {
     tai_user_t *user;
 
-    must(tai_store_add_user(store, "acme", "bob", NULL, NULL, pool, &user, &text));
+    must(tai_store_add_user(store, "acme", "bob", NULL, NULL, &actor, NOW, pool, &user, &text));
     ck_assert_str_eq(user->role, "member");
-    ck_assert_int_eq(
-        tai_store_add_user(store, "acme", "eve", "primary_admin", NULL, pool, &user, &text),
-        TAI_CHANGE_TAKEN);
+    ck_assert_int_eq(tai_store_add_user(store, "acme", "eve", "primary_admin", NULL, &actor, NOW,
+                                        pool, &user, &text),
+                     TAI_CHANGE_TAKEN);
     ck_assert_ptr_nonnull(strstr(text, "ann"));
-    must(tai_store_disable_user(store, "ann", pool, &text));
-    must(tai_store_add_user(store, "acme", "eve", NULL, NULL, pool, &user, &text));
+    must(tai_store_disable_user(store, "ann", &actor, NOW, pool, &text));
+    must(tai_store_add_user(store, "acme", "eve", NULL, NULL, &actor, NOW, pool, &user, &text));
     ck_assert_str_eq(user->role, "primary_admin");
 }
 END_TEST
@@ -441,13 +442,16 @@ START_TEST(names_are_unique)
     tai_account_t *account;
     tai_user_t *user;
 
-    ck_assert_int_eq(tai_store_add_account(store, "acme", "free", pool, &account, &text),
-                     TAI_CHANGE_TAKEN);
-    must(tai_store_add_account(store, "bolt", "free", pool, &account, &text));
-    ck_assert_int_eq(tai_store_add_user(store, "bolt", "ann", NULL, NULL, pool, &user, &text),
-                     TAI_CHANGE_TAKEN);
-    ck_assert_int_eq(tai_store_add_account(store, "gold", "gold", pool, &account, &text),
-                     TAI_CHANGE_INVALID);
+    ck_assert_int_eq(
+        tai_store_add_account(store, "acme", "free", &actor, NOW, pool, &account, &text),
+        TAI_CHANGE_TAKEN);
+    must(tai_store_add_account(store, "bolt", "free", &actor, NOW, pool, &account, &text));
+    ck_assert_int_eq(
+        tai_store_add_user(store, "bolt", "ann", NULL, NULL, &actor, NOW, pool, &user, &text),
+        TAI_CHANGE_TAKEN);
+    ck_assert_int_eq(
+        tai_store_add_account(store, "gold", "gold", &actor, NOW, pool, &account, &text),
+        TAI_CHANGE_INVALID);
     ck_assert_ptr_nonnull(strstr(text, "free, claimed, pro"));
 }
 END_TEST
