@@ -60,7 +60,10 @@ apr_status_t tai_mutex_try(pthread_mutex_t *mutex)
 {
     const int rv = pthread_mutex_trylock(mutex);
 
-    return rv == EOWNERDEAD ? inherit(mutex) : rv;
+    if (rv == EOWNERDEAD) {
+        return inherit(mutex);
+    }
+    return rv == EBUSY ? APR_EBUSY : rv;
 }
 
 void tai_mutex_unlock(pthread_mutex_t *mutex)

@@ -1,11 +1,21 @@
 #include "password.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <apr_general.h>
+#include <apr_lib.h>
 #include <apr_md5.h>
 
 #define SALT_LEN 16 /* bytes, as bcrypt wants it */
+
+#define DIGITS_OF(number) #number
+#define DIGITS(number)    DIGITS_OF(number)
+
+/* bcrypt of no known password: what is compared with it is refused whatever comes of it. */
+static const char nobodys[] =
+    "$2y$" DIGITS(TAI_PASSWORD_COST) "$/////////////////////e///////////////////////////////";
+_Static_assert(sizeof(nobodys) == TAI_PASSWORD_HASH_LEN + 1, "of the length of a hash");
 
 /* What is tried first, of the passwords that are long enough; in any case. */
 static const char *const commonest[] = {
@@ -47,4 +57,28 @@ apr_status_t tai_password_hash(const char *password, char hash[TAI_PASSWORD_HASH
                                TAI_PASSWORD_HASH_LEN + 1);
     }
     return rv;
+}
+
+int tai_password_usable(const char *hash)
+{
+    static const char base64[] = "./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    int cost;
+
+    if (hash == NULL || strlen(hash) != TAI_PASSWORD_HASH_LEN ||
+        (strncmp(hash, "$2a$", 4) != 0 && strncmp(hash, "$2y$", 4) != 0) || hash[6] != '$' ||
+        !apr_isdigit(hash[4]) || !apr_isdigit(hash[5]) ||
+        strspn(hash + 7, base64) != TAI_PASSWORD_HASH_LEN - 7) {
+        return 0;
+    }
+    cost = atoi(hash + 4);
+    return cost >= TAI_PASSWORD_COST_MIN && cost <= TAI_PASSWORD_COST_MAX;
+}
+
+/* bcrypt reads the first 72 bytes of a longer one, and takes as long. */
+int tai_password_is(const char *password, const char *hash)
+{
+    const int usable = tai_password_usable(hash);
+    const int matches = apr_password_validate(password, usable ? hash : nobodys) == APR_SUCCESS;
+
+    return usable && matches && strlen(password) <= TAI_PASSWORD_MAX;
 }
