@@ -76,11 +76,21 @@ static const struct {
     [TAI_FORMAT_PROBLEM] = {"application/problem+json", as_problem},
 };
 
+/* Who is asking is not known, or how to ask again matters more than the dialect. */
+static int keeps_status(int status)
+{
+    return status == 401 || status == 405 || status == 429 || status == 503;
+}
+
 int tai_refusal_status(const tai_refusal_t *refusal, tai_format_e format)
 {
     int status = code_of(refusal)->status;
+    int about_key = refusal->reason < TAI_MANAGED;
 
-    return format == TAI_FORMAT_ENVELOPE && status == 403 ? 200 : status;
+    if (format != TAI_FORMAT_ENVELOPE || keeps_status(status)) {
+        return status;
+    }
+    return about_key || refusal->caller_known ? 200 : status;
 }
 
 const char *tai_refusal_type(tai_format_e format)

@@ -8,7 +8,7 @@
 #include <apr_strings.h>
 
 /* The columns of ACCOUNT and, with the counts, of TAI_SQL_SELECT_ACCOUNTS. */
-enum { ID, NAME, PLAN, STATUS, CREATED_AT, USERS, ACTIVE_KEYS, MAX_KEYS };
+enum { ID, NAME, PLAN, STATUS, CREATED_AT, USERS, ACTIVE_KEYS, MAX_KEYS, TITLE, RATE_LIMIT };
 
 static tai_account_t *read_account(tai_row_t row, apr_pool_t *p)
 {
@@ -29,6 +29,8 @@ static tai_account_t *read_counted(tai_row_t row, apr_pool_t *p)
     account->users = atoi(row[USERS]);
     account->active_keys = atoi(row[ACTIVE_KEYS]);
     account->max_keys = atoi(row[MAX_KEYS]);
+    account->plan_title = row[TITLE];
+    account->plan_rate_limit = row[RATE_LIMIT];
     return account;
 }
 

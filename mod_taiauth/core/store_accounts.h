@@ -15,6 +15,8 @@ typedef struct tai_account_t {
     int users;              /* that are not disabled */
     int active_keys; /* neither revoked nor expired; with those rolled from it a key is one */
     int max_keys;    /* of the plan */
+    const char *plan_title;
+    const char *plan_rate_limit; /* "N/WINDOW"; NULL: none */
 } tai_account_t;
 
 /**

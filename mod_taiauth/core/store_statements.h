@@ -21,7 +21,7 @@
     "SELECT a.id, a.name, a.plan, a.status, a.created_at,"                               \
     " (SELECT COUNT(*) FROM users u WHERE u.account_id = a.id AND u.status = 'active')," \
     " (SELECT COUNT(DISTINCT k.line) FROM api_keys k WHERE k.account_id = a.id"          \
-    " AND " TAI_SQL_KEY_IS_ACTIVE "), p.max_keys"                                        \
+    " AND " TAI_SQL_KEY_IS_ACTIVE "), p.max_keys, p.title, p.rate_limit"                 \
     " FROM accounts a JOIN plans p ON p.name = a.plan"
 
 /* A user, never with the password's hash. */

@@ -78,6 +78,7 @@
     X(BAD_REQUEST, "bad_request", BAD_REQUEST)                       \
     X(CALLER_UNKNOWN, "caller_unknown", UNAUTHENTICATED)             \
     X(CALLER_DISAGREES, "caller_disagrees", UNAUTHENTICATED)         \
+    X(CALLER_FORBIDDEN, "caller_forbidden", FORBIDDEN)               \
     X(LOGIN_FAILED, "login_failed", UNAUTHENTICATED)                 \
     X(LOGIN_LOCKED, "login_locked", LOCKED_OUT)                      \
     X(LOGIN_BUSY, "login_busy", AUTH_UNAVAILABLE)                    \
@@ -93,7 +94,8 @@
     X(KEY_LIMIT_REACHED, "key_limit_reached", KEY_LIMIT_REACHED)     \
     X(KEY_NOT_ACTIVE, "key_not_active", KEY_NOT_ACTIVE)              \
     X(TOO_LARGE, "too_large", TOO_LARGE)                             \
-    X(MEDIA_TYPE, "media_type", UNSUPPORTED_MEDIA_TYPE)
+    X(MEDIA_TYPE, "media_type", UNSUPPORTED_MEDIA_TYPE)              \
+    X(UNDECIDED, "undecided", AUTH_UNAVAILABLE)
 
 typedef enum {
 #define X(name, status, title, text) TAI_CODE_##name,

@@ -55,7 +55,7 @@ static int decide(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *c
     if (is_unproven(conf, j)) {
         return taiauth_refuse(r, j->reason, NULL, j->retry_after, NULL);
     }
-    status = taiauth_scopes_check(r, ctx, conf, j);
+    status = taiauth_scopes_check(r, conf, j);
     if (status != OK) {
         return status;
     }
@@ -219,6 +219,6 @@ int taiauth_handler_check(request_rec *r)
     if (is_unproven(conf, taiauth_judged(r))) {
         return refuse_unproven(r);
     }
-    status = taiauth_scopes_check(r, ctx, conf, taiauth_judged(r));
+    status = taiauth_scopes_check(r, conf, taiauth_judged(r));
     return status == OK ? DECLINED : status;
 }

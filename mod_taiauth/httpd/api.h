@@ -44,6 +44,8 @@ typedef struct taiauth_call_t {
 
 /* api.c */
 int taiauth_api_handler(request_rec *r);
+/* the path of the API without a slash at its end, for what stands below it; "" for / */
+const char *taiauth_api_base(const taiauth_dir_t *conf, apr_pool_t *p);
 /*
  * What a change that was not done means to the client: the reason of its outcome, with its text.
  * Returns the status for the handler to return.
@@ -53,6 +55,10 @@ int taiauth_api_refuse_change(request_rec *r, tai_change_e outcome, const char *
 /* caller.c */
 /* OK and *caller, NULL: nobody; else the status of a refusal */
 int taiauth_caller_find(request_rec *r, const taiauth_caller_t **caller);
+/* from here on r is this user's: its refusals name him in the log, and are in the dialect for him */
+void taiauth_caller_known(request_rec *r, const tai_principal_t *principal);
+/* "primary_admin" or "member"; static */
+const char *taiauth_caller_role(const tai_principal_t *principal);
 /* the client's address as the audit log has it; lives with r */
 const char *taiauth_caller_client(request_rec *r);
 
@@ -93,6 +99,8 @@ json_t *taiauth_issue_headers(const taiauth_dir_t *conf, const tai_key_issue_t *
 int taiauth_issue_answer(request_rec *r, json_t *data, tai_key_issue_t *issue);
 
 /* session.c */
+/* OK where a session's cookie stays a secret on its way, else the status of a refusal */
+int taiauth_session_check_tls(request_rec *r);
 int taiauth_session_begin(taiauth_call_t *call);
 int taiauth_session_end(taiauth_call_t *call);
 /* SHA-256 in hex of the session id that the request carries; NULL: none */

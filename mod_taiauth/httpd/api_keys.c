@@ -112,7 +112,8 @@ static json_t *issue_json(const taiauth_call_t *call, const tai_key_issue_t *iss
     }
     json_object_set_new(key, "headers", taiauth_issue_headers(call->conf, issue));
     apr_table_setn(call->r->headers_out, "Location",
-                   apr_pstrcat(call->r->pool, call->conf->api, "/keys/", issue->info->id, NULL));
+                   apr_pstrcat(call->r->pool, taiauth_api_base(call->conf, call->r->pool), "/keys/",
+                               issue->info->id, NULL));
     return key;
 }
 
@@ -188,9 +189,9 @@ int taiauth_api_roll_key(taiauth_call_t *call)
         return taiauth_api_refuse_change(call->r, outcome, text);
     }
     key = issue_json(call, &issue);
-    json_object_set_new(key, "replaces",
-                        json_pack("{s:s, s:o}", "id", call->id, "ends_at",
-                                  tai_describe_time(issue.old_ends_at)));
+    json_object_set_new(
+        key, "replaces",
+        json_pack("{s:s, s:o}", "id", call->id, "ends_at", tai_describe_time(issue.old_ends_at)));
     return taiauth_issue_answer(call->r, key, &issue);
 }
 

@@ -32,6 +32,10 @@ void *taiauth_dir_merge(apr_pool_t *p, void *base_, void *add_)
 #define X(type, name) conf->name = add->name ? add->name : base->name;
     TAIAUTH_DIR_POINTERS(X)
 #undef X
+    /* an outer TaiAuth On asks for keys; who asks for management shows a session or a password */
+    if (taiauth_is_managed(add) && add->mode == TAIAUTH_UNSET) {
+        conf->mode = TAIAUTH_OFF;
+    }
     conf->scopes_added = append(p, base->scopes_added, add->scopes_added);
     conf->documents_added = base->documents_added || add->documents_added;
     return conf;
@@ -112,6 +116,16 @@ const apr_array_header_t *taiauth_key_headers(const taiauth_dir_t *conf)
 const char *taiauth_token_header(const taiauth_dir_t *conf)
 {
     return conf->token_header && *conf->token_header ? conf->token_header : NULL;
+}
+
+static int is_on(const char *path)
+{
+    return path && *path;
+}
+
+int taiauth_is_managed(const taiauth_dir_t *conf)
+{
+    return is_on(conf->api) || is_on(conf->token_endpoint);
 }
 
 static int same_name(const char *a, const char *b)

@@ -391,6 +391,8 @@ const command_rec taiauth_directives[] = {
                       "verdicts to log and not to enforce: scope, limit, lockout; or off"),
     AP_INIT_TAKE1("TaiAuthMetrics", set_path, MEMBER(metrics), ACCESS_CONF,
                   "On: metrics at this Location"),
+    AP_INIT_TAKE1("TaiAuthAPI", set_endpoint, MEMBER(api), ACCESS_CONF,
+                  "On: the management API at and below this Location"),
     AP_INIT_TAKE1("TaiAuthTokenEndpoint", set_endpoint, MEMBER(token_endpoint), ACCESS_CONF,
                   "On: a user name and password give key and token at this Location"),
     AP_INIT_TAKE_ARGV("TaiAuthPasswordProvider", taiauth_set_password_providers, NULL, ANYWHERE,

@@ -13,11 +13,23 @@ typedef struct held_t {
     tai_limit_t limit;
 } held_t;
 
+/* Who is charged: a key, nobody known, or a user of the management API. */
+typedef struct payer_t {
+    const char *kind;       /* what sets windows of one policy apart */
+    const char *id;         /* of the line of keys, or of the user; NULL: nobody known */
+    const char *account_id; /* NULL: nobody known */
+    const char *plan;       /* NULL: nobody known */
+} payer_t;
+
 /* ---- which limits hold -------------------------------------------------------------------- */
 
 /* Where no unnamed line says otherwise, a limit in the database holds per key under this policy. */
 static const taiauth_limit_line_t database_line = {{0, 0},          NULL,       NULL,
                                                    TAIAUTH_PER_KEY, "database", "default"};
+
+/* What a user may ask of the management API where no line says. */
+static const taiauth_limit_line_t user_line = {TAIAUTH_USER_LIMIT, NULL,      NULL,
+                                               TAIAUTH_PER_KEY,    "default", "default"};
 
 static int same_group(const taiauth_limit_line_t *a, const taiauth_limit_line_t *b)
 {
@@ -78,18 +90,19 @@ static const char *overrule(apr_array_header_t *held, const tai_record_t *record
 
 /* ---- windows ------------------------------------------------------------------------------ */
 
-/* policy | NUL | W | principal, folded */
-static void aim(request_rec *r, const tai_record_t *record, const held_t *h, tai_charge_t *charge)
+/* kind policy | NUL | W | principal, folded */
+static void aim(request_rec *r, const payer_t *payer, const held_t *h, tai_charge_t *charge)
 {
-    const apr_size_t policy = strlen(h->line->policy) + 1;
     const char *who = NULL;
     unsigned char bytes[320];
     apr_size_t len;
 
-    if (record && h->line->per != TAIAUTH_PER_ADDRESS) {
-        who = h->line->per == TAIAUTH_PER_KEY ? record->line : record->account_id;
+    if (h->line->per != TAIAUTH_PER_ADDRESS) {
+        who = h->line->per == TAIAUTH_PER_KEY ? payer->id : payer->account_id;
     }
-    len = apr_cpystrn((char *)bytes, h->line->policy, policy) + 1 - (char *)bytes;
+    len = (apr_size_t)apr_snprintf((char *)bytes, sizeof(bytes) / 2, "%s%s", payer->kind,
+                                   h->line->policy) +
+          1;
     memcpy(bytes + len, &h->limit.window_ms, sizeof(h->limit.window_ms));
     len += sizeof(h->limit.window_ms);
     if (who) {
@@ -222,14 +235,14 @@ static int refuse_limit(request_rec *r, const taiauth_dir_t *conf, const held_t 
 }
 
 /* Leave out the windows that this client request has paid for already; returns how many remain. */
-static int aim_all(request_rec *r, const taiauth_request_t *ctx, const tai_record_t *record,
-                   held_t *held, int n, tai_charge_t *charges)
+static int aim_all(request_rec *r, const taiauth_request_t *ctx, const payer_t *payer, held_t *held,
+                   int n, tai_charge_t *charges)
 {
     int open = 0;
     int i;
 
     for (i = 0; i < n; i++) {
-        aim(r, record, &held[i], &charges[open]);
+        aim(r, payer, &held[i], &charges[open]);
         if (!is_charged(ctx, charges[open].id)) {
             held[open++] = held[i];
         }
@@ -238,7 +251,7 @@ static int aim_all(request_rec *r, const taiauth_request_t *ctx, const tai_recor
 }
 
 static int charge(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
-                  const tai_record_t *record, held_t *held, int n)
+                  const payer_t *payer, held_t *held, int n)
 {
     tai_charge_t charges[TAI_TABLE_LOCK_MAX];
     apr_uint64_t now = tai_clock_ms();
@@ -248,7 +261,7 @@ static int charge(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *c
     if (!taiauth_segment) {
         return taiauth_refuse(r, TAI_SHARED_MEMORY, NULL, TAIAUTH_UNDECIDED_S, NULL);
     }
-    n = aim_all(r, ctx, record, held, n, charges);
+    n = aim_all(r, ctx, payer, held, n, charges);
     if (!n) {
         return OK;
     }
@@ -266,21 +279,38 @@ static int charge(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *c
     return OK;
 }
 
+/* The lines of a place that hold for a plan; NULL: for nobody known. */
+static apr_array_header_t *held_lines(const taiauth_dir_t *conf, const char *plan, apr_pool_t *p)
+{
+    const apr_array_header_t *lines = conf->limits;
+    apr_array_header_t *held = apr_array_make(p, 4, sizeof(held_t));
+    int i;
+
+    for (i = 0; lines && i < lines->nelts; i++) {
+        hold(held, &APR_ARRAY_IDX(lines, i, taiauth_limit_line_t), plan);
+    }
+    return held;
+}
+
+static int is_off(const taiauth_dir_t *conf)
+{
+    return conf->limits && !conf->limits->nelts;
+}
+
 static int apply(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
                  const tai_record_t *record)
 {
-    const apr_array_header_t *lines = conf->limits;
+    payer_t payer = {"", NULL, NULL, NULL};
     apr_array_header_t *held;
     const char *malformed;
-    int i;
 
-    if (lines && !lines->nelts) {
-        return OK; /* off */
+    if (is_off(conf)) {
+        return OK;
     }
-    held = apr_array_make(r->pool, 4, sizeof(held_t));
-    for (i = 0; lines && i < lines->nelts; i++) {
-        hold(held, &APR_ARRAY_IDX(lines, i, taiauth_limit_line_t), record ? record->plan : NULL);
+    if (record) {
+        payer = (payer_t){"", record->line, record->account_id, record->plan};
     }
+    held = held_lines(conf, payer.plan, r->pool);
     malformed = record ? overrule(held, record) : NULL;
     if (malformed) {
         taiauth_database_complain(r, apr_psprintf(r->pool,
@@ -289,7 +319,23 @@ static int apply(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *co
                                                   record->id, malformed));
         return taiauth_refuse(r, TAI_DATABASE, NULL, TAIAUTH_UNDECIDED_S, NULL);
     }
-    return held->nelts ? charge(r, ctx, conf, record, (held_t *)held->elts, held->nelts) : OK;
+    return held->nelts ? charge(r, ctx, conf, &payer, (held_t *)held->elts, held->nelts) : OK;
+}
+
+int taiauth_limits_charge_user(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
+                               const tai_principal_t *principal)
+{
+    const payer_t payer = {"user ", principal->user_id, principal->account_id, principal->plan};
+    apr_array_header_t *held;
+
+    if (is_off(conf)) {
+        return OK;
+    }
+    held = held_lines(conf, payer.plan, r->pool);
+    if (!conf->limits) {
+        hold(held, &user_line, NULL);
+    }
+    return held->nelts ? charge(r, ctx, conf, &payer, (held_t *)held->elts, held->nelts) : OK;
 }
 
 /*

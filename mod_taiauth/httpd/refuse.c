@@ -28,14 +28,25 @@ static const char *request_id(request_rec *r)
     return id ? id : "-";
 }
 
-static void write_line(request_rec *r, const char *verb, int status, tai_reason_e reason)
+/* "key tai_8f3a2b1c..., key id key_1", or of the management API "user alice" */
+static const char *who(request_rec *r)
 {
     const taiauth_judgement_t *j = taiauth_judged(r);
+    const taiauth_request_t *ctx = taiauth_request_find(r);
 
+    if (taiauth_is_managed(taiauth_dir(r))) {
+        return apr_pstrcat(r->pool, "user ", tai_text_line(ctx ? ctx->caller : NULL, 200, r->pool),
+                           NULL);
+    }
+    return apr_psprintf(r->pool, "key %s, key id %s", j && j->prefix ? j->prefix : "-",
+                        j && j->record ? j->record->id : "-");
+}
+
+static void write_line(request_rec *r, const char *verb, int status, tai_reason_e reason)
+{
     ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
-                  "taiauth: %s %d %s: %s, key %s, key id %s, client %s, request %s, %s %s", verb,
-                  status, tai_code(tai_reason_code(reason))->name, tai_reason_name(reason),
-                  j && j->prefix ? j->prefix : "-", j && j->record ? j->record->id : "-",
+                  "taiauth: %s %d %s: %s, %s, client %s, request %s, %s %s", verb, status,
+                  tai_code(tai_reason_code(reason))->name, tai_reason_name(reason), who(r),
                   r->useragent_ip, request_id(r), tai_text_line(r->method, 32, r->pool),
                   tai_text_line(r->uri, 256, r->pool));
 }
@@ -82,8 +93,24 @@ static const char *realm(request_rec *r)
     return quoted(name ? name : "API", r->pool);
 }
 
+static int is_challenge(void *wanted, const char *name, const char *value)
+{
+    (void)name;
+    return strcmp(value, wanted) != 0;
+}
+
+/* Beside the challenge of httpd's own authentication, which may be another way in. */
+static void challenge_session(request_rec *r, apr_table_t *out)
+{
+    char *value = apr_pstrcat(r->pool, "Session realm=", realm(r), NULL);
+
+    if (apr_table_do(is_challenge, value, out, "WWW-Authenticate", NULL)) {
+        apr_table_addn(out, "WWW-Authenticate", value);
+    }
+}
+
 /* One challenge for each way to send a key here (RFC 9110, 11.6.1). */
-static void challenge(request_rec *r, const tai_refusal_t *refusal, apr_table_t *out)
+static void challenge_key(request_rec *r, const tai_refusal_t *refusal, apr_table_t *out)
 {
     const taiauth_dir_t *conf = taiauth_dir(r);
     const apr_array_header_t *names = taiauth_key_headers(conf);
@@ -111,18 +138,25 @@ static void challenge(request_rec *r, const tai_refusal_t *refusal, apr_table_t 
 static void set_headers(request_rec *r, const taiauth_request_t *ctx, const tai_refusal_t *refusal,
                         apr_table_t *out)
 {
-    int status = tai_code(tai_reason_code(refusal->reason))->status;
+    tai_code_e code = tai_reason_code(refusal->reason);
+    int status = tai_code(code)->status;
 
     apr_table_setn(out, "Cache-Control", "no-store");
     apr_table_setn(out, "X-Content-Type-Options", "nosniff");
-    if (status == HTTP_UNAUTHORIZED || refusal->scope) {
-        challenge(r, refusal, out);
+    if (taiauth_is_managed(taiauth_dir(r))) {
+        taiauth_response_manage(out);
+    }
+    if (code == TAI_CODE_UNAUTHENTICATED) {
+        challenge_session(r, out);
+    }
+    else if (status == HTTP_UNAUTHORIZED || refusal->scope) {
+        challenge_key(r, refusal, out);
     }
     if (refusal->retry_after) {
         apr_table_setn(out, "Retry-After",
                        apr_psprintf(r->pool, "%u", (unsigned)refusal->retry_after));
     }
-    if (status == HTTP_METHOD_NOT_ALLOWED) {
+    if (status == HTTP_METHOD_NOT_ALLOWED && ctx->allow) {
         apr_table_setn(out, "Allow", ctx->allow);
     }
 }
@@ -134,8 +168,19 @@ static void hold(request_rec *r, taiauth_request_t *ctx, const tai_refusal_t *re
 {
     ctx->refusal = refusal;
     ctx->refusal_status = tai_code(tai_reason_code(refusal->reason))->status;
-    taiauth_limits_refund(r, ctx, refusal->reason);
+    /* a call of a known caller has done its work by then, whatever became of it */
+    if (!ctx->caller) {
+        taiauth_limits_refund(r, ctx, refusal->reason);
+    }
     taiauth_metrics_verdict(r, refusal->reason);
+}
+
+/* Where no key is asked for, none could not be checked. */
+static const char *text_of(request_rec *r, const tai_code_t *code)
+{
+    return code->status == HTTP_SERVICE_UNAVAILABLE && taiauth_is_managed(taiauth_dir(r))
+               ? "This could not be checked. Try again shortly."
+               : code->text;
 }
 
 int taiauth_refuse(request_rec *r, tai_reason_e reason, const char *text, apr_uint32_t retry_after,
@@ -149,9 +194,10 @@ int taiauth_refuse(request_rec *r, tai_reason_e reason, const char *text, apr_ui
     log_verdict(r, "refused", code->status, reason);
     apr_table_setn(r->subprocess_env, "TAIAUTH_REASON", tai_reason_name(reason));
     refusal->reason = reason;
-    refusal->text = apr_pstrdup(p, text ? text : code->text);
+    refusal->text = apr_pstrdup(p, text ? text : text_of(r, code));
     refusal->retry_after = retry_after;
     refusal->scope = apr_pstrdup(p, scope);
+    refusal->caller_known = ctx->caller != NULL;
     if (r->main) {
         ctx->inner = refusal; /* its parent may carry on: nothing of ours belongs in its page */
     }
@@ -160,6 +206,18 @@ int taiauth_refuse(request_rec *r, tai_reason_e reason, const char *text, apr_ui
         set_headers(r, ctx, refusal, r->err_headers_out);
     }
     return code->status;
+}
+
+int taiauth_refuse_method(request_rec *r, const char *allow)
+{
+    taiauth_request_t *ctx = taiauth_request(r);
+
+    /* a parent may say it after this subrequest is gone, and so may the name of a .htaccess line */
+    ctx->allow = apr_pstrdup(taiauth_initial(r)->pool, allow);
+    return taiauth_refuse(
+        r, TAI_METHOD_NOT_ALLOWED,
+        apr_pstrcat(r->pool, "This method is not allowed here; allowed: ", allow, ".", NULL), 0,
+        NULL);
 }
 
 /* A parent that ends with what its subrequest was refused with (mod_dir does) says so as we do. */
@@ -196,6 +254,43 @@ void taiauth_refuse_required(request_rec *r)
                        NULL);
     }
     r->status = ctx->refusal_status;
+}
+
+/* What httpd itself refuses where the management API is, and what we say of it. */
+static const struct {
+    int status;
+    tai_reason_e reason;
+    const char *text; /* NULL: that of the code */
+    apr_uint32_t retry_after;
+} refused_by_httpd[] = {
+    {HTTP_BAD_REQUEST, TAI_BAD_REQUEST, "The request could not be read.", 0},
+    {HTTP_UNAUTHORIZED, TAI_CALLER_UNKNOWN, NULL, 0},
+    {HTTP_FORBIDDEN, TAI_CALLER_FORBIDDEN, "This request is not allowed.", 0},
+    {HTTP_NOT_FOUND, TAI_NOT_FOUND, NULL, 0},
+    {HTTP_METHOD_NOT_ALLOWED, TAI_METHOD_NOT_ALLOWED, "This method is not allowed here.", 0},
+    {HTTP_REQUEST_TIME_OUT, TAI_BAD_REQUEST, "The request took too long to arrive.", 0},
+    {HTTP_REQUEST_ENTITY_TOO_LARGE, TAI_TOO_LARGE, NULL, 0},
+    {HTTP_UNSUPPORTED_MEDIA_TYPE, TAI_MEDIA_TYPE, NULL, 0},
+    {HTTP_INTERNAL_SERVER_ERROR, TAI_UNDECIDED, NULL, TAIAUTH_UNDECIDED_S},
+    {HTTP_SERVICE_UNAVAILABLE, TAI_UNDECIDED, NULL, TAIAUTH_UNDECIDED_S},
+};
+
+/* Who asks for management gets an answer in its own dialect, whoever refuses him. */
+static void adopt_refusal_of_httpd(request_rec *r)
+{
+    const taiauth_request_t *ctx = taiauth_request_find(r);
+    apr_size_t i;
+
+    if (r->main || (ctx && ctx->refusal) || !taiauth_is_managed(taiauth_dir(r))) {
+        return;
+    }
+    for (i = 0; i < sizeof(refused_by_httpd) / sizeof(refused_by_httpd[0]); i++) {
+        if (refused_by_httpd[i].status == r->status) {
+            r->status = taiauth_refuse(r, refused_by_httpd[i].reason, refused_by_httpd[i].text,
+                                       refused_by_httpd[i].retry_after, NULL);
+            return;
+        }
+    }
 }
 
 /* ---- the body ----------------------------------------------------------------------------- */
@@ -242,10 +337,12 @@ static int has_own_text(request_rec *r)
 
 void taiauth_refuse_insert_filter(request_rec *r)
 {
-    taiauth_request_t *ctx = taiauth_request_find(r);
+    taiauth_request_t *ctx;
 
     taiauth_refuse_required(r);
-    adopt_inner(r, ctx);
+    adopt_inner(r, taiauth_request_find(r));
+    adopt_refusal_of_httpd(r);
+    ctx = taiauth_request_find(r);
     if (!r->main && ctx && ctx->refusal && r->status == ctx->refusal_status && !has_own_text(r)) {
         ap_add_output_filter_handle(filter_handle, NULL, r, r->connection);
     }

@@ -44,6 +44,13 @@ void taiauth_response_keep_out_of_cache(request_rec *r)
     }
 }
 
+void taiauth_response_manage(apr_table_t *out)
+{
+    apr_table_setn(out, "Cache-Control", "no-store");
+    apr_table_setn(out, "X-Content-Type-Options", "nosniff");
+    apr_table_setn(out, "Content-Security-Policy", "default-src 'none'");
+}
+
 void taiauth_response_protect(request_rec *r, const taiauth_dir_t *conf)
 {
     taiauth_response_keep_out_of_cache(r);
@@ -53,10 +60,8 @@ void taiauth_response_protect(request_rec *r, const taiauth_dir_t *conf)
 
 /* Fields of which ours is the only one, where we have set one. */
 static const char *const replaced[] = {
-    "Cache-Control",
-    "Retry-After",
-    "X-Content-Type-Options",
-    TAIAUTH_LIMIT_FIELDS,
+    "Cache-Control",          "Content-Security-Policy", "Retry-After",
+    "X-Content-Type-Options", TAIAUTH_LIMIT_FIELDS,
 };
 
 /* What we say. To be asked before the handler runs: a CGI's fields end up in this same table. */
@@ -115,9 +120,10 @@ static apr_status_t response_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 void taiauth_response_insert_filter(request_rec *r)
 {
     const taiauth_request_t *ctx = taiauth_request_find(r);
-    int protected = TAIAUTH_GET(taiauth_dir(r), mode) != TAIAUTH_OFF;
+    const taiauth_dir_t *conf = taiauth_dir(r);
+    int ours_to_say = TAIAUTH_GET(conf, mode) != TAIAUTH_OFF || taiauth_is_managed(conf);
 
-    if (!r->main && (protected || (ctx && ctx->refusal))) {
+    if (!r->main && (ours_to_say || (ctx && ctx->refusal))) {
         ap_add_output_filter_handle(filter_handle, ours(r), r, r->connection);
     }
 }

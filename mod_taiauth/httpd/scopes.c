@@ -89,19 +89,9 @@ static int refuse_scope(request_rec *r, const taiauth_dir_t *conf, tai_reason_e 
     return taiauth_refuse(r, reason, taiauth_scope_text(r, reason, scope), 0, scope);
 }
 
-static int refuse_method(request_rec *r, taiauth_request_t *ctx, const apr_array_header_t *lines)
-{
-    /* a parent may say it after this subrequest is gone, and so may the name of a .htaccess line */
-    ctx->allow = apr_pstrdup(taiauth_initial(r)->pool, allow(lines, r->pool));
-    return taiauth_refuse(
-        r, TAI_METHOD_NOT_ALLOWED,
-        apr_pstrcat(r->pool, "This method is not allowed here; allowed: ", ctx->allow, ".", NULL),
-        0, NULL);
-}
-
 /* record NULL: nobody's key, so that every scope asked for is one too many */
-static int check_lines(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
-                       const apr_array_header_t *lines, const tai_record_t *record)
+static int check_lines(request_rec *r, const taiauth_dir_t *conf, const apr_array_header_t *lines,
+                       const tai_record_t *record)
 {
     int named = 0;
     int i;
@@ -127,14 +117,13 @@ static int check_lines(request_rec *r, taiauth_request_t *ctx, const taiauth_dir
             }
         }
     }
-    return !lines || !lines->nelts || named ? OK : refuse_method(r, ctx, lines);
+    return !lines || !lines->nelts || named ? OK : taiauth_refuse_method(r, allow(lines, r->pool));
 }
 
-int taiauth_scopes_check(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
-                         const taiauth_judgement_t *j)
+int taiauth_scopes_check(request_rec *r, const taiauth_dir_t *conf, const taiauth_judgement_t *j)
 {
     const tai_record_t *record = j->reason == TAI_ADMITTED ? j->record : NULL;
-    int status = check_lines(r, ctx, conf, conf->scopes, record);
+    int status = check_lines(r, conf, conf->scopes, record);
 
-    return status == OK ? check_lines(r, ctx, conf, conf->scopes_added, record) : status;
+    return status == OK ? check_lines(r, conf, conf->scopes_added, record) : status;
 }

@@ -20,6 +20,7 @@
 #include "../core/refusal.h"
 #include "../core/segment.h"
 #include "../core/store.h"
+#include "../core/store_principals.h"
 #include "../core/windows.h"
 
 extern module AP_MODULE_DECLARE_DATA taiauth_module;
@@ -91,6 +92,7 @@ typedef struct taiauth_provider_t {
     X(const tai_lockout_t, lockout)          /* failures.max 0: off */                 \
     X(const apr_array_header_t, providers)   /* of taiauth_provider_t; NULL: ours */   \
     X(const char, metrics)                   /* path of the Location; "": off */       \
+    X(const char, api)                       /* path of the Location; "": off */       \
     X(const char, token_endpoint)            /* path of the Location; "": off */
 
 typedef struct taiauth_dir_t {
@@ -158,6 +160,8 @@ int taiauth_config_used(server_rec *s);
 const apr_array_header_t *taiauth_key_headers(const taiauth_dir_t *conf);
 /* name of the token header; NULL: a key by itself is enough */
 const char *taiauth_token_header(const taiauth_dir_t *conf);
+/* 1: the management API or the token endpoint is here */
+int taiauth_is_managed(const taiauth_dir_t *conf);
 /* 1: both take their credential from the same places */
 int taiauth_same_sources(const taiauth_dir_t *a, const taiauth_dir_t *b);
 
@@ -199,6 +203,8 @@ typedef struct taiauth_request_t {
     int counted;                      /* its verdict has been counted */
     const request_rec *published;     /* the last one that was told who is asking */
     apr_array_header_t *charged;      /* of tai_charge_t: what this client request has paid */
+    apr_table_t *cookies; /* of sessions, taken out of Cookie; one sent twice: ""; NULL: none */
+    const char *caller;   /* user name of whom the management API knows; NULL: nobody */
 } taiauth_request_t;
 
 /* request.c */
@@ -238,8 +244,7 @@ taiauth_judgement_t *taiauth_verify(request_rec *r, taiauth_request_t *ctx,
 
 /* scopes.c */
 /* judge the TaiAuthScope lines; OK, or the status of a refusal */
-int taiauth_scopes_check(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
-                         const taiauth_judgement_t *j);
+int taiauth_scopes_check(request_rec *r, const taiauth_dir_t *conf, const taiauth_judgement_t *j);
 /* the sentence for a scope that was refused, naming the plans that grant it */
 const char *taiauth_scope_text(request_rec *r, tai_reason_e reason, const char *scope);
 
@@ -262,6 +267,14 @@ int taiauth_limits_charge(request_rec *r, taiauth_request_t *ctx, const taiauth_
     "RateLimit-Policy", "RateLimit", "X-RateLimit-Limit", "X-RateLimit-Remaining", \
         "X-RateLimit-Reset"
 
+/* the same for a call of the management API, of a user; TAIAUTH_USER_LIMIT where no line says else */
+#define TAIAUTH_USER_LIMIT \
+    {                      \
+        60, 60000          \
+    }
+int taiauth_limits_charge_user(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
+                               const tai_principal_t *principal);
+
 /* the client request is refused after all: it gets back what it has paid */
 void taiauth_limits_refund(request_rec *r, taiauth_request_t *ctx, tai_reason_e reason);
 
@@ -276,6 +289,8 @@ void taiauth_identity_publish(request_rec *r, const taiauth_dir_t *conf,
 /* refuse r; returns the status for the hook to return. text NULL: that of the code */
 int taiauth_refuse(request_rec *r, tai_reason_e reason, const char *text, apr_uint32_t retry_after,
                    const char *scope);
+/* refuse a method; allow: those that there are, as Allow has them */
+int taiauth_refuse_method(request_rec *r, const char *allow);
 /* a verdict that TaiAuthDryRun does not enforce: log and count it */
 void taiauth_refuse_dry(request_rec *r, tai_reason_e reason);
 /* a request that passed our checks and was refused by a Require: give it our refusal */
@@ -284,6 +299,8 @@ void taiauth_refuse_insert_filter(request_rec *r);
 void taiauth_refuse_register(apr_pool_t *p);
 
 /* response.c */
+/* headers that every answer of the management API carries, refusals included */
+void taiauth_response_manage(apr_table_t *out);
 /* headers that every answer of a protected location carries, refusals included */
 void taiauth_response_protect(request_rec *r, const taiauth_dir_t *conf);
 /* have mod_cache store nothing of r */
