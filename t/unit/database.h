@@ -55,7 +55,7 @@ typedef struct raw_t {
 } raw_t;
 
 /* Makes the file if it is absent. */
-static raw_t raw_open(const char *file)
+static inline raw_t raw_open(const char *file)
 {
     raw_t raw;
 
@@ -64,13 +64,13 @@ static raw_t raw_open(const char *file)
     return raw;
 }
 
-static void raw_close(raw_t *raw)
+static inline void raw_close(raw_t *raw)
 {
     apr_dbd_close(raw->driver, raw->handle);
 }
 
 /* Returns 0, or why it was refused. */
-static const char *raw_try(const char *file, const char *sql)
+static inline const char *raw_try(const char *file, const char *sql)
 {
     raw_t raw = raw_open(file);
     int changed;
@@ -82,7 +82,7 @@ static const char *raw_try(const char *file, const char *sql)
     return error;
 }
 
-static void raw_run(const char *file, const char *sql)
+static inline void raw_run(const char *file, const char *sql)
 {
     const char *error = raw_try(file, sql);
 
@@ -90,7 +90,7 @@ static void raw_run(const char *file, const char *sql)
 }
 
 /* The first column of the first row. */
-static const char *raw_value(const char *file, const char *sql)
+static inline const char *raw_value(const char *file, const char *sql)
 {
     raw_t raw = raw_open(file);
     apr_dbd_results_t *results = NULL;
@@ -105,14 +105,14 @@ static const char *raw_value(const char *file, const char *sql)
     return value;
 }
 
-static void init_database(const char *file)
+static inline void init_database(const char *file)
 {
     const char *text = "";
 
     ck_assert_msg(tai_schema_init("sqlite3", file, pool, &text) == APR_SUCCESS, "%s", text);
 }
 
-static tai_store_t *open_store(const char *params, int max)
+static inline tai_store_t *open_store(const char *params, int max)
 {
     tai_store_t *store;
 

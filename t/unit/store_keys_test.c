@@ -1,50 +1,6 @@
-#include "database.h"
-#include "core/scope.h"
-#include "core/store_accounts.h"
-#include "core/store_keys.h"
-#include "core/store_users.h"
+#include "acme.h"
 
 #include <sys/wait.h>
-
-#define NOW 1800000000
-
-static tai_store_t *store; /* of the running test: account acme on plan free, user ann */
-
-static const char *text; /* what the store said last */
-
-static const tai_actor_t actor = {"operator:joe", "local"};
-
-static void must(tai_change_e outcome)
-{
-    ck_assert_msg(outcome == TAI_CHANGE_DONE, "%d: %s", (int)outcome, text);
-}
-
-static void make_store(void)
-{
-    apr_pool_t *whole = pool;
-    tai_account_t *account;
-    tai_user_t *user;
-
-    init_database(path);
-    apr_pool_create(&pool, whole);
-    store = open_store(path, 1);
-    must(tai_store_add_account(store, "acme", "free", &actor, NOW, pool, &account, &text));
-    must(tai_store_add_user(store, "acme", "ann", NULL, NULL, &actor, NOW, pool, &user, &text));
-    apr_pool_destroy(pool); /* no connection is open when a test forks */
-    pool = whole;
-    store = open_store(path, 1);
-}
-
-static const tai_key_order_t usual = {
-    .account = "acme", .origin = "operator", .name = "a key", .expires_at = TAI_NEVER};
-
-static tai_key_issue_t created(tai_key_order_t order)
-{
-    tai_key_issue_t issue;
-
-    must(tai_store_create_key(store, &order, &actor, NOW, pool, &issue, &text));
-    return issue;
-}
 
 /* Refused for this reason; returns the sentence. */
 static const char *refused(tai_key_order_t order, tai_change_e reason)
@@ -60,22 +16,9 @@ static const char *refused(tai_key_order_t order, tai_change_e reason)
     return text;
 }
 
-static const char *join(const apr_array_header_t *list)
-{
-    return apr_array_pstrcat(pool, list, ' ');
-}
-
 static const apr_array_header_t *list_of(const char *names)
 {
     return tai_scope_split(names, pool);
-}
-
-static const char *digest_of(const char *secret)
-{
-    char *hex = apr_palloc(pool, TAI_DIGEST_HEX + 1);
-
-    ck_assert_int_eq(tai_digest_hex(secret, hex), APR_SUCCESS);
-    return hex;
 }
 
 START_TEST(a_new_key_is_found_by_its_digest)
@@ -222,8 +165,6 @@ START_TEST(revoked_and_expired_keys_leave_room)
 {
     tai_key_order_t brief = usual;
     tai_key_issue_t issue;
-    const tai_key_info_t *info;
-    int again;
 
     brief.expires_at = NOW + 10;
     created(brief);
@@ -231,8 +172,7 @@ START_TEST(revoked_and_expired_keys_leave_room)
         issue = created(usual);
     }
     ck_assert_ptr_nonnull(strstr(refused(usual, TAI_CHANGE_FULL), "10"));
-    must(tai_store_revoke_key(store, &(tai_key_name_t){.text = issue.info->id}, &actor, NOW, pool,
-                              &info, &again, &text));
+    revoked(issue.info->id, NOW);
     created(usual);
     refused(usual, TAI_CHANGE_FULL);
     must(tai_store_create_key(store, &usual, &actor, NOW + 10, pool, &issue, &text));
@@ -472,9 +412,7 @@ END_TEST
 
 static void add(TCase *tests)
 {
-    with_dir(tests);
-    tcase_add_checked_fixture(tests, make_store, NULL);
-    tcase_set_timeout(tests, 120);
+    with_acme(tests);
     tcase_add_test(tests, a_new_key_is_found_by_its_digest);
     tcase_add_test(tests, a_key_without_a_token_has_none);
     tcase_add_loop_test(tests, scopes_of_row, 0, ROWS(scopes));

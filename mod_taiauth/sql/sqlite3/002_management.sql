@@ -8,6 +8,11 @@ ALTER TABLE api_keys ADD COLUMN origin VARCHAR(16) NOT NULL DEFAULT 'operator'
 
 CREATE INDEX api_keys_user ON api_keys (user_id);
 
+-- The keys of an account by the page, the newest first.
+CREATE INDEX api_keys_page ON api_keys (account_id, created_at DESC, id);
+
+DROP INDEX api_keys_account;
+
 CREATE INDEX api_keys_line ON api_keys (line);
 
 -- day is the UTC date, '2026-01-31'. refused counts what was refused after the key was recognised.
@@ -18,6 +23,8 @@ CREATE TABLE key_usage (
     refused  BIGINT      NOT NULL CHECK (refused >= 0),
     PRIMARY KEY (key_id, day)
 );
+
+CREATE INDEX key_usage_day ON key_usage (day);
 
 -- One who is logged in. id_hash is the SHA-256 of what his cookie holds.
 CREATE TABLE sessions (
@@ -53,6 +60,8 @@ CREATE TABLE audit_log (
 );
 
 CREATE INDEX audit_log_account ON audit_log (account_id, seq);
+
+CREATE INDEX audit_log_nobody ON audit_log (at) WHERE account_id IS NULL;
 
 -- What is written is not rewritten. Rows may be deleted when they are old.
 CREATE TRIGGER audit_log_fixed BEFORE UPDATE ON audit_log
