@@ -20,7 +20,7 @@ use Test::More;
 use TaiTest;
 
 our @EXPORT = qw(
-    administrator person elsewhere logged_in api data is_done is_refused new_key create_key
+    administrator person elsewhere logged_in api send_call data is_done is_refused new_key create_key
     note_secrets use_key api_conf
 );
 
@@ -85,6 +85,7 @@ sub logged_in {
 
 sub credentials {
     my ($who) = @_;
+    return @{$who->{headers}} if $who->{headers};
     return (Cookie => $who->{cookie}, 'Sec-Fetch-Site' => 'same-origin') if $who->{cookie};
     return () unless defined $who->{user};
     return (Authorization => 'Basic ' . encode_base64("$who->{user}:$who->{password}", ''));
@@ -94,13 +95,19 @@ sub credentials {
 
 # One call. $who undef: nobody. A body that is no text is sent as JSON. More headers come last.
 sub api {
+    my ($who, $method, @call) = @_;
+    return send_call($who, $method, @call)->read($method);
+}
+
+# The same, without waiting for the answer: the connection to read it from.
+sub send_call {
     my ($who, $method, $path, $body, @more) = @_;
     $who //= { place => '/manage' };
     $body = JSON::PP->new->utf8->canonical->encode($body) if ref $body;
     my @headers = (credentials($who), defined $body ? ('Content-Type' => 'application/json') : (), @more);
     my $connection = TaiHttp->new($who->{port} || port($VHOST));
-    $connection->send(TaiHttp::bytes($method, ($who->{place} // '/manage') . $path, \@headers, $body, 'close'));
-    return $connection->read($method);
+    return $connection->send(
+        TaiHttp::bytes($method, ($who->{place} // '/manage') . $path, \@headers, $body, 'close'));
 }
 
 # What it says, without the envelope.
