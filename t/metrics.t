@@ -89,10 +89,14 @@ subtest 'the page' => sub {
 subtest 'tables' => sub {
     my $page = page();
     my @tables = map { /^taiauth_table_places\{table="(\w+)"\}/ } sort keys %{$page->{value}};
-    is_deeply \@tables, [qw(addresses clients known pairs windows)], 'each table has its size';
+    is_deeply \@tables, [qw(addresses clients known pairs usage usernames windows)], 'each table has its size';
     ask(GET => '/limits/x.html', key($key));
     ask(GET => '/pairs/x.html', apikey => $pair->{key}, 'x-token' => 'garbage');
-    $page = page();
+    # what is known of usage may just have been written
+    wait_for(sub {
+        ask(GET => '/limits/x.html', key($key));
+        ($page = page())->{value}{'taiauth_table_live{table="usage"}'};
+    }, 'usage that is not written yet');
     for my $table (@tables) {
         my ($live, $places) = map { $page->{value}{qq(taiauth_table_$_\{table="$table"\})} } qw(live places);
         cmp_ok $live, '>', 0, "$table is in use";

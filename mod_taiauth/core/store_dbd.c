@@ -201,27 +201,6 @@ enum {
     PLAN_SCOPE
 };
 
-/* Words that say less than active; what is not known says the least. */
-static tai_standing_e standing(const char *status)
-{
-    static const struct {
-        const char *status;
-        tai_standing_e standing;
-    } known[] = {
-        {"active", TAI_STANDING_ACTIVE},
-        {"suspended", TAI_STANDING_SUSPENDED},
-        {"disabled", TAI_STANDING_SUSPENDED},
-    };
-    apr_size_t i;
-
-    for (i = 0; status && i < sizeof(known) / sizeof(known[0]); i++) {
-        if (strcmp(status, known[i].status) == 0) {
-            return known[i].standing;
-        }
-    }
-    return TAI_STANDING_CLOSED;
-}
-
 /* A revocation that cannot be read is one all the same. */
 static apr_int64_t revocation(const char *text)
 {
@@ -280,8 +259,8 @@ static tai_record_t *make_record(const apr_array_header_t *rows, apr_pool_t *p)
     record->granted = granted_scopes(rows, p);
     record->expires_at = tai_store_seconds(row[KEY_EXPIRES_AT]);
     record->revoked_at = revocation(row[KEY_REVOKED_AT]);
-    record->account_standing = standing(row[ACCOUNT_STATUS]);
-    record->user_standing = standing(row[USER_STATUS]);
+    record->account_standing = tai_store_standing(row[ACCOUNT_STATUS]);
+    record->user_standing = tai_store_standing(row[USER_STATUS]);
     return record;
 }
 

@@ -62,8 +62,12 @@ tai_change_e tai_store_end_session(tai_store_t *store, const tai_principal_t *pr
                                    const char *id_hash, const char *client, apr_int64_t now,
                                    apr_pool_t *p, const char **text);
 
+#define TAI_USAGE_KEPT_DAYS 400 /* what keys were used for */
+#define TAI_AUDIT_KEPT_DAYS 90  /* lines of the audit log that are of no account */
+
 /**
- * Delete sessions that are over and tickets that have expired.
+ * Delete what nobody asks for any more: sessions that are over, tickets that have expired, usage
+ * and lines of the audit log that have been kept for long enough.
  * @return DONE or UNKNOWN
  */
 tai_change_e tai_store_sweep(tai_store_t *store, apr_int64_t now, apr_pool_t *p, const char **text);

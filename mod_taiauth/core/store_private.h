@@ -7,6 +7,7 @@
 #include "store_change.h"
 #include "store_connection.h"
 #include "store_keys.h"
+#include "store_principals.h"
 
 /* What the files store_*.c have in common. */
 
@@ -49,8 +50,8 @@ tai_change_e tai_store_change(tai_store_t *store, tai_change_fn *change, void *d
                               const char **text);
 
 /**
- * Run several statements that only read, on one connection. No transaction: what others change in
- * between may be seen.
+ * Run several statements on one connection. No transaction: what others change in between may be
+ * seen, and a change stands for itself.
  * @return what view returned
  */
 tai_change_e tai_store_view(tai_store_t *store, tai_change_fn *view, void *data, apr_pool_t *p,
@@ -174,6 +175,18 @@ tai_change_e tai_store_audit(tai_connection_t *connection, const tai_actor_t *ac
                              const char *account_id, tai_action_e action, const char *subject,
                              const char *detail, apr_int64_t now, apr_pool_t *p, const char **text);
 
+/* How many columns a statement has of a principal. */
+#define TAI_PRINCIPAL_COLUMNS 9
+
+/**
+ * Read a user with his account.
+ * @param rows       of PRINCIPAL or SESSION; the first one counts
+ * @param principal  set to it, or NULL: there is no row
+ * @return as tai_store_find_principal
+ */
+apr_status_t tai_store_read_principal(const apr_array_header_t *rows, apr_pool_t *p,
+                                      tai_principal_t **principal, const char **error);
+
 /**
  * The first column of rows as a list for a text: "free, claimed, pro".
  */
@@ -203,6 +216,12 @@ const char *tai_store_day(apr_int64_t seconds, apr_pool_t *p);
  * @return as tai_store_day
  */
 const char *tai_store_first_day(apr_int64_t now, apr_pool_t *p);
+
+/**
+ * What the status of an account or user means.
+ * @param status  of its row; NULL, or a word that is not known: it is closed
+ */
+tai_standing_e tai_store_standing(const char *status);
 
 /**
  * A new id: nobody can guess it, and it tells of nothing.

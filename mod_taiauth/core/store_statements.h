@@ -45,6 +45,16 @@
     " JOIN plans p ON p.name = a.plan"                                                 \
     " LEFT JOIN plan_scopes s ON s.plan = p.name"
 
+/* A user with his account, as one who asks for something. */
+#define TAI_SQL_PRINCIPAL_COLUMNS \
+    "u.id, u.username, u.role, u.status, u.password_hash, a.id, a.name, a.plan, a.status"
+
+/* What was used, out of one text: [[key, last use, admitted, refused], ...]. */
+#define TAI_SQL_USED                                                                    \
+    "(SELECT JSON_EXTRACT(value, '$[0]') AS key_id, JSON_EXTRACT(value, '$[1]') AS at," \
+    " JSON_EXTRACT(value, '$[2]') AS admitted, JSON_EXTRACT(value, '$[3]') AS refused"  \
+    " FROM JSON_EACH(%s))"
+
 /*
  * Every statement, for apr_dbd_prepare: %s and %lld are parameters. Data never becomes part of a
  * statement. On SQLite every parameter is bound as text, so one may be compared with a column
@@ -130,7 +140,53 @@
                  " detail) VALUES (%lld, %s, %s, %s, %s, %s, %s)")                              \
     X(AUDIT, TAI_SQL_SELECT_AUDIT " WHERE l.seq < %lld ORDER BY l.seq DESC LIMIT %lld")         \
     X(AUDIT_OF_ACCOUNT, TAI_SQL_SELECT_AUDIT " WHERE l.account_id = %s AND l.seq < %lld"        \
-                                             " ORDER BY l.seq DESC LIMIT %lld")
+                                             " ORDER BY l.seq DESC LIMIT %lld")                 \
+    /* principals and sessions */                                                               \
+    X(PRINCIPAL, "SELECT " TAI_SQL_PRINCIPAL_COLUMNS " FROM users u"                            \
+                 " JOIN accounts a ON a.id = u.account_id WHERE u.username = %s")               \
+    X(SESSION, "SELECT " TAI_SQL_PRINCIPAL_COLUMNS ", s.used_at FROM sessions s"                \
+               " JOIN users u ON u.id = s.user_id JOIN accounts a ON a.id = u.account_id"       \
+               " WHERE s.id_hash = %s AND s.used_at > %lld AND s.created_at > %lld"             \
+               " AND u.status = 'active'")                                                      \
+    X(USE_SESSION, "UPDATE sessions SET used_at = %lld"                                         \
+                   " WHERE id_hash = %s AND used_at <= %lld")                                   \
+    X(ADD_SESSION, "INSERT INTO sessions (id_hash, user_id, created_at, used_at)"               \
+                   " VALUES (%s, %s, %lld, %lld)")                                              \
+    X(END_SESSION, "DELETE FROM sessions WHERE id_hash = %s AND user_id = %s")                  \
+    X(END_OVER_SESSIONS, "DELETE FROM sessions WHERE user_id = %s"                              \
+                         " AND (used_at <= %lld OR created_at <= %lld)")                        \
+    /* all but the ones used last */                                                            \
+    X(END_IDLEST_SESSIONS, "DELETE FROM sessions WHERE user_id = %s AND id_hash NOT IN"         \
+                           " (SELECT s.id_hash FROM sessions s WHERE s.user_id = %s"            \
+                           " ORDER BY s.used_at DESC, s.created_at DESC, s.id_hash"             \
+                           " LIMIT %lld)")                                                      \
+    /* tickets */                                                                               \
+    X(TICKET, "SELECT order_json FROM tickets WHERE ticket_hash = %s AND expires_at > %lld")    \
+    X(ADD_TICKET, "INSERT INTO tickets (ticket_hash, order_json, expires_at)"                   \
+                  " VALUES (%s, %s, %lld)")                                                     \
+    X(END_TICKET, "DELETE FROM tickets WHERE ticket_hash = %s")                                 \
+    /* usage */                                                                                 \
+    X(WRITE_LAST_USE,                                                                           \
+      "UPDATE api_keys SET last_used_at = used.at FROM " TAI_SQL_USED " AS used"                \
+      " WHERE api_keys.id = used.key_id AND used.at > COALESCE(api_keys.last_used_at, 0)")      \
+    /* WHERE TRUE: else ON would be that of the join */                                         \
+    X(WRITE_USAGE, "INSERT INTO key_usage (key_id, day, admitted, refused)"                     \
+                   " SELECT k.id, %s, used.admitted, used.refused"                              \
+                   " FROM " TAI_SQL_USED " AS used"                                             \
+                   " JOIN api_keys k ON k.id = used.key_id WHERE TRUE"                          \
+                   " ON CONFLICT (key_id, day)"                                                 \
+                   " DO UPDATE SET admitted = key_usage.admitted + excluded.admitted,"          \
+                   " refused = key_usage.refused + excluded.refused")                           \
+    X(KEY_USAGE, "SELECT g.day, g.admitted, g.refused FROM key_usage g"                         \
+                 " JOIN api_keys k ON k.id = g.key_id"                                          \
+                 " WHERE g.key_id = %s AND k.account_id = %s"                                   \
+                 " AND g.day >= %s ORDER BY g.day DESC")                                        \
+    /* what is swept */                                                                         \
+    X(SWEEP_IDLE_SESSIONS, "DELETE FROM sessions WHERE used_at <= %lld")                        \
+    X(SWEEP_OLD_SESSIONS, "DELETE FROM sessions WHERE created_at <= %lld")                      \
+    X(SWEEP_TICKETS, "DELETE FROM tickets WHERE expires_at <= %lld")                            \
+    X(SWEEP_USAGE, "DELETE FROM key_usage WHERE day < %s")                                      \
+    X(SWEEP_AUDIT, "DELETE FROM audit_log WHERE account_id IS NULL AND at < %lld")
 
 typedef enum {
 #define X(name, sql) TAI_SQL_##name,

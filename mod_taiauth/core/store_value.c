@@ -43,6 +43,27 @@ const char *tai_store_first_day(apr_int64_t now, apr_pool_t *p)
     return tai_store_day(now - (TAI_USAGE_DAYS - 1) * DAY, p);
 }
 
+/* Words that say less than active; what is not known says the least. */
+tai_standing_e tai_store_standing(const char *status)
+{
+    static const struct {
+        const char *status;
+        tai_standing_e standing;
+    } known[] = {
+        {"active", TAI_STANDING_ACTIVE},
+        {"suspended", TAI_STANDING_SUSPENDED},
+        {"disabled", TAI_STANDING_SUSPENDED},
+    };
+    apr_size_t i;
+
+    for (i = 0; status && i < sizeof(known) / sizeof(known[0]); i++) {
+        if (strcmp(status, known[i].status) == 0) {
+            return known[i].standing;
+        }
+    }
+    return TAI_STANDING_CLOSED;
+}
+
 /* The random digits of a key that nobody gets: they are drawn without a bias. */
 apr_status_t tai_store_new_id(const char *prefix, apr_pool_t *p, const char **id, const char **text)
 {

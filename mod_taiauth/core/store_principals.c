@@ -1,0 +1,67 @@
+#include "store_principals.h"
+#include "store_private.h"
+
+#include <string.h>
+
+/* The columns of PRINCIPAL and SESSION. */
+enum {
+    USER_ID,
+    USERNAME,
+    ROLE,
+    STATUS,
+    PASSWORD_HASH,
+    ACCOUNT_ID,
+    ACCOUNT,
+    PLAN,
+    ACCOUNT_STATUS,
+    COLUMNS
+};
+
+_Static_assert(COLUMNS == TAI_PRINCIPAL_COLUMNS, "what follows them is found by their number");
+
+/* The driver reads an empty blob as NULL, also where the schema says NOT NULL. */
+static int is_complete(tai_row_t row)
+{
+    return row[USER_ID] && row[USERNAME] && row[ROLE] && row[STATUS] && row[ACCOUNT_ID] &&
+           row[ACCOUNT] && row[PLAN];
+}
+
+apr_status_t tai_store_read_principal(const apr_array_header_t *rows, apr_pool_t *p,
+                                      tai_principal_t **principal, const char **error)
+{
+    tai_row_t row;
+
+    *principal = NULL;
+    if (rows->nelts == 0) {
+        return APR_SUCCESS;
+    }
+    row = APR_ARRAY_IDX(rows, 0, tai_row_t);
+    if (!is_complete(row)) {
+        *error = "the row of a user or account is incomplete";
+        return APR_EGENERAL;
+    }
+    *principal = apr_palloc(p, sizeof(**principal));
+    **principal = (tai_principal_t){
+        .user_id = row[USER_ID],
+        .username = row[USERNAME],
+        .primary_admin = strcmp(row[ROLE], "primary_admin") == 0,
+        .active = strcmp(row[STATUS], "active") == 0,
+        .password_hash = row[PASSWORD_HASH],
+        .account_id = row[ACCOUNT_ID],
+        .account = row[ACCOUNT],
+        .plan = row[PLAN],
+        .standing = tai_store_standing(row[ACCOUNT_STATUS]),
+    };
+    return APR_SUCCESS;
+}
+
+apr_status_t tai_store_find_principal(tai_store_t *store, const char *username, apr_pool_t *p,
+                                      tai_principal_t **principal, const char **error)
+{
+    apr_array_header_t *rows;
+    apr_status_t rv =
+        tai_store_select(store, TAI_SQL_PRINCIPAL, TAI_ARGS(username), p, &rows, error);
+
+    *principal = NULL;
+    return rv == APR_SUCCESS ? tai_store_read_principal(rows, p, principal, error) : rv;
+}
