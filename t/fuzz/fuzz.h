@@ -39,7 +39,7 @@ static apr_pool_t *fuzz_pool(void)
  * @return the input up to its first NUL, in a block of its own, so that a sanitizer sees a byte
  *         read behind it; to be freed
  */
-static char *fuzz_text(const uint8_t *data, size_t size)
+static inline char *fuzz_text(const uint8_t *data, size_t size)
 {
     size_t len = strnlen((const char *)data, size);
     char *text = malloc(len + 1);

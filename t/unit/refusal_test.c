@@ -10,74 +10,74 @@ static const struct {
     int status;
     const char *body;
 } refusals[] = {
-    {{TAI_SCOPE_NOT_HELD, "This action requires the \"programs:write\" scope.", 0,
-      "programs:write"},
+    {{TAI_SCOPE_NOT_HELD, "This action requires the \"programs:write\" scope.", 0, "programs:write",
+      0},
      TAI_FORMAT_JSON,
      403,
      "{\"error\": \"This action requires the \\\"programs:write\\\" scope.\", "
      "\"code\": \"INSUFFICIENT_SCOPE\"}\n"},
-    {{TAI_RATE_LIMITED, "Slow down.", 37, NULL},
+    {{TAI_RATE_LIMITED, "Slow down.", 37, NULL, 0},
      TAI_FORMAT_JSON,
      429,
      "{\"error\": \"Slow down.\", \"code\": \"RATE_LIMITED\", \"retry_after\": 37}\n"},
-    {{TAI_CLIENT_LOCKED, "Locked.", 4294967, NULL},
+    {{TAI_CLIENT_LOCKED, "Locked.", 4294967, NULL, 0},
      TAI_FORMAT_JSON,
      429,
      "{\"error\": \"Locked.\", \"code\": \"LOCKED_OUT\", \"retry_after\": 4294967}\n"},
-    {{TAI_RATE_LIMITED, "Slow down.", 0, NULL},
+    {{TAI_RATE_LIMITED, "Slow down.", 0, NULL, 0},
      TAI_FORMAT_JSON,
      429,
      "{\"error\": \"Slow down.\", \"code\": \"RATE_LIMITED\"}\n"},
-    {{TAI_DATABASE, "Later.", 5, NULL},
+    {{TAI_DATABASE, "Later.", 5, NULL, 0},
      TAI_FORMAT_JSON,
      503,
      "{\"error\": \"Later.\", \"code\": \"AUTH_UNAVAILABLE\"}\n"},
-    {{TAI_KEY_MISSING, "No key.", 0, NULL},
+    {{TAI_KEY_MISSING, "No key.", 0, NULL, 0},
      TAI_FORMAT_ENVELOPE,
      401,
      "{\"errors\": [\"No key.\"], \"data\": []}\n"},
-    {{TAI_SCOPE_NOT_HELD, "Not yours.", 0, "a:b"},
+    {{TAI_SCOPE_NOT_HELD, "Not yours.", 0, "a:b", 0},
      TAI_FORMAT_ENVELOPE,
      200,
      "{\"errors\": [\"Not yours.\"], \"data\": []}\n"},
-    {{TAI_RATE_LIMITED, "Slow down.", 37, NULL},
+    {{TAI_RATE_LIMITED, "Slow down.", 37, NULL, 0},
      TAI_FORMAT_ENVELOPE,
      429,
      "{\"errors\": [\"Slow down.\"], \"data\": []}\n"},
-    {{TAI_SCOPE_NOT_IN_PLAN, "Not yours.", 0, "a:b"},
+    {{TAI_SCOPE_NOT_IN_PLAN, "Not yours.", 0, "a:b", 0},
      TAI_FORMAT_PROBLEM,
      403,
      "{\"type\": \"urn:taiauth:problem:insufficient_scope\", \"title\": \"Insufficient scope\", "
      "\"status\": 403, \"detail\": \"Not yours.\", \"code\": \"INSUFFICIENT_SCOPE\", "
      "\"error\": \"Not yours.\"}\n"},
-    {{TAI_RATE_LIMITED, "Slow down.", 1, NULL},
+    {{TAI_RATE_LIMITED, "Slow down.", 1, NULL, 0},
      TAI_FORMAT_PROBLEM,
      429,
      "{\"type\": \"urn:taiauth:problem:rate_limited\", \"title\": \"Rate limit exceeded\", "
      "\"status\": 429, \"detail\": \"Slow down.\", \"code\": \"RATE_LIMITED\", "
      "\"error\": \"Slow down.\", \"retry_after\": 1}\n"},
     /* texts that need care */
-    {{TAI_KEY_UNKNOWN, "\"\\\n\001\302\240</script>", 0, NULL},
+    {{TAI_KEY_UNKNOWN, "\"\\\n\001\302\240</script>", 0, NULL, 0},
      TAI_FORMAT_ENVELOPE,
      401,
      "{\"errors\": [\"\\\"\\\\\\n\\u0001\302\240</script>\"], \"data\": []}\n"},
-    {{TAI_KEY_UNKNOWN, "", 0, NULL},
+    {{TAI_KEY_UNKNOWN, "", 0, NULL, 0},
      TAI_FORMAT_ENVELOPE,
      401,
      "{\"errors\": [\"\"], \"data\": []}\n"},
-    {{TAI_KEY_UNKNOWN, "\303", 0, NULL},
+    {{TAI_KEY_UNKNOWN, "\303", 0, NULL, 0},
      TAI_FORMAT_JSON,
      401,
      "{\"error\": \"The API key is invalid.\", \"code\": \"INVALID_API_KEY\"}\n"},
-    {{TAI_KEY_UNKNOWN, NULL, 0, NULL},
+    {{TAI_KEY_UNKNOWN, NULL, 0, NULL, 0},
      TAI_FORMAT_ENVELOPE,
      401,
      "{\"errors\": [\"The API key is invalid.\"], \"data\": []}\n"},
-    {{TAI_SCOPE_NOT_HELD, "\300\257", 0, NULL},
+    {{TAI_SCOPE_NOT_HELD, "\300\257", 0, NULL, 0},
      TAI_FORMAT_JSON,
      403,
      "{\"error\": \"Insufficient scope\", \"code\": \"INSUFFICIENT_SCOPE\"}\n"},
-    {{TAI_SCOPE_NOT_HELD, "\355\240\200", 0, NULL},
+    {{TAI_SCOPE_NOT_HELD, "\355\240\200", 0, NULL, 0},
      TAI_FORMAT_PROBLEM,
      403,
      "{\"type\": \"urn:taiauth:problem:insufficient_scope\", \"title\": \"Insufficient scope\", "
@@ -94,16 +94,52 @@ START_TEST(refusal_of_row)
 }
 END_TEST
 
-/* Only the 403s, which need a valid key, become 200, and only in the envelope. */
+/* Only in the envelope, and only to whom is known: by his key, or to the management API. */
+static int envelope_status(const tai_refusal_t *refusal, int status)
+{
+    int kept = status == 401 || status == 405 || status == 429 || status == 503;
+
+    return !kept && (refusal->reason < TAI_MANAGED || refusal->caller_known) ? 200 : status;
+}
+
 START_TEST(status_of_every_reason)
 {
-    tai_refusal_t refusal = {.reason = (tai_reason_e)_i, .text = "x"};
-    int status = tai_code(tai_reason_code(refusal.reason))->status;
+    int status = tai_code(tai_reason_code((tai_reason_e)_i))->status;
 
-    ck_assert_int_eq(tai_refusal_status(&refusal, TAI_FORMAT_JSON), status);
-    ck_assert_int_eq(tai_refusal_status(&refusal, TAI_FORMAT_PROBLEM), status);
-    ck_assert_int_eq(tai_refusal_status(&refusal, TAI_FORMAT_ENVELOPE),
-                     status == 403 ? 200 : status);
+    for (int known = 0; known <= 1; known++) {
+        tai_refusal_t refusal = {.reason = (tai_reason_e)_i, .text = "x", .caller_known = known};
+
+        ck_assert_int_eq(tai_refusal_status(&refusal, TAI_FORMAT_JSON), status);
+        ck_assert_int_eq(tai_refusal_status(&refusal, TAI_FORMAT_PROBLEM), status);
+        ck_assert_int_eq(tai_refusal_status(&refusal, TAI_FORMAT_ENVELOPE),
+                         envelope_status(&refusal, status));
+    }
+}
+END_TEST
+
+/* The statuses that the contract names, not derived from anything. */
+static const struct {
+    tai_reason_e reason;
+    int to_stranger, to_caller;
+} managed[] = {
+    {TAI_BAD_REQUEST, 400, 200},        {TAI_CALLER_UNKNOWN, 401, 401},
+    {TAI_CALLER_FORBIDDEN, 403, 200},   {TAI_CALLER_SUSPENDED, 403, 200},
+    {TAI_NOT_PRIMARY_ADMIN, 403, 200},  {TAI_PLAN_REQUIRED, 403, 200},
+    {TAI_CROSS_SITE, 403, 200},         {TAI_TLS_REQUIRED, 403, 200},
+    {TAI_NOT_FOUND, 404, 200},          {TAI_SCOPES_IMMUTABLE, 409, 200},
+    {TAI_KEY_LIMIT_REACHED, 409, 200},  {TAI_KEY_NOT_ACTIVE, 409, 200},
+    {TAI_TOO_LARGE, 413, 200},          {TAI_MEDIA_TYPE, 415, 200},
+    {TAI_METHOD_NOT_ALLOWED, 405, 405}, {TAI_LOGIN_LOCKED, 429, 429},
+    {TAI_LOGIN_BUSY, 503, 503},
+};
+
+START_TEST(envelope_of_management)
+{
+    tai_refusal_t refusal = {.reason = managed[_i].reason, .text = "x"};
+
+    ck_assert_int_eq(tai_refusal_status(&refusal, TAI_FORMAT_ENVELOPE), managed[_i].to_stranger);
+    refusal.caller_known = 1;
+    ck_assert_int_eq(tai_refusal_status(&refusal, TAI_FORMAT_ENVELOPE), managed[_i].to_caller);
 }
 END_TEST
 
@@ -177,6 +213,7 @@ static void add(TCase *tests)
 {
     tcase_add_loop_test(tests, refusal_of_row, 0, ROWS(refusals));
     tcase_add_loop_test(tests, status_of_every_reason, 0, TAI_REASON_COUNT);
+    tcase_add_loop_test(tests, envelope_of_management, 0, ROWS(managed));
     tcase_add_loop_test(tests, body_of_every_reason_is_json, 0, TAI_REASON_COUNT);
     tcase_add_test(tests, types);
     tcase_add_test(tests, scope_text);
