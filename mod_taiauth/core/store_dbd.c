@@ -137,43 +137,69 @@ apr_status_t tai_store_select(tai_store_t *store, tai_statement_e statement, con
     return rv;
 }
 
+/* again: it failed on a connection opened earlier, and before it came to a commit. */
+static tai_change_e change_once(tai_store_t *store, tai_connection_t *connection,
+                                tai_change_fn *change, void *data, apr_pool_t *p, int *again,
+                                const char **text)
+{
+    tai_change_e outcome;
+    const char *ignored;
+    int reused;
+
+    *again = 0;
+    if (make_ready(store, connection, p, &reused, text) != APR_SUCCESS ||
+        tai_connection_begin(connection, p, text) != APR_SUCCESS) {
+        return TAI_CHANGE_UNKNOWN;
+    }
+    outcome = change(connection, data, p, text);
+    if (outcome == TAI_CHANGE_DONE) {
+        return tai_connection_end(connection, 1, p, text) == APR_SUCCESS ? TAI_CHANGE_DONE
+                                                                         : TAI_CHANGE_UNKNOWN;
+    }
+    tai_connection_end(connection, 0, p, &ignored);
+    *again = reused && outcome == TAI_CHANGE_UNKNOWN;
+    return outcome;
+}
+
 tai_change_e tai_store_change(tai_store_t *store, tai_change_fn *change, void *data, apr_pool_t *p,
                               const char **text)
 {
     tai_connection_t *connection;
-    tai_change_e outcome = TAI_CHANGE_UNKNOWN;
-    const char *ignored;
-    int reused;
+    tai_change_e outcome;
+    int again;
 
     if (acquire(store, p, &connection, text) != APR_SUCCESS) {
-        return outcome;
+        return TAI_CHANGE_UNKNOWN;
     }
-    if (make_ready(store, connection, p, &reused, text) == APR_SUCCESS &&
-        tai_connection_begin(connection, p, text) == APR_SUCCESS) {
-        outcome = change(connection, data, p, text);
-        if (outcome != TAI_CHANGE_DONE) {
-            tai_connection_end(connection, 0, p, &ignored);
-        }
-        else if (tai_connection_end(connection, 1, p, text) != APR_SUCCESS) {
-            outcome = TAI_CHANGE_UNKNOWN;
-        }
+    outcome = change_once(store, connection, change, data, p, &again, text);
+    if (again) {
+        outcome = change_once(store, connection, change, data, p, &again, text);
     }
     apr_reslist_release(store->connections, connection);
     return outcome;
+}
+
+static tai_change_e view_once(tai_store_t *store, tai_connection_t *connection, tai_change_fn *view,
+                              void *data, apr_pool_t *p, int *reused, const char **text)
+{
+    return make_ready(store, connection, p, reused, text) == APR_SUCCESS
+               ? view(connection, data, p, text)
+               : TAI_CHANGE_UNKNOWN;
 }
 
 tai_change_e tai_store_view(tai_store_t *store, tai_change_fn *view, void *data, apr_pool_t *p,
                             const char **text)
 {
     tai_connection_t *connection;
-    tai_change_e outcome = TAI_CHANGE_UNKNOWN;
+    tai_change_e outcome;
     int reused;
 
     if (acquire(store, p, &connection, text) != APR_SUCCESS) {
-        return outcome;
+        return TAI_CHANGE_UNKNOWN;
     }
-    if (make_ready(store, connection, p, &reused, text) == APR_SUCCESS) {
-        outcome = view(connection, data, p, text);
+    outcome = view_once(store, connection, view, data, p, &reused, text);
+    if (outcome == TAI_CHANGE_UNKNOWN && reused) {
+        outcome = view_once(store, connection, view, data, p, &reused, text);
     }
     apr_reslist_release(store->connections, connection);
     return outcome;
