@@ -75,7 +75,8 @@ static int decide(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *c
 
 /*
  * httpd upgrades to h2c in the handler phase, and has the request begin anew as the first stream:
- * without its key, which is withheld by then, and charged a second time. An offer may be ignored.
+ * without its key or cookie, which are withheld by then, and charged a second time. An offer may be
+ * ignored.
  */
 static void ignore_offer_of_h2c(request_rec *r)
 {
@@ -89,6 +90,9 @@ int taiauth_access_check(request_rec *r)
     const taiauth_dir_t *conf = taiauth_dir(r);
     taiauth_request_t *ctx;
 
+    if (TAIAUTH_GET(conf, mode) != TAIAUTH_OFF || taiauth_is_managed(conf)) {
+        ignore_offer_of_h2c(r);
+    }
     if (TAIAUTH_GET(conf, mode) == TAIAUTH_OFF) {
         return DECLINED;
     }
@@ -98,7 +102,6 @@ int taiauth_access_check(request_rec *r)
         return OK; /* the headers of its refusal hold */
     }
     taiauth_response_protect(r, conf);
-    ignore_offer_of_h2c(r);
     if (ap_satisfies(r) == SATISFY_ANY) {
         return refuse_satisfy_any(r);
     }

@@ -19,7 +19,6 @@ typedef struct route_t {
 } route_t;
 
 static const route_t routes[] = {
-    {"POST", "/session", ANYONE, 0, taiauth_session_check_tls, taiauth_session_begin},
     {"DELETE", "/session", ANYONE, 0, NULL, taiauth_session_end},
     {"GET", "/account", MEMBER, 0, NULL, taiauth_api_show_account},
     {"GET", "/scopes", MEMBER, 0, NULL, taiauth_api_list_scopes},
@@ -142,7 +141,7 @@ static int identify(taiauth_call_t *call)
 static int check_origin(const taiauth_call_t *call)
 {
     int by_cookie =
-        call->caller ? call->caller->session_hash != NULL : taiauth_session_hash(call->r) != NULL;
+        call->caller ? call->caller->session_hash != NULL : taiauth_cookie_hash(call->r) != NULL;
 
     return is_reading(call->r) ? OK : taiauth_origin_check(call->r, by_cookie);
 }

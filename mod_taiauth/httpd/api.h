@@ -12,7 +12,8 @@
  *   answer.c       what succeeded, in both dialects
  *   page.c         which piece of a list
  *   issue.c        a key that was just made
- *   session.c      log in and out; the cookie
+ *   cookie.c       the cookie of a session
+ *   session.c      log in and out
  *   api_account.c  account and scopes        api_keys.c  keys        api_audit.c  the audit log
  *   login.c        is this the password: providers, locks, slots
  *   token.c        POST /auth/token
@@ -98,15 +99,20 @@ json_t *taiauth_issue_headers(const taiauth_dir_t *conf, const tai_key_issue_t *
 /* answer 201 with data, which is given back here, and wipe the key in it and in the issue */
 int taiauth_issue_answer(request_rec *r, json_t *data, tai_key_issue_t *issue);
 
-/* session.c */
+/* cookie.c */
+#define TAIAUTH_COOKIE_LEN 64 /* lower-case hex digits of a session's id */
 /* OK where a session's cookie stays a secret on its way, else the status of a refusal */
-int taiauth_session_check_tls(request_rec *r);
+int taiauth_cookie_check_tls(request_rec *r);
+/* have the browser keep a session's id; NULL: have it forget the one it has */
+void taiauth_cookie_set(request_rec *r, const char *id);
+/* SHA-256 in hex of the session id that the request carries; NULL: none */
+const char *taiauth_cookie_hash(request_rec *r);
+/* take our cookies out of Cookie:, whatever becomes of the request */
+void taiauth_cookie_withhold(request_rec *r);
+
+/* session.c */
 int taiauth_session_begin(taiauth_call_t *call);
 int taiauth_session_end(taiauth_call_t *call);
-/* SHA-256 in hex of the session id that the request carries; NULL: none */
-const char *taiauth_session_hash(request_rec *r);
-/* take our cookies out of Cookie:, whatever becomes of the request */
-void taiauth_session_withhold(request_rec *r);
 
 /* login.c */
 /*

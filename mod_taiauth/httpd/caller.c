@@ -75,7 +75,7 @@ const char *taiauth_caller_role(const tai_principal_t *principal)
 
 int taiauth_caller_find(request_rec *r, const taiauth_caller_t **caller)
 {
-    const char *hash = taiauth_session_hash(r);
+    const char *hash = taiauth_cookie_hash(r);
     int by_httpd = r->user && !is_of_key(r);
     tai_principal_t *of_session = NULL;
     tai_principal_t *of_httpd = NULL;

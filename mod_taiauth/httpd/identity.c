@@ -1,4 +1,4 @@
-#include "taiauth.h"
+#include "api.h"
 
 #include "spelling.h"
 
@@ -127,6 +127,7 @@ int taiauth_identity_strip(request_rec *r)
     }
     taiauth_spelling_unset(r->headers_in, reserved, 1);
     clean_connection(r);
+    taiauth_cookie_withhold(r);
     return check_trace(r);
 }
 

@@ -8,11 +8,12 @@
  *   authn, authz       Require tai-scope and its kin                           require.c
  *   fixups, first      identity for the application; rate limits               access.c, ratelimit.c
  *   handler, first     scopes again where another method or file is at hand    access.c
+ *   handler            the management API                                      api.c
  *   output filters     headers of an answer; the body of a refusal             response.c, refuse.c
  */
 
 #define TAIAUTH_MODULE_FILE
-#include "taiauth.h"
+#include "api.h"
 
 #include <ap_mpm.h>
 #include "../core/digest.h"
@@ -72,6 +73,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_insert_filter(taiauth_response_insert_filter, NULL, NULL, APR_HOOK_LAST);
     ap_hook_insert_error_filter(taiauth_refuse_insert_filter, NULL, NULL, APR_HOOK_LAST);
     ap_hook_handler(taiauth_handler_check, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_handler(taiauth_api_handler, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_handler(taiauth_metrics_handler, NULL, NULL, APR_HOOK_FIRST);
 
     taiauth_require_register(p);
