@@ -29,6 +29,7 @@ struct tai_segment_t {
     unsigned char secret[2][APR_SIPHASH_KSIZE];
     apr_uint64_t table[TAI_TABLE_COUNT]; /* offsets from the start of the segment, bytes */
     _Alignas(CACHE_LINE) tai_metrics_t metrics;
+    _Alignas(CACHE_LINE) tai_slots_t slots;
     _Alignas(CACHE_LINE) apr_uint64_t complain_at; /* not before, milliseconds of tai_clock_ms */
     apr_uint64_t complained_of[TAI_TABLE_COUNT];   /* losses that have been told */
     apr_uint64_t unwritten_at; /* usage that cannot be written: not before, as complain_at */
@@ -45,6 +46,7 @@ static const struct {
     [TAI_TABLE_ADDRESSES] = {"addresses", 2, tai_windows_entry_size},
     [TAI_TABLE_CLIENTS] = {"clients", 1, tai_failures_entry_size},
     [TAI_TABLE_PAIRS] = {"pairs", 1, tai_failures_entry_size},
+    [TAI_TABLE_USERNAMES] = {"usernames", 1, tai_failures_entry_size},
     [TAI_TABLE_USAGE] = {"usage", 1, tai_usage_entry_size},
 };
 
@@ -92,6 +94,9 @@ apr_status_t tai_segment_format(void *block, apr_size_t bytes, tai_segment_t **o
     }
     rv = apr_generate_random_bytes(segment->secret[0], sizeof(segment->secret));
     if (rv == APR_SUCCESS) {
+        rv = tai_slots_format(&segment->slots);
+    }
+    if (rv == APR_SUCCESS) {
         rv = format_tables(segment, bytes);
     }
     if (rv != APR_SUCCESS) {
@@ -128,6 +133,11 @@ const char *tai_segment_table_name(tai_table_e which)
 tai_metrics_t *tai_segment_metrics(tai_segment_t *segment)
 {
     return &segment->metrics;
+}
+
+tai_slots_t *tai_segment_slots(tai_segment_t *segment)
+{
+    return &segment->slots;
 }
 
 /* One caller wins the right to speak until the next time. */

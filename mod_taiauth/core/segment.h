@@ -2,21 +2,23 @@
 #define TAI_SEGMENT_H
 
 #include "metrics.h"
+#include "slots.h"
 #include "table.h"
 
 /*
  * The one block of shared memory:
  *
- *   tai_segment_t (magic, layout, size, secrets, metrics) | known | windows | addresses | clients | pairs |
- *   usage
+ *   tai_segment_t (magic, layout, size, secrets, metrics, slots) | known | windows | addresses |
+ *   clients | pairs | usernames | usage
  *
  * known      digests of keys that the database has lately confirmed: they are looked up without
  *            being held back by the throttles for unknown ones
  * windows    rolling windows of keys and accounts
  * addresses  rolling windows of client prefixes, apart, so that traffic without a key can never
  *            push out the window of a real key
- * clients    failures of client prefixes
+ * clients    failures of client prefixes: of keys, and of log-ins
  * pairs      failures of (apikey, client prefix)
+ * usernames  failed log-ins of user names, and of (user name, client prefix)
  * usage      what keys were used for, until it is written to the database
  *
  * Identities are made with secrets of the segment (SipHash-2-4, Aumasson and Bernstein 2012, twice
@@ -30,6 +32,7 @@ typedef enum {
     TAI_TABLE_ADDRESSES,
     TAI_TABLE_CLIENTS,
     TAI_TABLE_PAIRS,
+    TAI_TABLE_USERNAMES,
     TAI_TABLE_USAGE,
     TAI_TABLE_COUNT
 } tai_table_e;
@@ -61,7 +64,7 @@ tai_table_t *tai_segment_table(tai_segment_t *segment, tai_table_e which);
 
 /**
  * @return the name of a table in metrics: "known", "windows", "addresses", "clients", "pairs",
- *         "usage"
+ *         "usernames", "usage"
  */
 const char *tai_segment_table_name(tai_table_e which);
 
@@ -69,6 +72,11 @@ const char *tai_segment_table_name(tai_table_e which);
  * @return its counters
  */
 tai_metrics_t *tai_segment_metrics(tai_segment_t *segment);
+
+/**
+ * @return its slots for checks of passwords
+ */
+tai_slots_t *tai_segment_slots(tai_segment_t *segment);
 
 /* How often one thing is complained of, milliseconds. */
 #define TAI_SEGMENT_COMPLAIN_MS 60000

@@ -22,7 +22,7 @@ static apr_uint64_t verdicts(const tai_metrics_t *m, tai_code_e code)
 
 static apr_uint64_t lockouts(void)
 {
-    static const tai_table_e tables[] = {TAI_TABLE_CLIENTS, TAI_TABLE_PAIRS};
+    static const tai_table_e tables[] = {TAI_TABLE_CLIENTS, TAI_TABLE_PAIRS, TAI_TABLE_USERNAMES};
     apr_uint64_t sum = 0;
     apr_size_t i;
 

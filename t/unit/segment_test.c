@@ -45,7 +45,7 @@ END_TEST
 /* Each table has its share of the whole, but for the rest that is no full set. */
 START_TEST(tables_have_their_shares)
 {
-    static const apr_size_t sixteenths[TAI_TABLE_COUNT] = {2, 8, 2, 1, 1, 1};
+    static const apr_size_t sixteenths[TAI_TABLE_COUNT] = {2, 8, 2, 1, 1, 1, 1};
     const apr_size_t share = sixteenths[_i] * (BYTES / 16), slack = 64 << 10;
 
     ck_assert_uint_eq((apr_uintptr_t)tai_segment_table(segment, _i) % 64, 0);
@@ -90,8 +90,8 @@ END_TEST
 
 START_TEST(tables_have_names)
 {
-    static const char *const names[TAI_TABLE_COUNT] = {"known",   "windows", "addresses",
-                                                       "clients", "pairs",   "usage"};
+    static const char *const names[TAI_TABLE_COUNT] = {"known", "windows",   "addresses", "clients",
+                                                       "pairs", "usernames", "usage"};
 
     ck_assert_str_eq(tai_segment_table_name(_i), names[_i]);
 }

@@ -1,0 +1,655 @@
+#include <string.h>
+#include <apr_strings.h>
+#include "core/logins.h"
+#include "chance.h"
+#include "shared.h"
+#include "unit.h"
+
+#define NOW APR_UINT64_C(1000000)
+
+static const tai_lockout_t five = {{5, 300000}, 900000};
+
+static tai_segment_t *segment;
+
+static void make_segment(void)
+{
+    void *block = shared_block(TAI_SEGMENT_MIN_BYTES);
+
+    ck_assert_int_eq(tai_segment_format(block, TAI_SEGMENT_MIN_BYTES, &segment), APR_SUCCESS);
+}
+
+/* ---- tries ---------------------------------------------------------------------------------- */
+
+static tai_login_t try_of(const char *username, const char *client, const tai_lockout_t *lockout)
+{
+    tai_login_t login;
+
+    tai_login_make(&login, segment, username, strlen(username), client, strlen(client), lockout);
+    return login;
+}
+
+/* @return how long there is no room; 0: the try is under way */
+static apr_uint64_t begin(tai_login_t *login, apr_uint64_t now)
+{
+    apr_uint64_t left_ms = 77;
+
+    ck_assert_int_eq(tai_login_begin(login, now, &left_ms), APR_SUCCESS);
+    return left_ms;
+}
+
+static unsigned fail_of(const tai_login_t *login, apr_uint64_t now)
+{
+    unsigned started = 77;
+
+    ck_assert_int_eq(tai_login_fail(login, now, &started), APR_SUCCESS);
+    return started;
+}
+
+static void end(const tai_login_t *login, apr_uint64_t now, int right)
+{
+    ck_assert_int_eq(tai_login_end(login, now, right), APR_SUCCESS);
+}
+
+/* A whole wrong try. @return the locks that it started */
+static unsigned wrong(const char *username, const char *client, apr_uint64_t now)
+{
+    tai_login_t login = try_of(username, client, &five);
+
+    ck_assert_uint_eq(begin(&login, now), 0);
+    return fail_of(&login, now);
+}
+
+static void right(const char *username, const char *client, apr_uint64_t now)
+{
+    tai_login_t login = try_of(username, client, &five);
+
+    ck_assert_uint_eq(begin(&login, now), 0);
+    end(&login, now, 1);
+}
+
+/* Would there be room? Leaves no trace. */
+static apr_uint64_t left(const char *username, const char *client, apr_uint64_t now)
+{
+    tai_login_t login = try_of(username, client, &five);
+    const apr_uint64_t left_ms = begin(&login, now);
+
+    if (left_ms == 0) {
+        end(&login, now, 0);
+    }
+    return left_ms;
+}
+
+static const char *number(const char *text, int i)
+{
+    return apr_psprintf(pool, "%s%d", text, i);
+}
+
+/* ---- one after the other -------------------------------------------------------------------- */
+
+START_TEST(the_nth_failure_locks_the_pair)
+{
+    int i;
+
+    for (i = 0; i < 4; i++) {
+        ck_assert_uint_eq(wrong("eve", "here", NOW), 0);
+    }
+    ck_assert_uint_eq(wrong("eve", "here", NOW), 1u << TAI_LOGIN_PAIR);
+    ck_assert_uint_eq(left("eve", "here", NOW), 900000);
+    ck_assert_uint_eq(left("eve", "here", NOW + 899999), 1);
+    ck_assert_uint_eq(left("eve", "here", NOW + 900000), 0);
+    ck_assert_uint_eq(left("eve", "there", NOW), 0);
+    ck_assert_uint_eq(left("adam", "here", NOW), 0);
+}
+END_TEST
+
+START_TEST(ten_times_n_failures_lock_the_user_name)
+{
+    int i;
+
+    for (i = 0; i < 49; i++) {
+        ck_assert_uint_eq(wrong("eve", number("client", i / 4), NOW), 0);
+    }
+    ck_assert_uint_eq(wrong("eve", "client99", NOW), 1u << TAI_LOGIN_USERNAME);
+    ck_assert_uint_eq(left("eve", "elsewhere", NOW), 900000);
+    ck_assert_uint_eq(left("adam", "client99", NOW), 0);
+}
+END_TEST
+
+START_TEST(ten_times_n_failures_lock_the_client)
+{
+    int i;
+
+    for (i = 0; i < 49; i++) {
+        ck_assert_uint_eq(wrong(number("user", i), "here", NOW), 0);
+    }
+    ck_assert_uint_eq(wrong("user99", "here", NOW), 1u << TAI_LOGIN_CLIENT);
+    ck_assert_uint_eq(left("adam", "here", NOW), 900000);
+    ck_assert_uint_eq(left("user99", "there", NOW), 0);
+}
+END_TEST
+
+/* Failures of keys are others, though they stand in the same table. */
+START_TEST(a_lock_is_none_of_keys)
+{
+    tai_login_t login = try_of("eve", "here", &five);
+    const tai_id_t of_keys = tai_segment_id(segment, "here", 4);
+    apr_uint64_t left_ms;
+    int i;
+
+    for (i = 0; i < 50; i++) {
+        wrong(number("user", i), "here", NOW);
+    }
+    ck_assert_uint_gt(begin(&login, NOW), 0);
+    ck_assert_int_eq(
+        tai_failures_locked(tai_segment_table(segment, TAI_TABLE_CLIENTS), of_keys, NOW, &left_ms),
+        APR_SUCCESS);
+    ck_assert_uint_eq(left_ms, 0);
+}
+END_TEST
+
+/* Nothing but the bytes counts: neither whether there is such a user, nor what they are. */
+static const struct {
+    const char *username;
+    apr_size_t len;
+} usernames[] = {
+    {"", 0}, {"\0", 1}, {"a\0b", 3}, {"\377\376", 2}, {"eve ", 4}, {"EVE", 3},
+};
+
+START_TEST(any_bytes_are_a_user_name)
+{
+    tai_login_t login;
+    int i;
+
+    tai_login_make(&login, segment, usernames[_i].username, usernames[_i].len, "here", 4, &five);
+    for (i = 0; i < 5; i++) {
+        ck_assert_uint_eq(begin(&login, NOW), 0);
+        ck_assert_uint_eq(fail_of(&login, NOW), i < 4 ? 0 : 1u << TAI_LOGIN_PAIR);
+    }
+    ck_assert_uint_eq(begin(&login, NOW), 900000);
+    for (i = 0; i < ROWS(usernames); i++) {
+        tai_login_make(&login, segment, usernames[i].username, usernames[i].len, "here", 4, &five);
+        ck_assert_uint_eq(begin(&login, NOW), i == _i ? 900000 : 0);
+    }
+    ck_assert_uint_eq(left("eve", "here", NOW), 0);
+}
+END_TEST
+
+START_TEST(where_a_name_ends_and_a_client_begins_is_told)
+{
+    int i;
+
+    for (i = 0; i < 5; i++) {
+        wrong("evehe", "re", NOW);
+    }
+    ck_assert_uint_gt(left("evehe", "re", NOW), 0);
+    ck_assert_uint_eq(left("eve", "here", NOW), 0);
+}
+END_TEST
+
+START_TEST(failures_leave_the_window)
+{
+    int i;
+
+    for (i = 0; i < 4; i++) {
+        ck_assert_uint_eq(wrong("eve", "here", NOW + (apr_uint64_t)i), 0);
+    }
+    ck_assert_uint_eq(wrong("eve", "here", NOW + 300000), 0);
+    ck_assert_uint_eq(wrong("eve", "here", NOW + 300000), 1u << TAI_LOGIN_PAIR);
+}
+END_TEST
+
+START_TEST(tries_during_a_lock_neither_count_nor_prolong)
+{
+    int i;
+
+    for (i = 0; i < 5; i++) {
+        wrong("eve", "here", NOW);
+    }
+    for (i = 0; i < 200; i++) {
+        ck_assert_uint_eq(left("eve", "here", NOW + 800000), 100000);
+    }
+    for (i = 0; i < 4; i++) {
+        ck_assert_uint_eq(wrong("eve", "here", NOW + 900000), 0);
+    }
+    ck_assert_uint_eq(left("adam", "here", NOW + 900000), 0);
+}
+END_TEST
+
+/* The user's own counts begin anew; his client's do not, else who has one account could guess on. */
+START_TEST(the_right_password_clears_its_user_name)
+{
+    int i;
+
+    for (i = 0; i < 45; i++) {
+        wrong("eve", number("client", i), NOW);
+    }
+    for (i = 0; i < 4; i++) {
+        wrong("eve", "here", NOW);
+    }
+    right("eve", "here", NOW);
+    for (i = 0; i < 4; i++) {
+        ck_assert_uint_eq(wrong("eve", "here", NOW), 0);
+    }
+    /* 8 of 50 tries of this client are counted: 42 are left */
+    for (i = 0; i < 41; i++) {
+        ck_assert_uint_eq(wrong(number("user", i), "here", NOW), 0);
+    }
+    ck_assert_uint_eq(wrong("adam", "here", NOW), 1u << TAI_LOGIN_CLIENT);
+}
+END_TEST
+
+START_TEST(what_nobody_could_answer_counts_nowhere)
+{
+    tai_login_t login = try_of("eve", "here", &five);
+    int i;
+
+    for (i = 0; i < 200; i++) {
+        ck_assert_uint_eq(begin(&login, NOW), 0);
+        end(&login, NOW, 0);
+    }
+    for (i = 0; i < 4; i++) {
+        ck_assert_uint_eq(wrong("eve", "here", NOW), 0);
+    }
+    ck_assert_uint_eq(begin(&login, NOW), 0);
+    end(&login, NOW, 0);
+    ck_assert_uint_eq(wrong("eve", "here", NOW), 1u << TAI_LOGIN_PAIR);
+}
+END_TEST
+
+/* ---- at the same time ----------------------------------------------------------------------- */
+
+START_TEST(tries_under_way_count)
+{
+    tai_login_t login[5], sixth = try_of("eve", "here", &five);
+    int i;
+
+    for (i = 0; i < 5; i++) {
+        login[i] = try_of("eve", "here", &five);
+        ck_assert_uint_eq(begin(&login[i], NOW + (apr_uint64_t)i), 0);
+    }
+    /* no lock runs yet: there is room when the oldest leaves the window */
+    ck_assert_uint_eq(begin(&sixth, NOW + 10), 300000 - 10);
+    end(&login[0], NOW + 10, 1);
+    ck_assert_uint_eq(begin(&sixth, NOW + 10), 0);
+}
+END_TEST
+
+START_TEST(a_try_that_nobody_ends_stays_counted)
+{
+    tai_login_t login = try_of("eve", "here", &five);
+    int i;
+
+    for (i = 0; i < 4; i++) {
+        wrong("eve", "here", NOW);
+    }
+    ck_assert_uint_eq(begin(&login, NOW), 0);
+    ck_assert_uint_eq(left("eve", "here", NOW + 1), 299999);
+    ck_assert_uint_eq(left("eve", "here", NOW + 300000), 0);
+}
+END_TEST
+
+/* The lock that a failure starts is not undone by a try that began before it. */
+START_TEST(a_late_end_takes_nothing_from_others)
+{
+    static const tai_lockout_t brief = {{2, 300000}, 1000};
+    tai_login_t slow = try_of("eve", "here", &brief), quick = try_of("eve", "here", &brief);
+
+    ck_assert_uint_eq(begin(&slow, NOW), 0);
+    ck_assert_uint_eq(begin(&quick, NOW), 0);
+    ck_assert_uint_eq(fail_of(&quick, NOW), 1u << TAI_LOGIN_PAIR);
+    ck_assert_uint_eq(begin(&quick, NOW + 1), 999);
+    ck_assert_uint_eq(begin(&quick, NOW + 1000), 0);
+    end(&slow, NOW + 1001, 0);
+    ck_assert_uint_eq(begin(&slow, NOW + 1002), 0);
+    ck_assert_uint_eq(fail_of(&slow, NOW + 1002), 1u << TAI_LOGIN_PAIR);
+}
+END_TEST
+
+START_TEST(nor_does_one_that_has_left_the_window)
+{
+    tai_login_t slow = try_of("eve", "here", &five);
+    int i;
+
+    ck_assert_uint_eq(begin(&slow, NOW), 0);
+    for (i = 0; i < 4; i++) {
+        ck_assert_uint_eq(wrong("eve", "here", NOW + 300000), 0);
+    }
+    end(&slow, NOW + 300000, 0);
+    ck_assert_uint_eq(wrong("eve", "here", NOW + 300000), 1u << TAI_LOGIN_PAIR);
+}
+END_TEST
+
+/* ---- many processes ------------------------------------------------------------------------- */
+
+#define CHILDREN 8
+#define TRIES    400
+
+static const struct {
+    int usernames, clients; /* how many there are to choose from */
+    apr_uint32_t evaluated; /* of all that is tried */
+    unsigned lock;
+} crowds[] = {
+    {1, 1, 5, 1u << TAI_LOGIN_PAIR},
+    {1, 100, 50, 1u << TAI_LOGIN_USERNAME},
+    {100, 1, 50, 1u << TAI_LOGIN_CLIENT},
+};
+
+typedef struct stage_t {
+    int crowd;
+    int arrived;
+    apr_uint32_t evaluated;
+    apr_uint32_t started;
+} stage_t;
+
+static int guess(void *data)
+{
+    stage_t *stage = data;
+    apr_uint64_t chance = (apr_uint64_t)getpid();
+    int i;
+
+    meet(&stage->arrived, CHILDREN);
+    for (i = 0; i < TRIES; i++) {
+        const apr_uint64_t user =
+            chance_below(&chance, (apr_uint64_t)crowds[stage->crowd].usernames);
+        const apr_uint64_t client =
+            chance_below(&chance, (apr_uint64_t)crowds[stage->crowd].clients);
+        tai_login_t login;
+        apr_uint64_t left_ms;
+        unsigned started;
+
+        tai_login_make(&login, segment, &user, sizeof(user), &client, sizeof(client), &five);
+        if (tai_login_begin(&login, NOW, &left_ms) != APR_SUCCESS) {
+            return 1;
+        }
+        if (left_ms == 0) {
+            __atomic_add_fetch(&stage->evaluated, 1, __ATOMIC_RELAXED);
+            if (tai_login_fail(&login, NOW, &started) != APR_SUCCESS) {
+                return 1;
+            }
+            __atomic_add_fetch(&stage->started, (started & crowds[stage->crowd].lock) != 0,
+                               __ATOMIC_RELAXED);
+        }
+    }
+    return 0;
+}
+
+static void all_succeed(int (*part)(void *), stage_t *stage)
+{
+    pid_t pids[CHILDREN];
+    int i;
+
+    for (i = 0; i < CHILDREN; i++) {
+        pids[i] = in_child(part, stage);
+    }
+    for (i = 0; i < CHILDREN; i++) {
+        child_succeeds(pids[i]);
+    }
+}
+
+START_TEST(no_more_are_evaluated_than_the_policy_says)
+{
+    stage_t *stage = shared_block(sizeof(*stage));
+
+    stage->crowd = _i;
+    all_succeed(guess, stage);
+    ck_assert_uint_eq(stage->evaluated, crowds[_i].evaluated);
+    ck_assert_uint_eq(stage->started, 1);
+}
+END_TEST
+
+/* Fewer at once than N: who knows the password is never told to wait. */
+static int know(void *data)
+{
+    static const tai_lockout_t nine = {{CHILDREN + 1, 300000}, 900000};
+    stage_t *stage = data;
+    tai_login_t login = try_of("eve", "here", &nine);
+    apr_uint64_t left_ms;
+    int i;
+
+    meet(&stage->arrived, CHILDREN);
+    for (i = 0; i < TRIES; i++) {
+        if (tai_login_begin(&login, NOW + (apr_uint64_t)i, &left_ms) != APR_SUCCESS ||
+            left_ms != 0 || tai_login_end(&login, NOW + (apr_uint64_t)i, 1) != APR_SUCCESS) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+START_TEST(right_passwords_leave_no_trace)
+{
+    all_succeed(know, shared_block(sizeof(stage_t)));
+    ck_assert_uint_eq(left("eve", "here", NOW + TRIES), 0);
+}
+END_TEST
+
+/* ---- said once more with plain logs ---------------------------------------------------------- */
+
+#define USERNAMES 12
+#define CLIENTS   12
+#define UNDER_WAY 3
+#define LOG       64
+#define STEPS     100000
+
+typedef struct count_t {
+    apr_uint64_t log[LOG]; /* times, in order */
+    int logged;
+    apr_uint64_t locked_until;
+} count_t;
+
+typedef struct model_t {
+    count_t pair[USERNAMES][CLIENTS], username[USERNAMES], client[CLIENTS];
+} model_t;
+
+/* A try of the model beside the real one. */
+typedef struct twin_t {
+    tai_login_t login;
+    count_t *counts[TAI_LOGIN_COUNT];
+    tai_lockout_t lockout;
+    apr_uint64_t at;
+} twin_t;
+
+static int n_of(const twin_t *twin, int i)
+{
+    return (int)twin->lockout.failures.max * (i == TAI_LOGIN_PAIR ? 1 : 10);
+}
+
+/* Forget what has left the window. @return how many are left */
+static int model_count(count_t *count, const tai_lockout_t *lockout, apr_uint64_t now)
+{
+    int i, kept = 0;
+
+    for (i = 0; i < count->logged; i++) {
+        if (now - count->log[i] < lockout->failures.window_ms) {
+            count->log[kept++] = count->log[i];
+        }
+    }
+    count->logged = kept;
+    return kept;
+}
+
+static apr_uint64_t model_begin(twin_t *twin, apr_uint64_t now)
+{
+    apr_uint64_t most = 0;
+    int i;
+
+    for (i = 0; i < TAI_LOGIN_COUNT; i++) {
+        count_t *count = twin->counts[i];
+        const int over = model_count(count, &twin->lockout, now) - n_of(twin, i);
+        apr_uint64_t one = 0;
+
+        if (count->locked_until > now) {
+            one = count->locked_until - now;
+        }
+        else if (over >= 0) {
+            one = count->log[over] + twin->lockout.failures.window_ms - now;
+        }
+        most = one > most ? one : most;
+    }
+    for (i = 0; i < TAI_LOGIN_COUNT && most == 0; i++) {
+        twin->counts[i]->log[twin->counts[i]->logged++] = now;
+    }
+    twin->at = now;
+    return most;
+}
+
+static unsigned model_fail(const twin_t *twin, apr_uint64_t now)
+{
+    unsigned started = 0;
+    int i;
+
+    for (i = 0; i < TAI_LOGIN_COUNT; i++) {
+        count_t *count = twin->counts[i];
+
+        if (count->locked_until <= now &&
+            model_count(count, &twin->lockout, now) >= n_of(twin, i)) {
+            *count = (count_t){.locked_until = now + twin->lockout.lock_ms};
+            started |= 1u << i;
+        }
+    }
+    return started;
+}
+
+static void model_take_back(count_t *count, apr_uint64_t at)
+{
+    int i = 0;
+
+    while (i < count->logged && count->log[i] < at) {
+        i++;
+    }
+    if (i < count->logged && count->locked_until <= at) {
+        memmove(&count->log[i], &count->log[i + 1],
+                (size_t)(count->logged - i - 1) * sizeof(count->log[0]));
+        count->logged--;
+    }
+}
+
+static void model_end(const twin_t *twin, apr_uint64_t now, int right)
+{
+    int i;
+
+    for (i = 0; i < TAI_LOGIN_COUNT; i++) {
+        if (right && i != TAI_LOGIN_CLIENT) {
+            twin->counts[i]->logged = 0;
+        }
+        else if (now < twin->at + twin->lockout.failures.window_ms) {
+            model_take_back(twin->counts[i], twin->at);
+        }
+    }
+}
+
+/* Who tries, and by which policy. */
+typedef struct scene_t {
+    apr_uint64_t usernames, clients;
+    tai_lockout_t lockout;
+} scene_t;
+
+static scene_t make_scene(apr_uint64_t *chance)
+{
+    return (scene_t){
+        .usernames = chance_between(chance, 1, USERNAMES),
+        .clients = chance_between(chance, 1, CLIENTS),
+        .lockout = {{(apr_uint32_t)chance_between(chance, 1, 3), 300000},
+                    (apr_uint32_t)chance_between(chance, 1000, 600000)},
+    };
+}
+
+static twin_t make_twin(model_t *model, const scene_t *scene, apr_uint64_t *chance)
+{
+    const apr_uint64_t user = chance_below(chance, scene->usernames);
+    const apr_uint64_t client = chance_below(chance, scene->clients);
+    twin_t twin = {
+        .counts = {&model->pair[user][client], &model->username[user], &model->client[client]},
+        .lockout = scene->lockout};
+
+    tai_login_make(&twin.login, segment, &user, sizeof(user), &client, sizeof(client),
+                   &scene->lockout);
+    return twin;
+}
+
+/* End one of those under way. @return 1: as the model says */
+static int end_one(twin_t *twin, apr_uint64_t now, apr_uint64_t *chance, int *locks)
+{
+    const apr_uint64_t how = chance_below(chance, 20);
+    unsigned started;
+
+    if (how < 2) {
+        end(&twin->login, now, (int)how);
+        model_end(twin, now, (int)how);
+        return 1;
+    }
+    started = fail_of(&twin->login, now);
+    *locks |= (int)started;
+    return started == model_fail(twin, now);
+}
+
+/*
+ * No more begin within a window than a ring of 32 holds, and 10 N is no more: within that the log of
+ * a window is exact.
+ */
+START_TEST(as_plain_logs_say)
+{
+    static const int per_window = 40;
+    const apr_uint64_t seed = chance_seed(_i);
+    const int steps = chance_steps(STEPS);
+    model_t *model = calloc(1, sizeof(*model));
+    twin_t twins[UNDER_WAY];
+    apr_uint64_t chance = seed, now = NOW, is;
+    scene_t scene;
+    int i, n = 0, same = 1, locks = 0;
+
+    for (i = 0; i < steps && same; i++) {
+        if (i % 500 == 0) { /* another one, when nothing is left of the one before */
+            scene = make_scene(&chance);
+            now += 1000000;
+            n = 0;
+        }
+        now += chance_below(&chance, (apr_uint64_t)(2 * 300000 / per_window));
+        if (n == UNDER_WAY || (n > 0 && chance_below(&chance, 2) == 0)) {
+            const int which = (int)chance_below(&chance, (apr_uint64_t)n);
+
+            same = end_one(&twins[which], now, &chance, &locks);
+            twins[which] = twins[--n];
+            continue;
+        }
+        twins[n] = make_twin(model, &scene, &chance);
+        is = begin(&twins[n].login, now);
+        same = is == model_begin(&twins[n], now);
+        n += is == 0;
+    }
+    if (!same) {
+        ck_abort_msg("TAI_TEST_SEED=%" APR_UINT64_T_FMT " step %d", seed, i - 1);
+    }
+    /* a short run may not come to all of them */
+    ck_assert_int_ge(locks, steps < STEPS ? 1 : (1 << TAI_LOGIN_COUNT) - 1);
+    free(model);
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_set_timeout(tests, 60);
+    tcase_add_checked_fixture(tests, make_segment, NULL);
+    tcase_add_test(tests, the_nth_failure_locks_the_pair);
+    tcase_add_test(tests, ten_times_n_failures_lock_the_user_name);
+    tcase_add_test(tests, ten_times_n_failures_lock_the_client);
+    tcase_add_test(tests, a_lock_is_none_of_keys);
+    tcase_add_loop_test(tests, any_bytes_are_a_user_name, 0, ROWS(usernames));
+    tcase_add_test(tests, where_a_name_ends_and_a_client_begins_is_told);
+    tcase_add_test(tests, failures_leave_the_window);
+    tcase_add_test(tests, tries_during_a_lock_neither_count_nor_prolong);
+    tcase_add_test(tests, the_right_password_clears_its_user_name);
+    tcase_add_test(tests, what_nobody_could_answer_counts_nowhere);
+    tcase_add_test(tests, tries_under_way_count);
+    tcase_add_test(tests, a_try_that_nobody_ends_stays_counted);
+    tcase_add_test(tests, a_late_end_takes_nothing_from_others);
+    tcase_add_test(tests, nor_does_one_that_has_left_the_window);
+    tcase_add_loop_test(tests, no_more_are_evaluated_than_the_policy_says, 0, ROWS(crowds));
+    tcase_add_test(tests, right_passwords_leave_no_trace);
+    tcase_add_loop_test(tests, as_plain_logs_say, 0, chance_seeds());
+}
+
+int main(void)
+{
+    return unit_run("log-ins", add);
+}
