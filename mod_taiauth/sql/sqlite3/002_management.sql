@@ -61,7 +61,7 @@ CREATE TABLE audit_log (
 
 CREATE INDEX audit_log_account ON audit_log (account_id, seq);
 
-CREATE INDEX audit_log_nobody ON audit_log (at) WHERE account_id IS NULL;
+CREATE INDEX audit_log_nobody ON audit_log (account_id, at) WHERE account_id IS NULL;
 
 -- What is written is not rewritten. Rows may be deleted when they are old.
 CREATE TRIGGER audit_log_fixed BEFORE UPDATE ON audit_log
@@ -151,6 +151,15 @@ BEGIN
         SELECT seq, NULL, OLD.id FROM change_counter;
 END;
 
+-- The keys of an account under its new id, too: there was none of that id before.
+CREATE TRIGGER accounts_renumbered AFTER UPDATE ON accounts
+WHEN NEW.id IS NOT OLD.id
+BEGIN
+    UPDATE change_counter SET seq = seq + 1;
+    INSERT INTO key_changes (seq, key_hash, account_id)
+        SELECT seq, NULL, NEW.id FROM change_counter;
+END;
+
 CREATE TRIGGER accounts_deleted AFTER DELETE ON accounts
 BEGIN
     UPDATE change_counter SET seq = seq + 1;
@@ -165,6 +174,15 @@ BEGIN
     UPDATE change_counter SET seq = seq + 1;
     INSERT INTO key_changes (seq, key_hash, account_id)
         SELECT seq, NULL, OLD.account_id FROM change_counter;
+END;
+
+-- A key counts while its user belongs to its account: it may count again in the one that he comes to.
+CREATE TRIGGER users_moved AFTER UPDATE ON users
+WHEN NEW.account_id IS NOT OLD.account_id
+BEGIN
+    UPDATE change_counter SET seq = seq + 1;
+    INSERT INTO key_changes (seq, key_hash, account_id)
+        SELECT seq, NULL, NEW.account_id FROM change_counter;
 END;
 
 CREATE TRIGGER users_deleted AFTER DELETE ON users
