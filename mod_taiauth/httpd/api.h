@@ -75,6 +75,8 @@ int taiauth_body_read(request_rec *r, json_t **body);
 /* answer.c: each returns what the handler has to return */
 /* data is given back here; the status is 200 in the envelope */
 int taiauth_answer(request_rec *r, int status, json_t *data);
+/* the same in no dialect */
+int taiauth_answer_plain(request_rec *r, int status, json_t *data);
 /*
  * A list of objects, each with the members named by columns (ended by NULL): {name: [...], "next":
  * ...} or in column form. next NULL: null. list is given back here. paged 0: without next.
@@ -92,6 +94,8 @@ typedef struct taiauth_page_t {
 } taiauth_page_t;
 /* read the query: "limit", and position; OK, or the status of a refusal */
 int taiauth_page_read(request_rec *r, const char *position, taiauth_page_t *page);
+/* no page of this list has ended there; the status of a refusal */
+int taiauth_page_refuse(request_rec *r, const taiauth_page_t *page);
 
 /* issue.c */
 /* [{"name", "value"}, ...]: how to send this key, by the headers of the place, or else ours */

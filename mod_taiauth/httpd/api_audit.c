@@ -24,8 +24,7 @@ static int read_page(request_rec *r, taiauth_page_t *page)
     int status = taiauth_page_read(r, "before", page);
 
     if (status == OK && page->from && page->number < 1) {
-        return taiauth_refuse(r, TAI_BAD_REQUEST, "\"before\" must be a number, 1 or greater.", 0,
-                              NULL);
+        return taiauth_page_refuse(r, page);
     }
     return status;
 }

@@ -50,6 +50,9 @@ int taiauth_api_list_keys(taiauth_call_t *call)
     }
     outcome = tai_store_page_keys(taiauth_store, call->caller->principal->account_id, page.from,
                                   page.limit, call->now, call->r->pool, &keys, &more, &text);
+    if (outcome == TAI_CHANGE_INVALID) {
+        return taiauth_page_refuse(call->r, &page);
+    }
     if (outcome != TAI_CHANGE_DONE) {
         return taiauth_api_refuse_change(call->r, outcome, text);
     }

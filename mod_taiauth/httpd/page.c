@@ -29,6 +29,11 @@ static const char *read_limit(const char *value, taiauth_page_t *page, apr_pool_
     return NULL;
 }
 
+static const char *wrong_position(const taiauth_page_t *page, apr_pool_t *p)
+{
+    return apr_psprintf(p, "\"%s\" must be the \"next\" of another page.", page->position);
+}
+
 static const char *read_position(const char *value, taiauth_page_t *page, apr_pool_t *p)
 {
     const char *c = value;
@@ -38,9 +43,7 @@ static const char *read_position(const char *value, taiauth_page_t *page, apr_po
     }
     page->from = value;
     page->number = number(value);
-    return c > value && !*c
-               ? NULL
-               : apr_psprintf(p, "\"%s\" must be the \"next\" of another page.", page->position);
+    return c > value && !*c ? NULL : wrong_position(page, p);
 }
 
 /* name=value, each at most once */
@@ -78,4 +81,9 @@ int taiauth_page_read(request_rec *r, const char *position, taiauth_page_t *page
         page->limit = LIMIT_DEFAULT;
     }
     return text ? taiauth_refuse(r, TAI_BAD_REQUEST, text, 0, NULL) : OK;
+}
+
+int taiauth_page_refuse(request_rec *r, const taiauth_page_t *page)
+{
+    return taiauth_refuse(r, TAI_BAD_REQUEST, wrong_position(page, r->pool), 0, NULL);
 }

@@ -166,7 +166,7 @@ sub is_refused {
 # What no log and no file may hold of what was made.
 sub note_secrets {
     my ($made) = @_;
-    secret($_) for grep { defined } @$made{qw(key token)};
+    secret($_) for map { $made->{$_} // () } qw(key token);
     return $made;
 }
 
