@@ -47,6 +47,14 @@ static const taictl_command_t commands[] = {
     {"scope", "list", "", "All scopes, with the plans that grant them.", 0, 0, 0,
      taictl_scope_list},
 
+    {"import", NULL,
+     "ACCOUNT FILE|- [--format csv|jsonl] [--hashed none|hex|base64]\n"
+     "                    [--scopes A,B] [--skip-bad] [--dry-run]",
+     "Take keys of another system into an account.", 2, 2,
+     BIT(OPTION_FORMAT) | BIT(OPTION_HASHED) | BIT(OPTION_SCOPES) | BIT(OPTION_SKIP_BAD) |
+         BIT(OPTION_DRY_RUN),
+     taictl_import},
+
     {NULL, NULL, NULL, NULL, 0, 0, 0, NULL}};
 
 /* In the order of their numbers; the value is NULL where an option has none. */

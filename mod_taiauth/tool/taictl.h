@@ -15,21 +15,25 @@
  * Every option: name in code, on the command line, of its value (NULL: it has none; lower-case words
  * are the values that there are), what it says.
  */
-#define TAICTL_OPTIONS(X)                                                        \
-    X(OWNER, "owner", "USER", "whose file it becomes")                           \
-    X(PLAN, "plan", "PLAN", "free unless another is named")                      \
-    X(ROLE, "role", "primary_admin|member", "of the user")                       \
-    X(NO_PASSWORD, "no-password", NULL, "the user cannot log in")                \
-    X(NAME, "name", "NAME", "of the key, for people")                            \
-    X(SCOPES, "scopes", "SCOPE,...", "scopes, separated by commas")              \
-    X(EXPIRES, "expires", "TIME", "when it ends, such as 2026-01-31T23:59:59Z")  \
-    X(EXPIRES_IN, "expires-in", "SPAN", "after which it ends, such as 30d")      \
-    X(TOKEN, "token", NULL, "make a token as well")                              \
-    X(RATE_LIMIT, "rate-limit", "N/WINDOW", "its own rate limit, such as 5/60s") \
-    X(STDIN, "stdin", NULL, "read the whole key from standard input")            \
-    X(DRIVER, "driver", "DRIVER", "as in DBDriver")                              \
-    X(DATABASE, "database", "FILE", "the database")                              \
-    X(JSON, "json", NULL, "print JSON")                                          \
+#define TAICTL_OPTIONS(X)                                                               \
+    X(OWNER, "owner", "USER", "whose file it becomes")                                  \
+    X(PLAN, "plan", "PLAN", "free unless another is named")                             \
+    X(ROLE, "role", "primary_admin|member", "of the user")                              \
+    X(NO_PASSWORD, "no-password", NULL, "the user cannot log in")                       \
+    X(NAME, "name", "NAME", "of the key, for people")                                   \
+    X(SCOPES, "scopes", "SCOPE,...", "scopes, separated by commas")                     \
+    X(EXPIRES, "expires", "TIME", "when it ends, such as 2026-01-31T23:59:59Z")         \
+    X(EXPIRES_IN, "expires-in", "SPAN", "after which it ends, such as 30d")             \
+    X(TOKEN, "token", NULL, "make a token as well")                                     \
+    X(RATE_LIMIT, "rate-limit", "N/WINDOW", "its own rate limit, such as 5/60s")        \
+    X(STDIN, "stdin", NULL, "read the whole key from standard input")                   \
+    X(FORMAT, "format", "csv|jsonl", "of the file, if its name does not tell")          \
+    X(HASHED, "hashed", "none|hex|base64", "what stands in it: keys, or their SHA-256") \
+    X(SKIP_BAD, "skip-bad", NULL, "leave refused rows out, import the others")          \
+    X(DRY_RUN, "dry-run", NULL, "do everything, and undo it")                           \
+    X(DRIVER, "driver", "DRIVER", "as in DBDriver")                                     \
+    X(DATABASE, "database", "FILE", "the database")                                     \
+    X(JSON, "json", NULL, "print JSON")                                                 \
     X(HELP, "help", NULL, "print this")
 
 typedef enum {
@@ -61,7 +65,7 @@ taictl_command_fn taictl_account_add, taictl_account_list, taictl_account_set_pl
     taictl_account_suspend, taictl_account_reinstate;
 taictl_command_fn taictl_user_add, taictl_user_passwd, taictl_user_disable;
 taictl_command_fn taictl_key_create, taictl_key_list, taictl_key_show, taictl_key_revoke;
-taictl_command_fn taictl_scope_list;
+taictl_command_fn taictl_scope_list, taictl_import;
 
 /**
  * Say on stderr what was wrong.
