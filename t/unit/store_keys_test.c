@@ -151,16 +151,6 @@ START_TEST(only_an_active_owner_gets_a_key)
 }
 END_TEST
 
-START_TEST(a_closed_account_stays_closed)
-{
-
-    raw_run(path, "UPDATE accounts SET status = 'closed'");
-    ck_assert_int_eq(tai_store_set_suspended(store, "acme", 0, &actor, NOW, pool, &text),
-                     TAI_CHANGE_INACTIVE);
-    ck_assert_str_eq(raw_value(path, "SELECT status FROM accounts"), "closed");
-}
-END_TEST
-
 START_TEST(revoked_and_expired_keys_leave_room)
 {
     tai_key_order_t brief = usual;
@@ -361,41 +351,6 @@ START_TEST(the_database_allows_row)
 }
 END_TEST
 
-START_TEST(an_account_has_one_active_primary_administrator)
-{
-    tai_user_t *user;
-
-    must(tai_store_add_user(store, "acme", "bob", NULL, NULL, &actor, NOW, pool, &user, &text));
-    ck_assert_str_eq(user->role, "member");
-    ck_assert_int_eq(tai_store_add_user(store, "acme", "eve", "primary_admin", NULL, &actor, NOW,
-                                        pool, &user, &text),
-                     TAI_CHANGE_TAKEN);
-    ck_assert_ptr_nonnull(strstr(text, "ann"));
-    must(tai_store_disable_user(store, "ann", &actor, NOW, pool, &text));
-    must(tai_store_add_user(store, "acme", "eve", NULL, NULL, &actor, NOW, pool, &user, &text));
-    ck_assert_str_eq(user->role, "primary_admin");
-}
-END_TEST
-
-START_TEST(names_are_unique)
-{
-    tai_account_t *account;
-    tai_user_t *user;
-
-    ck_assert_int_eq(
-        tai_store_add_account(store, "acme", "free", &actor, NOW, pool, &account, &text),
-        TAI_CHANGE_TAKEN);
-    must(tai_store_add_account(store, "bolt", "free", &actor, NOW, pool, &account, &text));
-    ck_assert_int_eq(
-        tai_store_add_user(store, "bolt", "ann", NULL, NULL, &actor, NOW, pool, &user, &text),
-        TAI_CHANGE_TAKEN);
-    ck_assert_int_eq(
-        tai_store_add_account(store, "gold", "gold", &actor, NOW, pool, &account, &text),
-        TAI_CHANGE_INVALID);
-    ck_assert_ptr_nonnull(strstr(text, "free, claimed, pro"));
-}
-END_TEST
-
 /* Nothing of a change is left where its database went away in the middle of the day. */
 START_TEST(a_change_without_a_database_is_unknown)
 {
@@ -419,7 +374,6 @@ static void add(TCase *tests)
     tcase_add_test(tests, default_scopes_are_those_that_the_plan_grants);
     tcase_add_loop_test(tests, wrong_order_of_row, 0, ROWS(wrong));
     tcase_add_test(tests, only_an_active_owner_gets_a_key);
-    tcase_add_test(tests, a_closed_account_stays_closed);
     tcase_add_test(tests, revoked_and_expired_keys_leave_room);
     tcase_add_test(tests, parallel_creations_leave_exactly_what_the_plan_allows);
     tcase_add_test(tests, a_revocation_keeps_its_first_time);
@@ -428,8 +382,6 @@ static void add(TCase *tests)
     tcase_add_test(tests, scopes_have_a_greatest_length);
     tcase_add_loop_test(tests, the_database_refuses_row, 0, ROWS(forbidden));
     tcase_add_loop_test(tests, the_database_allows_row, 0, ROWS(allowed));
-    tcase_add_test(tests, an_account_has_one_active_primary_administrator);
-    tcase_add_test(tests, names_are_unique);
     tcase_add_test(tests, a_change_without_a_database_is_unknown);
 }
 
