@@ -14,6 +14,7 @@ void taiauth_metrics_verdict(request_rec *r, tai_reason_e reason)
     if (taiauth_segment && !r->main && !(admitted && ctx->counted)) {
         ctx->counted = 1;
         tai_metrics_add(&tai_segment_metrics(taiauth_segment)->verdict[reason]);
+        taiauth_usage_note(r, reason);
     }
 }
 

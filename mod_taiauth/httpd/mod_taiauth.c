@@ -47,9 +47,16 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     if (rv != APR_SUCCESS) {
         ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s, "taiauth: OpenSSL offers no SHA-256");
     }
+    taiauth_watchdog_open(s, pconf);
     return end_post_config(rv == APR_SUCCESS &&
                            taiauth_memory_open(s, conf->shared_memory) == APR_SUCCESS &&
                            taiauth_database_check(s, ptemp));
+}
+
+static void child_init(apr_pool_t *p, server_rec *s)
+{
+    taiauth_database_child_init(p, s);
+    taiauth_watchdog_child_init(p, s);
 }
 
 static void register_hooks(apr_pool_t *p)
@@ -60,7 +67,7 @@ static void register_hooks(apr_pool_t *p)
 
     ap_hook_check_config(taiauth_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_child_init(taiauth_database_child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
 
     ap_hook_post_read_request(taiauth_identity_strip, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_check_access(taiauth_access_check, NULL, NULL, APR_HOOK_MIDDLE,

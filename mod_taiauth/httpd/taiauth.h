@@ -201,6 +201,8 @@ typedef struct taiauth_request_t {
     const request_rec *authenticated; /* passed authentication by httpd's own providers too */
     int charging;                     /* fixups of the client request itself have begun */
     int counted;                      /* its verdict has been counted */
+    const tai_record_t *used;         /* the key whose use was noted; NULL: none yet */
+    int used_well;                    /* it was noted as admitted */
     const request_rec *published;     /* the last one that was told who is asking */
     apr_array_header_t *charged;      /* of tai_charge_t: what this client request has paid */
     apr_table_t *cookies; /* of sessions, taken out of Cookie; one sent twice: ""; NULL: none */
@@ -331,6 +333,17 @@ int taiauth_metrics_handler(request_rec *r);
 int taiauth_metrics_reads(request_rec *r, const taiauth_dir_t *conf);
 /* count the verdict on a client request; of several admissions of one only the first counts */
 void taiauth_metrics_verdict(request_rec *r, tai_reason_e reason);
+
+/* usage.c */
+/* note the verdict on a client request for the key that it came with, if that is known */
+void taiauth_usage_note(request_rec *r, tai_reason_e reason);
+/* write to the database what was noted by all children; what cannot be written is kept */
+void taiauth_usage_write(server_rec *s, apr_pool_t *p);
+
+/* watchdog.c */
+void taiauth_watchdog_open(server_rec *s, apr_pool_t *pconf);
+/* behind taiauth_database_child_init */
+void taiauth_watchdog_child_init(apr_pool_t *p, server_rec *s);
 
 /* status.c */
 void taiauth_status_register(apr_pool_t *p);

@@ -1,0 +1,118 @@
+/*
+ * What is done from time to time, beside all requests: in one child at a time, which mod_watchdog
+ * chooses. At its end every child writes what is left, for the last one there is nobody behind it.
+ */
+
+#include "taiauth.h"
+
+#include <pthread.h>
+#include <mod_watchdog.h>
+#include "../core/clock.h"
+#include "../core/store_principals.h"
+#include "../core/when.h"
+
+#define TICK_S 1
+
+/* ---- what is done ------------------------------------------------------------------------- */
+
+static void sweep(server_rec *s, apr_pool_t *p)
+{
+    const char *text;
+
+    if (tai_store_sweep(taiauth_store, tai_when_now(), p, &text) != TAI_CHANGE_DONE) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     "taiauth: sessions that are over cannot be swept: %s", text);
+    }
+}
+
+static struct {
+    apr_uint64_t every_ms;
+    void (*run)(server_rec *s, apr_pool_t *p);
+    apr_uint64_t due; /* milliseconds of tai_clock_ms */
+} jobs[] = {
+    {10000, taiauth_usage_write, 0},
+    {60000, sweep, 0},
+};
+
+static void run_jobs(server_rec *s, apr_pool_t *p)
+{
+    apr_uint64_t now = tai_clock_ms();
+
+    for (apr_size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++) {
+        if (now >= jobs[i].due) {
+            jobs[i].run(s, p);
+            jobs[i].due = now + jobs[i].every_ms;
+        }
+    }
+}
+
+/* ---- when --------------------------------------------------------------------------------- */
+
+/*
+ * Its thread starts before a child is ready, and httpd takes a child's pools apart without waiting
+ * for it. So the two agree on when there is something to work with.
+ */
+static pthread_mutex_t at_work = PTHREAD_MUTEX_INITIALIZER;
+static int ready; /* under at_work */
+
+static int watched; /* 1: mod_watchdog calls us */
+
+/* In a pool of its own: the one that is handed in may be another thread's. */
+static void with_pool(void (*work)(server_rec *s, apr_pool_t *p), server_rec *s)
+{
+    apr_pool_t *p;
+
+    if (apr_pool_create(&p, NULL) == APR_SUCCESS) {
+        work(s, p);
+        apr_pool_destroy(p);
+    }
+}
+
+static apr_status_t tick(int state, void *s, apr_pool_t *p)
+{
+    (void)p;
+    pthread_mutex_lock(&at_work);
+    if (ready && state == AP_WATCHDOG_STATE_RUNNING) {
+        with_pool(run_jobs, s);
+    }
+    pthread_mutex_unlock(&at_work);
+    return APR_SUCCESS;
+}
+
+/* All threads that answer requests have ended, but under prefork the one that this runs in. */
+static apr_status_t end_child(void *s)
+{
+    pthread_mutex_lock(&at_work);
+    with_pool(taiauth_usage_write, s);
+    ready = 0;
+    pthread_mutex_unlock(&at_work);
+    return APR_SUCCESS;
+}
+
+void taiauth_watchdog_child_init(apr_pool_t *p, server_rec *s)
+{
+    if (!watched || !taiauth_store || !taiauth_segment) {
+        return;
+    }
+    apr_pool_pre_cleanup_register(p, s, end_child);
+    pthread_mutex_lock(&at_work);
+    ready = 1;
+    pthread_mutex_unlock(&at_work);
+}
+
+void taiauth_watchdog_open(server_rec *s, apr_pool_t *pconf)
+{
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_get_instance) *get =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_get_instance);
+    APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *call =
+        APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
+    ap_watchdog_t *watchdog;
+
+    watched = get && call && get(&watchdog, "taiauth", 0, 1, pconf) == APR_SUCCESS &&
+              call(watchdog, apr_time_from_sec(TICK_S), s, tick) == APR_SUCCESS;
+    if (!watched) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     "taiauth: no mod_watchdog: what keys are used for is not written, and "
+                     "sessions that are over are not swept; LoadModule watchdog_module");
+    }
+}
