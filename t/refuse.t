@@ -28,7 +28,8 @@ my %databases = (
 sub set_version {
     my ($httpd, $version) = @_;
     my $handle = DBI->connect('dbi:SQLite:' . $httpd->database, '', '', { RaiseError => 1 });
-    $handle->do('UPDATE schema_version SET version = ?', undef, $version);
+    $handle->do('DELETE FROM schema_version');
+    $handle->do('INSERT INTO schema_version (version, applied_at) VALUES (?, 1)', undef, $version);
     $handle->disconnect;
     return;
 }
