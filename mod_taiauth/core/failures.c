@@ -85,10 +85,20 @@ apr_status_t tai_failures_record(tai_table_t *table, tai_id_t id, const tai_lock
 }
 
 /* Its place is given away from then on: due comes last, as it comes first where something begins. */
+int tai_failures_forget(const tai_place_t *place, apr_uint64_t now)
+{
+    tai_failures_t *f = place->entry;
+    const int locked = tai_failures_left(f, now) > 0;
+
+    tai_window_clear(&f->window);
+    __atomic_store_n(&f->locked_until, 0, __ATOMIC_RELEASE);
+    tai_table_set_due(place, now);
+    return locked;
+}
+
 apr_status_t tai_failures_clear(tai_table_t *table, tai_id_t id, apr_uint64_t now, int *locked)
 {
     tai_place_t place;
-    tai_failures_t *f;
     apr_status_t rv;
 
     *locked = 0;
@@ -96,12 +106,8 @@ apr_status_t tai_failures_clear(tai_table_t *table, tai_id_t id, apr_uint64_t no
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    f = place.entry;
-    if (f != NULL) {
-        *locked = tai_failures_left(f, now) > 0;
-        tai_window_clear(&f->window);
-        __atomic_store_n(&f->locked_until, 0, __ATOMIC_RELEASE);
-        tai_table_set_due(&place, now);
+    if (place.entry != NULL) {
+        *locked = tai_failures_forget(&place, now);
     }
     tai_table_unlock(&place, 1);
     return APR_SUCCESS;

@@ -71,6 +71,14 @@ apr_uint64_t tai_failures_left(const tai_failures_t *f, apr_uint64_t now);
 void tai_failures_count(const tai_place_t *place, const tai_lockout_t *lockout, apr_uint64_t now);
 
 /**
+ * Lift its lock, and forget what was counted.
+ * @param place  has an entry
+ * @param now    milliseconds of tai_clock_ms
+ * @return 1: there was a lock
+ */
+int tai_failures_forget(const tai_place_t *place, apr_uint64_t now);
+
+/**
  * Start a lock, which empties the count.
  * @param place    has an entry
  * @param lockout  N, window and duration

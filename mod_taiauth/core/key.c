@@ -149,3 +149,11 @@ const char *tai_key_prefix(const char *text, apr_pool_t *p)
 
     return apr_pstrndup(p, text, own ? TAI_KEY_PREFIX_LEN : IMPORTED_SHOWN);
 }
+
+tai_shape_e tai_key_prefix_shape(const char *shown)
+{
+    return strlen(shown) == TAI_KEY_PREFIX_LEN &&
+                   memcmp(shown, prefix[TAI_KIND_KEY], PREFIX_LEN) == 0
+               ? TAI_SHAPE_OURS
+               : TAI_SHAPE_IMPORTED;
+}

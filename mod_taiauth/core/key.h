@@ -60,4 +60,11 @@ const char *tai_kind_prefix(tai_kind_e kind);
  */
 const char *tai_key_prefix(const char *text, apr_pool_t *p);
 
+/**
+ * What a key was by its form, as far as its shown part tells.
+ * @param prefix  from tai_key_prefix
+ * @return OURS, or IMPORTED
+ */
+tai_shape_e tai_key_prefix_shape(const char *prefix);
+
 #endif

@@ -46,6 +46,9 @@ void tai_login_make(tai_login_t *login, tai_segment_t *segment, const void *user
         }
         login->tables[i] = tai_segment_table(segment, counts[i].table);
         login->ids[i] = tai_segment_id(segment, &name, sizeof(name));
+        if (i != TAI_LOGIN_CLIENT) {
+            login->ids[i].lo = user.lo; /* what finds all counts of a user name */
+        }
         login->lockouts[i] = *lockout;
         login->lockouts[i].failures.max = times(lockout->failures.max, counts[i].times);
     }
@@ -159,6 +162,49 @@ apr_status_t tai_login_end(const tai_login_t *login, apr_uint64_t now, int right
     }
     tai_table_unlock(places, TAI_LOGIN_COUNT);
     return APR_SUCCESS;
+}
+
+/* ---- unlocking ---------------------------------------------------------------------------- */
+
+typedef struct unlock_t {
+    apr_uint64_t user; /* low half of all identities of the user name */
+    apr_uint64_t now;
+    int lifted;
+} unlock_t;
+
+static void unlock(const tai_place_t *place, void *data)
+{
+    unlock_t *u = data;
+
+    if (tai_table_id(place).lo == u->user) {
+        u->lifted += tai_failures_forget(place, u->now);
+    }
+}
+
+apr_status_t tai_login_unlock_username(tai_segment_t *segment, const void *username,
+                                       apr_size_t username_len, apr_uint64_t now, int *lifted)
+{
+    tai_table_t *table = tai_segment_table(segment, counts[TAI_LOGIN_USERNAME].table);
+    unlock_t u = {.user = tai_segment_id(segment, username, username_len).lo, .now = now};
+    apr_status_t rv = APR_SUCCESS;
+    apr_uint32_t set;
+
+    for (set = 0; set < tai_table_set_count(table) && rv == APR_SUCCESS; set++) {
+        rv = tai_table_visit(table, set, now, unlock, &u);
+    }
+    *lifted = u.lifted;
+    return rv;
+}
+
+apr_status_t tai_login_unlock_client(tai_segment_t *segment, const void *prefix,
+                                     apr_size_t prefix_len, apr_uint64_t now, int *lifted)
+{
+    static const tai_lockout_t any;
+    tai_login_t login;
+
+    tai_login_make(&login, segment, "", 0, prefix, prefix_len, &any);
+    return tai_failures_clear(login.tables[TAI_LOGIN_CLIENT], login.ids[TAI_LOGIN_CLIENT], now,
+                              lifted);
 }
 
 const char *tai_login_count_name(tai_login_count_e count)

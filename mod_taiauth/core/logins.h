@@ -71,6 +71,25 @@ apr_status_t tai_login_fail(const tai_login_t *login, apr_uint64_t now, unsigned
 apr_status_t tai_login_end(const tai_login_t *login, apr_uint64_t now, int right);
 
 /**
+ * Lift the locks of a user name, from wherever they came, and forget what is counted of it. Walks
+ * a whole table: for an operator, not for the request path.
+ * @param username  any bytes
+ * @param now       milliseconds of tai_clock_ms
+ * @param lifted    set to how many locks there were
+ * @return APR_SUCCESS; else some may stand as they were
+ */
+apr_status_t tai_login_unlock_username(tai_segment_t *segment, const void *username,
+                                       apr_size_t username_len, apr_uint64_t now, int *lifted);
+
+/**
+ * The same of a client prefix, whatever user names it tried; what these have counted stays.
+ * @param prefix  as in tai_login_make
+ * @return APR_SUCCESS; else it may stand as it was
+ */
+apr_status_t tai_login_unlock_client(tai_segment_t *segment, const void *prefix,
+                                     apr_size_t prefix_len, apr_uint64_t now, int *lifted);
+
+/**
  * @return what the log calls a count; static
  */
 const char *tai_login_count_name(tai_login_count_e count);

@@ -267,6 +267,11 @@ void tai_table_insert(tai_place_t *place, tai_id_t id, apr_uint64_t now)
     STORE(set->tag[way], tag_of(id));
 }
 
+tai_id_t tai_table_id(const tai_place_t *place)
+{
+    return set_of(place)->id[place->way];
+}
+
 void tai_table_set_due(const tai_place_t *place, apr_uint64_t due)
 {
     STORE(set_of(place)->due[place->way], due);

@@ -103,6 +103,12 @@ void tai_table_unlock(const tai_place_t *places, int n);
 void tai_table_insert(tai_place_t *place, tai_id_t id, apr_uint64_t now);
 
 /**
+ * @param place  has an entry
+ * @return whose it is
+ */
+tai_id_t tai_table_id(const tai_place_t *place);
+
+/**
  * Say when a locked entry stops meaning anything.
  * @param due  milliseconds, with TAI_DUE_PINNED where it must not be pushed out before
  */

@@ -239,6 +239,15 @@ START_TEST(random_digits_are_even)
 }
 END_TEST
 
+START_TEST(a_shown_prefix_tells_ours_from_imported)
+{
+    ck_assert_int_eq(tai_key_prefix_shape("tai_8f3a2b1c"), TAI_SHAPE_OURS);
+    ck_assert_int_eq(tai_key_prefix_shape("tai_"), TAI_SHAPE_IMPORTED);
+    ck_assert_int_eq(tai_key_prefix_shape("abcdefghijkl"), TAI_SHAPE_IMPORTED);
+    ck_assert_int_eq(tai_key_prefix_shape(""), TAI_SHAPE_IMPORTED);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_loop_test(tests, shape_of_row, 0, ROWS(shapes));
@@ -251,6 +260,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, bytes_that_would_favour_digits_are_rejected);
     tcase_add_test(tests, no_key_without_random_bytes);
     tcase_add_test(tests, random_digits_are_even);
+    tcase_add_test(tests, a_shown_prefix_tells_ours_from_imported);
 }
 
 int main(void)

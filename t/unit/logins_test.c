@@ -238,6 +238,80 @@ START_TEST(the_right_password_clears_its_user_name)
 }
 END_TEST
 
+/* ---- unlocking ------------------------------------------------------------------------------ */
+
+static int unlock_username(const char *username, apr_uint64_t now)
+{
+    int lifted = 77;
+
+    ck_assert_int_eq(tai_login_unlock_username(segment, username, strlen(username), now, &lifted),
+                     APR_SUCCESS);
+    return lifted;
+}
+
+static int unlock_client(const char *client, apr_uint64_t now)
+{
+    int lifted = 77;
+
+    ck_assert_int_eq(tai_login_unlock_client(segment, client, strlen(client), now, &lifted),
+                     APR_SUCCESS);
+    return lifted;
+}
+
+START_TEST(a_user_name_is_unlocked_wherever_it_was_tried)
+{
+    int i;
+
+    for (i = 0; i < 5; i++) {
+        wrong("eve", "here", NOW);
+        wrong("eve", "there", NOW);
+        wrong("adam", "here", NOW);
+    }
+    for (i = 10; i < 50; i++) {
+        wrong("eve", number("client", i), NOW);
+    }
+    ck_assert_uint_gt(left("eve", "elsewhere", NOW), 0);
+    ck_assert_int_eq(unlock_username("eve", NOW), 3);
+    ck_assert_uint_eq(left("eve", "here", NOW), 0);
+    ck_assert_uint_eq(left("eve", "there", NOW), 0);
+    ck_assert_uint_eq(left("eve", "elsewhere", NOW), 0);
+    ck_assert_uint_gt(left("adam", "here", NOW), 0);
+    ck_assert_int_eq(unlock_username("eve", NOW), 0);
+    for (i = 0; i < 4; i++) { /* the count begins anew, and locks as ever */
+        ck_assert_uint_eq(wrong("eve", "here", NOW), 0);
+    }
+    ck_assert_uint_eq(wrong("eve", "here", NOW), 1u << TAI_LOGIN_PAIR);
+}
+END_TEST
+
+START_TEST(unlocking_a_user_name_forgets_what_has_not_locked)
+{
+    int i;
+
+    for (i = 0; i < 4; i++) {
+        wrong("eve", "here", NOW);
+    }
+    ck_assert_int_eq(unlock_username("eve", NOW), 0);
+    ck_assert_uint_eq(wrong("eve", "here", NOW), 0);
+    ck_assert_int_eq(unlock_username("nobody", NOW), 0);
+}
+END_TEST
+
+START_TEST(a_client_is_unlocked_whatever_names_it_tried)
+{
+    int i;
+
+    for (i = 0; i < 50; i++) {
+        wrong(number("user", i), "here", NOW);
+    }
+    ck_assert_uint_gt(left("adam", "here", NOW), 0);
+    ck_assert_int_eq(unlock_client("there", NOW), 0);
+    ck_assert_int_eq(unlock_client("here", NOW), 1);
+    ck_assert_uint_eq(left("adam", "here", NOW), 0);
+    ck_assert_int_eq(unlock_client("here", NOW), 0);
+}
+END_TEST
+
 START_TEST(what_nobody_could_answer_counts_nowhere)
 {
     tai_login_t login = try_of("eve", "here", &five);
@@ -639,6 +713,9 @@ static void add(TCase *tests)
     tcase_add_test(tests, failures_leave_the_window);
     tcase_add_test(tests, tries_during_a_lock_neither_count_nor_prolong);
     tcase_add_test(tests, the_right_password_clears_its_user_name);
+    tcase_add_test(tests, a_user_name_is_unlocked_wherever_it_was_tried);
+    tcase_add_test(tests, unlocking_a_user_name_forgets_what_has_not_locked);
+    tcase_add_test(tests, a_client_is_unlocked_whatever_names_it_tried);
     tcase_add_test(tests, what_nobody_could_answer_counts_nowhere);
     tcase_add_test(tests, tries_under_way_count);
     tcase_add_test(tests, a_try_that_nobody_ends_stays_counted);
