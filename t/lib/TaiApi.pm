@@ -39,12 +39,19 @@ sub api_conf {
 
 sub users_file { return var('serverroot') . '/conf/api_keys.users' }
 
+sub read_users {
+    open my $in, '<', users_file() or return;
+    return readline $in;
+}
+
 # Someone httpd knows; whether the module does, too, is up to the test.
 sub known_to_httpd {
     my ($username) = @_;
     my $password = secret('pw-' . join '', map { ('a' .. 'z', 0 .. 9)[rand 36] } 1 .. 24);
-    open my $out, '>>', users_file() or die users_file() . ": $!";
-    print $out "$username:{SHA}", sha1_base64($password), "=\n";
+    my %lines = map { /^([^:]+):/ ? ($1 => $_) : () } read_users();
+    $lines{$username} = "$username:{SHA}" . sha1_base64($password) . "=\n"; # of another database, perhaps
+    open my $out, '>', users_file() or die users_file() . ": $!";
+    print $out map { $lines{$_} } sort keys %lines;
     close $out or die users_file() . ": $!";
     return { user => $username, password => $password, place => '/manage' };
 }
