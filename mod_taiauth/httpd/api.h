@@ -126,6 +126,9 @@ int taiauth_session_end(taiauth_call_t *call);
  */
 int taiauth_login(request_rec *r, const taiauth_dir_t *conf, const char *username, char *password,
                   tai_principal_t **principal);
+/* the same with "username" and "password" of a body, and no other member */
+int taiauth_login_body(request_rec *r, const taiauth_dir_t *conf, json_t *body,
+                       tai_principal_t **principal);
 void taiauth_login_register(apr_pool_t *p);
 
 /* token.c */

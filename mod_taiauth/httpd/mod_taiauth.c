@@ -81,8 +81,10 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_insert_error_filter(taiauth_refuse_insert_filter, NULL, NULL, APR_HOOK_LAST);
     ap_hook_handler(taiauth_handler_check, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(taiauth_api_handler, NULL, NULL, APR_HOOK_FIRST);
+    ap_hook_handler(taiauth_token_handler, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_handler(taiauth_metrics_handler, NULL, NULL, APR_HOOK_FIRST);
 
+    taiauth_login_register(p);
     taiauth_require_register(p);
     taiauth_refuse_register(p);
     taiauth_response_register(p);
