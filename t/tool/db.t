@@ -1,5 +1,6 @@
 use strict;
 use warnings;
+use DBI ();
 use FindBin;
 use lib $FindBin::Bin;
 use Taictl;
@@ -45,6 +46,45 @@ refused(qr/others than its owner and group/, 'an empty file that others may read
     empty("$dir/readable.db", 0644));
 refused(qr/others than its owner and group/, '... or write', 'db', 'init', '--database', empty("$dir/writable.db", 0602));
 is -s "$dir/readable.db", 0, 'it stays empty';
+
+# A database that the first release made, with a key in it.
+sub first_release {
+    my ($file) = @_;
+    my $db = DBI->connect("dbi:SQLite:$file", '', '', { RaiseError => 1 });
+    open my $in, '<', "$ENV{TAI_SRC}/mod_taiauth/sql/sqlite3/001_accounts.sql" or die $!;
+    my $sql = do { local $/; <$in> };
+    $db->do($_) for grep { !/\A(?:--.*\n?)*\z/ } split /;\n+(?=\n|\z)/, $sql;
+    $db->do($_)
+        for 'INSERT INTO schema_version VALUES (1, 100)',
+        q{INSERT INTO accounts VALUES ('acc_1', 'old', 'pro', 'active', 100)},
+        q{INSERT INTO users VALUES ('usr_1', 'acc_1', 'olga', NULL, 'primary_admin', 'active', 100)},
+        q{INSERT INTO api_keys VALUES ('key_1', 'key_1', 'acc_1', 'usr_1', 'kept', 'tai_8f3a2b1c',
+            '} . 'a' x 64 . q{', NULL, 'analytics:read', '5/60s', 100, NULL, NULL, 200)};
+    $db->disconnect;
+}
+my @old = ('--database', "$dir/old.db");
+first_release($old[1]);
+refused(qr/has schema version 1, this program needs 2; bring it up with: taictl db migrate/,
+    'a database of the first release', 'key', 'list', 'old', @old);
+my $behind = taictl('db', 'status', @old);
+is $behind->{status}, 1, 'its status is a failure';
+like $behind->{out}, qr/^schema version +1$/m, 'which names its version';
+like $behind->{out}, qr/^needed +2$/m, 'and the one that is needed';
+like done('db migrate', 'db', 'migrate', @old)->{out}, qr/^schema version 2, was 1$/,
+    'it is brought up, and told so';
+is_deeply json_of('db', 'status', @old),
+    { database => $old[1], version => 2, needed => 2, state => 'ready' }, 'its status as JSON';
+my ($kept) = @{ json_of('key', 'list', 'old', @old) };
+is_deeply { map { $_ => $kept->{$_} } qw(id name prefix rate_limit scopes status created_at
+        last_used_at) },
+    {
+    id => 'key_1', name => 'kept', prefix => 'tai_8f3a2b1c', rate_limit => '5/60s',
+    scopes => ['analytics:read'], status => 'active', created_at => '1970-01-01T00:01:40Z',
+    last_used_at => '1970-01-01T00:03:20Z'
+    },
+    'its key is as it was';
+done('it takes another', 'key', 'create', 'old', '--name', 'new', @old);
+is_deeply json_of('db', 'migrate', @old), { from => 2, version => 2 }, 'nothing is left to do';
 
 SKIP: {
     skip 'only root gives files away', 9 if $> != 0;
