@@ -30,6 +30,7 @@ struct tai_segment_t {
     apr_uint64_t table[TAI_TABLE_COUNT]; /* offsets from the start of the segment, bytes */
     _Alignas(CACHE_LINE) tai_metrics_t metrics;
     _Alignas(CACHE_LINE) tai_slots_t slots;
+    _Alignas(CACHE_LINE) tai_slots_t revocations;
     _Alignas(CACHE_LINE) apr_uint64_t complain_at; /* not before, milliseconds of tai_clock_ms */
     apr_uint64_t complained_of[TAI_TABLE_COUNT];   /* losses that have been told */
     apr_uint64_t unwritten_at; /* usage that cannot be written: not before, as complain_at */
@@ -94,7 +95,10 @@ apr_status_t tai_segment_format(void *block, apr_size_t bytes, tai_segment_t **o
     }
     rv = apr_generate_random_bytes(segment->secret[0], sizeof(segment->secret));
     if (rv == APR_SUCCESS) {
-        rv = tai_slots_format(&segment->slots);
+        rv = tai_slots_format(&segment->slots, TAI_PASSWORD_SLOTS);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = tai_slots_format(&segment->revocations, TAI_REVOCATION_SLOTS);
     }
     if (rv == APR_SUCCESS) {
         rv = format_tables(segment, bytes);
@@ -138,6 +142,11 @@ tai_metrics_t *tai_segment_metrics(tai_segment_t *segment)
 tai_slots_t *tai_segment_slots(tai_segment_t *segment)
 {
     return &segment->slots;
+}
+
+tai_slots_t *tai_segment_revocations(tai_segment_t *segment)
+{
+    return &segment->revocations;
 }
 
 /* One caller wins the right to speak until the next time. */

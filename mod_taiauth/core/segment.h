@@ -73,10 +73,19 @@ const char *tai_segment_table_name(tai_table_e which);
  */
 tai_metrics_t *tai_segment_metrics(tai_segment_t *segment);
 
+/* How many of each a host does at a time. */
+#define TAI_PASSWORD_SLOTS   2
+#define TAI_REVOCATION_SLOTS 16
+
 /**
  * @return its slots for checks of passwords
  */
 tai_slots_t *tai_segment_slots(tai_segment_t *segment);
+
+/**
+ * @return its slots for revocations under way
+ */
+tai_slots_t *tai_segment_revocations(tai_segment_t *segment);
 
 /* How often one thing is complained of, milliseconds. */
 #define TAI_SEGMENT_COMPLAIN_MS 60000

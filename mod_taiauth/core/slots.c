@@ -1,14 +1,20 @@
 #include "slots.h"
 
-apr_status_t tai_slots_format(tai_slots_t *slots)
+apr_status_t tai_slots_format(tai_slots_t *slots, int count)
 {
     apr_status_t rv = tai_mutex_init(&slots->door);
     int i;
 
-    for (i = 0; i < TAI_SLOTS && rv == APR_SUCCESS; i++) {
+    slots->count = count;
+    for (i = 0; i < count && rv == APR_SUCCESS; i++) {
         rv = tai_mutex_init(&slots->slot[i].mutex);
     }
     return rv;
+}
+
+static int is_same(tai_id_t a, tai_id_t b)
+{
+    return a.hi == b.hi && a.lo == b.lo;
 }
 
 /*
@@ -19,9 +25,9 @@ static int enter(tai_slots_t *slots, tai_id_t client)
 {
     int found = -1, there = 0, i;
 
-    for (i = 0; i < TAI_SLOTS; i++) {
+    for (i = 0; i < slots->count; i++) {
         if (tai_mutex_try(&slots->slot[i].mutex) != APR_SUCCESS) {
-            there |= slots->slot[i].client.hi == client.hi && slots->slot[i].client.lo == client.lo;
+            there |= is_same(slots->slot[i].client, client);
         }
         else if (found < 0) {
             found = i;
@@ -30,7 +36,7 @@ static int enter(tai_slots_t *slots, tai_id_t client)
             tai_mutex_unlock(&slots->slot[i].mutex);
         }
     }
-    if (found >= 0 && there) {
+    if (found >= 0 && there && !is_same(client, TAI_SLOT_ANYONE)) {
         tai_mutex_unlock(&slots->slot[found].mutex);
         return -1;
     }

@@ -9,6 +9,8 @@
 #include "../core/store_usage.h"
 #include "../core/when.h"
 
+#define BUSY_S 1 /* when to come again, where too many are at the same thing */
+
 static tai_key_name_t meant(const taiauth_call_t *call)
 {
     return (tai_key_name_t){.text = call->id, .account_id = call->caller->principal->account_id};
@@ -231,15 +233,40 @@ static json_t *nodes_told(void)
     return json_pack("{s:i, s:i, s:i}", "applied", 1, "of", 1, "silent", 0);
 }
 
+/*
+ * What is to be in force everywhere before it is answered holds a worker until then: of all that
+ * there are on this node, so many at the most.
+ */
+static int take_turn(request_rec *r, int *slot)
+{
+    apr_status_t rv =
+        tai_slots_take(tai_segment_revocations(taiauth_segment), TAI_SLOT_ANYONE, slot);
+
+    if (rv == APR_EBUSY) {
+        return taiauth_refuse(r, TAI_REVOCATIONS_BUSY,
+                              "Too many revocations are under way. Nothing was changed; try again "
+                              "shortly.",
+                              BUSY_S, NULL);
+    }
+    return rv == APR_SUCCESS
+               ? OK
+               : taiauth_refuse(r, TAI_SHARED_MEMORY, NULL, TAIAUTH_UNDECIDED_S, NULL);
+}
+
 int taiauth_api_revoke_key(taiauth_call_t *call)
 {
     const tai_key_name_t name = meant(call);
     const tai_key_info_t *info;
+    tai_change_e outcome;
     const char *text;
-    int again;
-    tai_change_e outcome = tai_store_revoke_key(taiauth_store, &name, &call->caller->actor,
-                                                call->now, call->r->pool, &info, &again, &text);
+    int again, slot, status = take_turn(call->r, &slot);
 
+    if (status != OK) {
+        return status;
+    }
+    outcome = tai_store_revoke_key(taiauth_store, &name, &call->caller->actor, call->now,
+                                   call->r->pool, &info, &again, &text);
+    tai_slots_leave(tai_segment_revocations(taiauth_segment), slot);
     if (outcome != TAI_CHANGE_DONE) {
         return taiauth_api_refuse_change(call->r, outcome, text);
     }

@@ -26,7 +26,7 @@ typedef struct stage_t {
     apr_uint64_t seed;
     int turns; /* tries so far, by all */
     int evaluated[USERNAMES];
-    int owner[TAI_SLOTS]; /* who holds it, by his own word */
+    int owner[TAI_PASSWORD_SLOTS]; /* who holds it, by his own word */
 } stage_t;
 
 static int read_int(const int *number)
@@ -106,7 +106,7 @@ static int kill_at_random(const stage_t *stage, pid_t pid, apr_uint64_t *chance)
     }
     kill(pid, SIGKILL);
     ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
-    for (i = 0; i < TAI_SLOTS; i++) {
+    for (i = 0; i < TAI_PASSWORD_SLOTS; i++) {
         inside |= read_int(&stage->owner[i]) == pid;
     }
     return inside;
@@ -125,13 +125,13 @@ static int check_round(const stage_t *stage)
 
 static void check_slots(tai_slots_t *slots)
 {
-    int i, slot[TAI_SLOTS];
+    int i, slot[TAI_PASSWORD_SLOTS];
 
-    for (i = 0; i < TAI_SLOTS; i++) {
+    for (i = 0; i < TAI_PASSWORD_SLOTS; i++) {
         ck_assert_int_eq(tai_slots_take(slots, (tai_id_t){(apr_uint64_t)i, 1}, &slot[i]),
                          APR_SUCCESS);
     }
-    for (i = 0; i < TAI_SLOTS; i++) {
+    for (i = 0; i < TAI_PASSWORD_SLOTS; i++) {
         tai_slots_leave(slots, slot[i]);
     }
 }

@@ -6,6 +6,7 @@
 
 /* Two at a time and of one client one, whatever processes they are and however they end. */
 
+#define TWO      2
 #define CHILDREN 6
 #define CLIENTS  3
 #define TURNS    20000
@@ -15,7 +16,7 @@ static tai_slots_t *slots;
 static void make_slots(void)
 {
     slots = shared_block(sizeof(*slots));
-    ck_assert_int_eq(tai_slots_format(slots), APR_SUCCESS);
+    ck_assert_int_eq(tai_slots_format(slots, TWO), APR_SUCCESS);
 }
 
 static tai_id_t client(apr_uint64_t i)
@@ -34,7 +35,7 @@ static int take(apr_uint64_t who)
         return -1;
     }
     ck_assert_int_ge(slot, 0);
-    ck_assert_int_lt(slot, TAI_SLOTS);
+    ck_assert_int_lt(slot, TWO);
     return slot;
 }
 
@@ -80,6 +81,24 @@ START_TEST(half_an_identity_is_another_client)
     ck_assert_int_eq(tai_slots_take(slots, (tai_id_t){1, 2}, &slot), APR_SUCCESS);
     tai_slots_leave(slots, slot);
     ck_assert_int_eq(tai_slots_take(slots, (tai_id_t){2, 1}, &slot), APR_SUCCESS);
+}
+END_TEST
+
+/* As many as there are, whoever has the others. */
+START_TEST(anyone_may_have_several)
+{
+    int slot, i;
+
+    ck_assert_int_eq(tai_slots_format(slots, TAI_SLOTS_MAX), APR_SUCCESS);
+    for (i = 0; i < TAI_SLOTS_MAX; i++) {
+        ck_assert_int_eq(tai_slots_take(slots, TAI_SLOT_ANYONE, &slot), APR_SUCCESS);
+        ck_assert_int_eq(slot, i);
+    }
+    ck_assert_int_eq(tai_slots_take(slots, TAI_SLOT_ANYONE, &slot), APR_EBUSY);
+    ck_assert_int_eq(tai_slots_take(slots, client(1), &slot), APR_EBUSY);
+    tai_slots_leave(slots, 7);
+    ck_assert_int_eq(tai_slots_take(slots, TAI_SLOT_ANYONE, &slot), APR_SUCCESS);
+    ck_assert_int_eq(slot, 7);
 }
 END_TEST
 
@@ -164,7 +183,7 @@ static int come_and_go(void *data)
         const int slot = take(who);
 
         if (slot >= 0) {
-            wrong |= __atomic_add_fetch(&stage->inside, 1, __ATOMIC_SEQ_CST) > TAI_SLOTS;
+            wrong |= __atomic_add_fetch(&stage->inside, 1, __ATOMIC_SEQ_CST) > TWO;
             wrong |= __atomic_add_fetch(&stage->of_client[who], 1, __ATOMIC_SEQ_CST) > 1;
             __atomic_add_fetch(&stage->taken, 1, __ATOMIC_RELAXED);
             if (i % 8 == 0) {
@@ -203,6 +222,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, two_clients_and_no_third);
     tcase_add_test(tests, one_of_a_client);
     tcase_add_test(tests, half_an_identity_is_another_client);
+    tcase_add_test(tests, anyone_may_have_several);
     tcase_add_test(tests, slot_of_a_killed_process_is_free);
     tcase_add_test(tests, slot_of_a_thread_that_ended_is_free);
     tcase_add_test(tests, door_is_not_left_locked);
