@@ -60,3 +60,16 @@ json_t *tai_describe_key(const tai_key_info_t *info, apr_int64_t now, apr_pool_t
     json_object_set_new(key, "usage", tai_describe_usage(info->admitted, info->refused));
     return key;
 }
+
+json_t *tai_describe_audit(const tai_audit_t *line, apr_pool_t *p)
+{
+    json_t *object =
+        json_pack("{s:I, s:o}", "seq", (json_int_t)line->seq, "at", tai_describe_time(line->at));
+
+    json_object_set_new(object, "actor", tai_describe_text(line->actor, p));
+    json_object_set_new(object, "client", tai_describe_text(line->client, p));
+    json_object_set_new(object, "action", tai_describe_text(line->action, p));
+    json_object_set_new(object, "subject", tai_describe_text(line->subject, p));
+    json_object_set_new(object, "detail", tai_describe_text(line->detail, p));
+    return object;
+}

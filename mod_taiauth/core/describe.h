@@ -2,6 +2,7 @@
 #define TAI_DESCRIBE_H
 
 #include <jansson.h>
+#include "store_audit.h"
 #include "store_keys.h"
 
 /*
@@ -44,5 +45,12 @@ json_t *tai_describe_usage(apr_int64_t admitted, apr_int64_t refused);
  *         TAI_USAGE_DAYS days)}; never a key, token or digest
  */
 json_t *tai_describe_key(const tai_key_info_t *info, apr_int64_t now, apr_pool_t *p);
+
+/**
+ * A line of the audit log as the owner of its account sees it.
+ * @param p  for the moment
+ * @return {"seq", "at", "actor", "client", "action", "subject", "detail"}
+ */
+json_t *tai_describe_audit(const tai_audit_t *line, apr_pool_t *p);
 
 #endif

@@ -51,7 +51,8 @@ typedef struct tai_key_issue_t {
     char key[TAI_KEY_LEN + 1];
     char token[TAI_KEY_LEN + 1]; /* empty: it has none */
     const tai_key_info_t *info;
-    apr_int64_t old_ends_at; /* of the key that it follows, by a roll: UTC seconds */
+    const char *old_id;      /* of the key that it follows, by a roll */
+    apr_int64_t old_ends_at; /* of that: UTC seconds */
 } tai_key_issue_t;
 
 /* Which key is meant: by one of the two. */

@@ -105,6 +105,7 @@ static tai_change_e end_old(tai_connection_t *connection, const request_t *reque
     const tai_key_info_t *old = request->old;
     const apr_int64_t end = old_end(request);
 
+    request->issue->old_id = old->id;
     request->issue->old_ends_at = end;
     if (request->grace == 0) {
         return tai_store_end_key(connection, old->account_id, old->id, request->now, p, text);

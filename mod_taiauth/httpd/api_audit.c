@@ -6,19 +6,6 @@
 
 #include "../core/describe.h"
 
-static json_t *line_json(const tai_audit_t *line, apr_pool_t *p)
-{
-    json_t *object =
-        json_pack("{s:I, s:o}", "seq", (json_int_t)line->seq, "at", tai_describe_time(line->at));
-
-    json_object_set_new(object, "actor", tai_describe_text(line->actor, p));
-    json_object_set_new(object, "client", tai_describe_text(line->client, p));
-    json_object_set_new(object, "action", tai_describe_text(line->action, p));
-    json_object_set_new(object, "subject", tai_describe_text(line->subject, p));
-    json_object_set_new(object, "detail", tai_describe_text(line->detail, p));
-    return object;
-}
-
 static int read_page(request_rec *r, taiauth_page_t *page)
 {
     int status = taiauth_page_read(r, "before", page);
@@ -55,7 +42,7 @@ int taiauth_api_list_audit(taiauth_call_t *call)
     list = json_array();
     for (i = 0; i < lines->nelts - more; i++) {
         line = APR_ARRAY_IDX(lines, i, const tai_audit_t *);
-        json_array_append_new(list, line_json(line, p));
+        json_array_append_new(list, tai_describe_audit(line, p));
     }
     return taiauth_answer_list(call->r, "audit", list, columns, 1,
                                more ? apr_psprintf(p, "%" APR_INT64_T_FMT, line->seq) : NULL);

@@ -4,6 +4,9 @@
 
 #define BIT(option) (APR_UINT64_C(1) << (option))
 
+/* What those understand that ask the running server. */
+#define SERVER (BIT(OPTION_URL) | BIT(OPTION_HOST) | BIT(OPTION_INSECURE))
+
 /* What every command understands. */
 #define COMMON (BIT(OPTION_DRIVER) | BIT(OPTION_DATABASE) | BIT(OPTION_JSON) | BIT(OPTION_HELP))
 
@@ -17,18 +20,24 @@ static const taictl_command_t commands[] = {
     {"account", "add", "NAME [--plan PLAN]", "Make an account.", 1, 1, BIT(OPTION_PLAN),
      taictl_account_add},
     {"account", "list", "", "All accounts.", 0, 0, 0, taictl_account_list},
+    {"account", "show", "NAME", "One account.", 1, 1, 0, taictl_account_show},
     {"account", "set-plan", "NAME PLAN", "Put an account on another plan.", 2, 2, 0,
      taictl_account_set_plan},
     {"account", "suspend", "NAME", "Refuse all keys of an account.", 1, 1, 0,
      taictl_account_suspend},
     {"account", "reinstate", "NAME", "Take a suspension back.", 1, 1, 0, taictl_account_reinstate},
+    {"account", "close", "NAME [--yes]", "Refuse all keys of an account, for ever.", 1, 1,
+     BIT(OPTION_YES), taictl_account_close},
 
     {"user", "add", "ACCOUNT USERNAME [--role primary_admin|member] [--no-password]",
      "Add a user to an account.", 2, 2, BIT(OPTION_ROLE) | BIT(OPTION_NO_PASSWORD),
      taictl_user_add},
+    {"user", "list", "ACCOUNT", "All users of an account.", 1, 1, 0, taictl_user_list},
     {"user", "passwd", "USERNAME", "Set another password.", 1, 1, 0, taictl_user_passwd},
     {"user", "disable", "USERNAME", "Refuse all keys that a user owns, and end his sessions.", 1, 1,
      0, taictl_user_disable},
+    {"user", "enable", "USERNAME", "Let a user and the keys that he owns in again.", 1, 1, 0,
+     taictl_user_enable},
 
     {"key", "create",
      "ACCOUNT --name NAME [--scopes A,B] [--expires TIME | --expires-in SPAN]\n"
@@ -41,12 +50,23 @@ static const taictl_command_t commands[] = {
      taictl_key_list},
     {"key", "show", "ID|PREFIX|--stdin", "One key: never its text.", 0, 1, BIT(OPTION_STDIN),
      taictl_key_show},
+    {"key", "rename", "ID|PREFIX NAME", "Give a key another name.", 2, 2, 0, taictl_key_rename},
+    {"key", "roll", "ID|PREFIX|--stdin --grace SPAN",
+     "Make the key that follows another one, which ends after the grace.", 0, 1,
+     BIT(OPTION_STDIN) | BIT(OPTION_GRACE), taictl_key_roll},
     {"key", "revoke", "ID|PREFIX|--stdin", "Revoke a key, for ever.", 0, 1, BIT(OPTION_STDIN),
      taictl_key_revoke},
+    {"key", "verify", "[--scopes A,B]",
+     "What is the key on standard input, and may it? A token is its second line.", 0, 0,
+     BIT(OPTION_SCOPES), taictl_key_verify},
 
     {"scope", "list", "", "All scopes, with the plans that grant them.", 0, 0, 0,
      taictl_scope_list},
 
+    {"audit", NULL, "[ACCOUNT] [--limit N] [--before SEQ]", "Who did what, the latest first.", 0, 1,
+     BIT(OPTION_LIMIT) | BIT(OPTION_BEFORE), taictl_audit},
+    {"export", NULL, "[ACCOUNT]", "Accounts, users and keys as JSON lines, without any secret.", 0,
+     1, 0, taictl_export},
     {"import", NULL,
      "ACCOUNT FILE|- [--format csv|jsonl] [--hashed none|hex|base64]\n"
      "                    [--scopes A,B] [--skip-bad] [--dry-run]",
@@ -54,6 +74,19 @@ static const taictl_command_t commands[] = {
      BIT(OPTION_FORMAT) | BIT(OPTION_HASHED) | BIT(OPTION_SCOPES) | BIT(OPTION_SKIP_BAD) |
          BIT(OPTION_DRY_RUN),
      taictl_import},
+
+    {"explain", NULL,
+     "METHOD PATH --key-id ID [--client ADDRESS]\n"
+     "                    [--url URL] [--host NAME] [--insecure]",
+     "What the running server decides about a request, step by step.", 2, 2,
+     BIT(OPTION_KEY_ID) | BIT(OPTION_CLIENT) | SERVER, taictl_explain},
+
+    {"unlock", "client", "ADDRESS [--url URL] [--host NAME] [--insecure]",
+     "Lift the locks of a client on the running server.", 1, 1, SERVER, taictl_unlock_client},
+    {"unlock", "user", "USERNAME [--url URL] [--host NAME] [--insecure]",
+     "Lift the log-in locks of a user name.", 1, 1, SERVER, taictl_unlock_user},
+    {"unlock", "key", "ID ADDRESS [--url URL] [--host NAME] [--insecure]",
+     "Lift the locks of a key with a token for a client.", 2, 2, SERVER, taictl_unlock_key},
 
     {NULL, NULL, NULL, NULL, 0, 0, 0, NULL}};
 

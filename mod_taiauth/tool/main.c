@@ -27,8 +27,9 @@ static void print_usage(FILE *out)
     fprintf(out,
             "\nCOMMAND --help says more of one.\n"
             "Without --database: $TAIAUTH_DATABASE, else %s.\n"
-            "Without --driver: $TAIAUTH_DBDRIVER, else %s.\n",
-            DEFAULT_DATABASE, DEFAULT_DRIVER);
+            "Without --driver: $TAIAUTH_DBDRIVER, else %s.\n"
+            "Without --url: $TAIAUTH_URL, else %s.\n",
+            DEFAULT_DATABASE, DEFAULT_DRIVER, TAICTL_DEFAULT_URL);
 }
 
 int taictl_fail(const char *text)
@@ -66,7 +67,7 @@ tai_store_t *taictl_store(taictl_t *run)
     return store;
 }
 
-static const char *setting(const char *option, const char *variable, const char *otherwise)
+const char *taictl_setting(const char *option, const char *variable, const char *otherwise)
 {
     const char *value = option != NULL ? option : getenv(variable);
 
@@ -164,7 +165,8 @@ int main(int argc, const char *const *argv, const char *const *env)
     if (run.option[OPTION_HELP] != NULL) {
         return flush_output(help(&run));
     }
-    run.driver = setting(run.option[OPTION_DRIVER], "TAIAUTH_DBDRIVER", DEFAULT_DRIVER);
-    run.database = setting(run.option[OPTION_DATABASE], "TAIAUTH_DATABASE", DEFAULT_DATABASE);
+    run.driver = taictl_setting(run.option[OPTION_DRIVER], "TAIAUTH_DBDRIVER", DEFAULT_DRIVER);
+    run.database =
+        taictl_setting(run.option[OPTION_DATABASE], "TAIAUTH_DATABASE", DEFAULT_DATABASE);
     return flush_output(run_command(&run));
 }

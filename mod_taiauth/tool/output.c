@@ -27,8 +27,7 @@ static const char *join(const json_t *array, apr_pool_t *p)
     return text;
 }
 
-/* Others may write to the database: what they put there moves no cursor and begins no line. */
-static const char *printable(const char *text, apr_pool_t *p)
+const char *taictl_printable(const char *text, apr_pool_t *p)
 {
     const apr_size_t len = strlen(text);
 
@@ -37,12 +36,28 @@ static const char *printable(const char *text, apr_pool_t *p)
                : tai_text_line(text, ESCAPED_MAX * len, p);
 }
 
+static const char *show(const json_t *value, apr_pool_t *p);
+
+/* Names and values, such as "admitted 12, refused 3". */
+static const char *show_members(const json_t *object, apr_pool_t *p)
+{
+    const char *text = "";
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)object, name, value)
+    {
+        text = apr_pstrcat(p, text, *text != '\0' ? ", " : "", name, " ", show(value, p), NULL);
+    }
+    return text;
+}
+
 /* A value for people. */
 static const char *show(const json_t *value, apr_pool_t *p)
 {
     switch (json_typeof(value)) {
     case JSON_STRING:
-        return printable(json_string_value(value), p);
+        return taictl_printable(json_string_value(value), p);
     case JSON_INTEGER:
         return apr_psprintf(p, "%" APR_INT64_T_FMT, (apr_int64_t)json_integer_value(value));
     case JSON_TRUE:
@@ -50,7 +65,9 @@ static const char *show(const json_t *value, apr_pool_t *p)
     case JSON_FALSE:
         return "no";
     case JSON_ARRAY:
-        return json_array_size(value) > 0 ? printable(join(value, p), p) : "-";
+        return json_array_size(value) > 0 ? taictl_printable(join(value, p), p) : "-";
+    case JSON_OBJECT:
+        return show_members(value, p);
     default:
         return "-";
     }
@@ -149,6 +166,6 @@ int taictl_print_done(const taictl_t *run, json_t *object, const char *sentence)
         return TAICTL_DONE;
     }
     json_decref(object);
-    puts(printable(sentence, run->pool));
+    puts(taictl_printable(sentence, run->pool));
     return TAICTL_DONE;
 }

@@ -33,4 +33,10 @@ int taictl_print_record(const taictl_t *run, json_t *object, const taictl_field_
  */
 int taictl_print_done(const taictl_t *run, json_t *object, const char *sentence);
 
+/**
+ * Others may write to the database: what they put there moves no cursor and begins no line.
+ * @param p  the text lives here, or is the one that was given
+ */
+const char *taictl_printable(const char *text, apr_pool_t *p);
+
 #endif

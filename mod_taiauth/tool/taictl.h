@@ -11,6 +11,8 @@
 #define TAICTL_FAILED 1 /* it was refused, or it failed */
 #define TAICTL_USAGE  2 /* the command line makes no sense */
 
+#define TAICTL_DEFAULT_URL "http://127.0.0.1/" /* of the running server */
+
 /*
  * Every option: name in code, on the command line, of its value (NULL: it has none; lower-case words
  * are the values that there are), what it says.
@@ -27,10 +29,19 @@
     X(TOKEN, "token", NULL, "make a token as well")                                     \
     X(RATE_LIMIT, "rate-limit", "N/WINDOW", "its own rate limit, such as 5/60s")        \
     X(STDIN, "stdin", NULL, "read the whole key from standard input")                   \
+    X(YES, "yes", NULL, "do not ask")                                                   \
+    X(GRACE, "grace", "SPAN", "how long the old key stays good: 0, or such as 1h")      \
+    X(LIMIT, "limit", "N", "so many lines at the most")                                 \
+    X(BEFORE, "before", "SEQ", "lines with a smaller SEQ alone")                        \
     X(FORMAT, "format", "csv|jsonl", "of the file, if its name does not tell")          \
     X(HASHED, "hashed", "none|hex|base64", "what stands in it: keys, or their SHA-256") \
     X(SKIP_BAD, "skip-bad", NULL, "leave refused rows out, import the others")          \
     X(DRY_RUN, "dry-run", NULL, "do everything, and undo it")                           \
+    X(KEY_ID, "key-id", "ID", "which key")                                              \
+    X(CLIENT, "client", "ADDRESS", "where the request comes from")                      \
+    X(URL, "url", "URL", "the server, http[s]://HOST[:PORT]")                           \
+    X(HOST, "host", "NAME", "its virtual host, where the URL has another name")         \
+    X(INSECURE, "insecure", NULL, "whatever certificate it shows")                      \
     X(DRIVER, "driver", "DRIVER", "as in DBDriver")                                     \
     X(DATABASE, "database", "FILE", "the database")                                     \
     X(JSON, "json", NULL, "print JSON")                                                 \
@@ -61,11 +72,16 @@ typedef struct taictl_t {
 typedef int taictl_command_fn(taictl_t *run);
 
 taictl_command_fn taictl_db_init, taictl_db_status, taictl_db_migrate;
-taictl_command_fn taictl_account_add, taictl_account_list, taictl_account_set_plan,
-    taictl_account_suspend, taictl_account_reinstate;
-taictl_command_fn taictl_user_add, taictl_user_passwd, taictl_user_disable;
-taictl_command_fn taictl_key_create, taictl_key_list, taictl_key_show, taictl_key_revoke;
-taictl_command_fn taictl_scope_list, taictl_import;
+taictl_command_fn taictl_account_add, taictl_account_list, taictl_account_show,
+    taictl_account_set_plan, taictl_account_suspend, taictl_account_reinstate, taictl_account_close;
+taictl_command_fn taictl_user_add, taictl_user_list, taictl_user_passwd, taictl_user_disable,
+    taictl_user_enable;
+taictl_command_fn taictl_key_create, taictl_key_list, taictl_key_show, taictl_key_rename,
+    taictl_key_roll, taictl_key_revoke, taictl_key_verify;
+taictl_command_fn taictl_scope_list, taictl_audit, taictl_import, taictl_export;
+
+taictl_command_fn taictl_explain;
+taictl_command_fn taictl_unlock_client, taictl_unlock_user, taictl_unlock_key;
 
 /**
  * Say on stderr what was wrong.
@@ -83,6 +99,13 @@ int taictl_misuse(const taictl_t *run, const char *text);
  * Who runs this, for the audit log: operator and his login name, also where he came by sudo.
  */
 const tai_actor_t *taictl_actor(const taictl_t *run);
+
+/**
+ * @param option     value of an option; NULL or "": not given
+ * @param variable   of the environment; holds where the option is not given
+ * @param otherwise  holds where neither is
+ */
+const char *taictl_setting(const char *option, const char *variable, const char *otherwise);
 
 /**
  * The store of this run, after a look at its schema; says what is wrong with it.

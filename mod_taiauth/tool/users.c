@@ -1,7 +1,8 @@
+#include "users.h"
+#include "describe.h"
 #include "output.h"
 #include "password.h"
 #include "prompt.h"
-#include "store_users.h"
 #include "when.h"
 
 #include <apr_strings.h>
@@ -28,6 +29,15 @@ static int read_hash(taictl_t *run, char hash[TAI_PASSWORD_HASH_LEN + 1])
     return error != NULL ? taictl_fail(error) : TAICTL_DONE;
 }
 
+json_t *taictl_user_json(const tai_user_t *user, apr_pool_t *p)
+{
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "id", tai_describe_text(user->id, p),
+                     "account", tai_describe_text(user->account, p), "username",
+                     tai_describe_text(user->username, p), "role", tai_describe_text(user->role, p),
+                     "status", tai_describe_text(user->status, p), "created_at",
+                     tai_describe_time(user->created_at));
+}
+
 int taictl_user_add(taictl_t *run)
 {
     int no_password = run->option[OPTION_NO_PASSWORD] != NULL;
@@ -44,10 +54,7 @@ int taictl_user_add(taictl_t *run)
                            &user, &text) != TAI_CHANGE_DONE) {
         return taictl_fail(text);
     }
-    return taictl_print_done(run,
-                             json_pack("{s:s, s:s, s:s, s:s, s:s}", "id", user->id, "account",
-                                       user->account, "username", user->username, "role",
-                                       user->role, "status", user->status),
+    return taictl_print_done(run, taictl_user_json(user, run->pool),
                              apr_psprintf(run->pool, "user %s of account %s, %s: %s",
                                           user->username, user->account, user->role, user->id));
 }
@@ -69,19 +76,65 @@ int taictl_user_passwd(taictl_t *run)
                              apr_psprintf(run->pool, "user %s: password set", run->args[0]));
 }
 
+static int report_status(const taictl_t *run, tai_change_e outcome, const char *status,
+                         const char *text)
+{
+    if (outcome != TAI_CHANGE_DONE) {
+        return taictl_fail(text);
+    }
+    return taictl_print_done(run,
+                             json_pack("{s:s, s:s}", "username", run->args[0], "status", status),
+                             apr_psprintf(run->pool, "user %s: status %s", run->args[0], status));
+}
+
 int taictl_user_disable(taictl_t *run)
 {
     tai_store_t *store = taictl_store(run);
-    const char *text;
+    const char *text = NULL;
+    tai_change_e outcome;
 
     if (store == NULL) {
         return TAICTL_FAILED;
     }
-    if (tai_store_disable_user(store, run->args[0], taictl_actor(run), tai_when_now(), run->pool,
-                               &text) != TAI_CHANGE_DONE) {
+    outcome = tai_store_disable_user(store, run->args[0], taictl_actor(run), tai_when_now(),
+                                     run->pool, &text);
+    return report_status(run, outcome, "disabled", text);
+}
+
+int taictl_user_enable(taictl_t *run)
+{
+    tai_store_t *store = taictl_store(run);
+    const char *text = NULL;
+    tai_change_e outcome;
+
+    if (store == NULL) {
+        return TAICTL_FAILED;
+    }
+    outcome = tai_store_enable_user(store, run->args[0], taictl_actor(run), tai_when_now(),
+                                    run->pool, &text);
+    return report_status(run, outcome, "active", text);
+}
+
+int taictl_user_list(taictl_t *run)
+{
+    static const taictl_field_t fields[] = {
+        {"USERNAME", "username"},  {"ROLE", "role"}, {"STATUS", "status"},
+        {"CREATED", "created_at"}, {"ID", "id"},     {NULL, NULL}};
+    tai_store_t *store = taictl_store(run);
+    apr_array_header_t *users;
+    const char *text;
+    json_t *list;
+
+    if (store == NULL) {
+        return TAICTL_FAILED;
+    }
+    if (tai_store_list_users(store, run->args[0], run->pool, &users, &text) != TAI_CHANGE_DONE) {
         return taictl_fail(text);
     }
-    return taictl_print_done(
-        run, json_pack("{s:s, s:s}", "username", run->args[0], "status", "disabled"),
-        apr_psprintf(run->pool, "user %s: status disabled", run->args[0]));
+    list = json_array();
+    for (int i = 0; i < users->nelts; i++) {
+        json_array_append_new(
+            list, taictl_user_json(APR_ARRAY_IDX(users, i, const tai_user_t *), run->pool));
+    }
+    return taictl_print_list(run, list, fields);
 }
