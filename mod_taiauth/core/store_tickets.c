@@ -30,9 +30,9 @@ tai_change_e tai_store_leave_ticket(tai_store_t *store, const char *ticket_hash,
     return tai_store_change(store, leave_ticket, &request, p, text);
 }
 
-/* The transaction writes from its first statement on: nobody else reads the ticket meanwhile. */
-static tai_change_e take_ticket(tai_connection_t *connection, void *data, apr_pool_t *p,
-                                const char **text)
+/* By itself, it keeps who makes tickets up from the turn of a writer. */
+static tai_change_e see_ticket(tai_connection_t *connection, void *data, apr_pool_t *p,
+                               const char **text)
 {
     request_t *request = data;
     apr_array_header_t *rows;
@@ -47,6 +47,19 @@ static tai_change_e take_ticket(tai_connection_t *connection, void *data, apr_po
         return TAI_CHANGE_NOT_FOUND;
     }
     request->order_json = APR_ARRAY_IDX(rows, 0, tai_row_t)[0];
+    return TAI_CHANGE_DONE;
+}
+
+/* The transaction writes from its first statement on: nobody else reads the ticket meanwhile. */
+static tai_change_e take_ticket(tai_connection_t *connection, void *data, apr_pool_t *p,
+                                const char **text)
+{
+    request_t *request = data;
+    tai_change_e outcome = see_ticket(connection, data, p, text);
+
+    if (outcome != TAI_CHANGE_DONE) {
+        return outcome;
+    }
     return tai_connection_change(connection, TAI_SQL_END_TICKET, TAI_ARGS(request->ticket_hash), p,
                                  NULL, text) == APR_SUCCESS
                ? TAI_CHANGE_DONE
@@ -57,8 +70,14 @@ tai_change_e tai_store_take_ticket(tai_store_t *store, const char *ticket_hash, 
                                    apr_pool_t *p, const char **order_json, const char **text)
 {
     request_t request = {.ticket_hash = ticket_hash, .now = now};
-    tai_change_e outcome = tai_store_change(store, take_ticket, &request, p, text);
+    tai_change_e outcome = tai_store_view(store, see_ticket, &request, p, text);
 
-    *order_json = outcome == TAI_CHANGE_DONE ? request.order_json : NULL;
+    *order_json = NULL;
+    if (outcome == TAI_CHANGE_DONE) {
+        outcome = tai_store_change(store, take_ticket, &request, p, text);
+    }
+    if (outcome == TAI_CHANGE_DONE) {
+        *order_json = request.order_json;
+    }
     return outcome;
 }

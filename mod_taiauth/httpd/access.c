@@ -64,6 +64,7 @@ static int decide(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *c
         r->ap_auth_type = (char *)TAIAUTH_TYPE;
     }
     taiauth_identity_publish(r, conf, j);
+    taiauth_explain_require(r);
     if (!r->main) {
         ctx->awaiting = r;
         ctx->challenge_scope = NULL;
@@ -90,6 +91,7 @@ int taiauth_access_check(request_rec *r)
     const taiauth_dir_t *conf = taiauth_dir(r);
     taiauth_request_t *ctx;
 
+    taiauth_explain_place(r, conf);
     if (TAIAUTH_GET(conf, mode) != TAIAUTH_OFF || taiauth_is_managed(conf)) {
         ignore_offer_of_h2c(r);
     }

@@ -22,15 +22,10 @@ static int send_text(request_rec *r, char *text)
     return OK;
 }
 
-int taiauth_answer(request_rec *r, int status, json_t *data)
+int taiauth_answer_plain(request_rec *r, int status, json_t *data)
 {
-    char *text;
+    char *text = json_dumps(data, 0);
 
-    if (is_envelope(r)) {
-        data = json_pack("{s:[], s:o}", "errors", "data", data);
-        status = HTTP_OK;
-    }
-    text = json_dumps(data, 0);
     json_decref(data);
     if (!text) {
         return HTTP_INTERNAL_SERVER_ERROR;
@@ -39,6 +34,13 @@ int taiauth_answer(request_rec *r, int status, json_t *data)
     status = send_text(r, text);
     free(text);
     return status;
+}
+
+int taiauth_answer(request_rec *r, int status, json_t *data)
+{
+    return is_envelope(r)
+               ? taiauth_answer_plain(r, HTTP_OK, json_pack("{s:[], s:o}", "errors", "data", data))
+               : taiauth_answer_plain(r, status, data);
 }
 
 /* ---- lists -------------------------------------------------------------------------------- */

@@ -69,21 +69,45 @@ void *taiauth_server_merge(apr_pool_t *p, void *base_, void *add_)
     conf->used = base->used || add->used;
     conf->credentials = apr_table_overlay(p, add->credentials, base->credentials);
     conf->shared_memory = base->shared_memory;
+    conf->lockouts = add->lockouts; /* those of the base are its own */
     return conf;
+}
+
+/* Each policy once: those with the same numbers are one. */
+static void collect_lockouts(apr_array_header_t *all, const apr_array_header_t *lockouts)
+{
+    int i, seen;
+
+    for (i = 0; lockouts && i < lockouts->nelts; i++) {
+        const tai_lockout_t *lockout = APR_ARRAY_IDX(lockouts, i, const tai_lockout_t *);
+
+        for (seen = 0; seen < all->nelts; seen++) {
+            if (!memcmp(APR_ARRAY_IDX(all, seen, const tai_lockout_t *), lockout,
+                        sizeof(*lockout))) {
+                break;
+            }
+        }
+        if (seen == all->nelts && lockout->failures.max) {
+            APR_ARRAY_PUSH(all, const tai_lockout_t *) = lockout;
+        }
+    }
 }
 
 void taiauth_config_settle(server_rec *first, apr_pool_t *p)
 {
     apr_table_t *all = apr_table_make(p, 4);
+    apr_array_header_t *lockouts = apr_array_make(p, 4, sizeof(const tai_lockout_t *));
     server_rec *s;
 
     /* for a location that only a .htaccess protects, which nobody has read yet */
     apr_table_setn(all, "X-API-Key", "");
     for (s = first; s; s = s->next) {
         apr_table_overlap(all, taiauth_server(s)->credentials, APR_OVERLAP_TABLES_SET);
+        collect_lockouts(lockouts, taiauth_server(s)->lockouts);
     }
     for (s = first; s; s = s->next) {
         taiauth_server(s)->credentials = all;
+        taiauth_server(s)->lockouts = lockouts;
     }
 }
 

@@ -44,7 +44,7 @@ static const char *find_key(request_rec *r, const taiauth_request_t *ctx, const 
     return TAIAUTH_GET(conf, bearer) ? bearer(sent(r, ctx, "Authorization")) : NULL;
 }
 
-static tai_reason_e key_reason(tai_shape_e shape, int key_format)
+tai_reason_e taiauth_key_reason(tai_shape_e shape, int key_format)
 {
     switch (shape) {
     case TAI_SHAPE_OURS:
@@ -80,11 +80,11 @@ void taiauth_credential_read(request_rec *r, taiauth_request_t *ctx, const taiau
         return;
     }
     if (token_header &&
-        key_reason(tai_key_shape(TAI_KIND_TOKEN, out->token), key_format) != TAI_ADMITTED) {
+        taiauth_key_reason(tai_key_shape(TAI_KIND_TOKEN, out->token), key_format) != TAI_ADMITTED) {
         out->asked = TAI_TOKEN_MALFORMED;
     }
     shape = tai_key_shape(TAI_KIND_KEY, out->key);
-    out->reason = key_reason(shape, key_format);
+    out->reason = taiauth_key_reason(shape, key_format);
 }
 
 /* ---- taking them out ---------------------------------------------------------------------- */

@@ -137,6 +137,15 @@ const char *taiauth_add_limit(cmd_parms *cmd, void *dir, int argc, char *const a
     return push_limit(cmd, conf, &line);
 }
 
+/* A lock is found by its policy: whoever lifts locks has to know them all. */
+static void note_lockout(taiauth_server_t *server, apr_pool_t *p, const tai_lockout_t *lockout)
+{
+    if (!server->lockouts) {
+        server->lockouts = apr_array_make(p, 2, sizeof(const tai_lockout_t *));
+    }
+    APR_ARRAY_PUSH(server->lockouts, const tai_lockout_t *) = lockout;
+}
+
 const char *taiauth_set_lockout(cmd_parms *cmd, void *dir, const char *limit, const char *duration)
 {
     taiauth_dir_t *conf = dir;
@@ -147,6 +156,7 @@ const char *taiauth_set_lockout(cmd_parms *cmd, void *dir, const char *limit, co
         return error;
     }
     conf->lockout = lockout;
+    note_lockout(taiauth_server(cmd->server), cmd->pool, lockout);
     if (!duration && !ap_cstr_casecmp(limit, "off")) {
         return NULL;
     }

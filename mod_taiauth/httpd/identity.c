@@ -125,6 +125,7 @@ int taiauth_identity_strip(request_rec *r)
         /* an internal redirect runs this phase again; it may be the ErrorDocument of a Require */
         taiauth_refuse_required(r->prev);
     }
+    taiauth_ticket_take(r);
     taiauth_spelling_unset(r->headers_in, reserved, 1);
     clean_connection(r);
     taiauth_cookie_withhold(r);
@@ -166,5 +167,15 @@ void taiauth_identity_publish(request_rec *r, const taiauth_dir_t *conf,
         if (forward && is_field_value(value)) {
             apr_table_setn(r->headers_in, identities[i].header, value);
         }
+    }
+}
+
+void taiauth_identity_retract(request_rec *r)
+{
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(identities) / sizeof(identities[0]); i++) {
+        apr_table_unset(r->subprocess_env, identities[i].variable);
+        apr_table_unset(r->headers_in, identities[i].header);
     }
 }

@@ -11,7 +11,7 @@ void taiauth_metrics_verdict(request_rec *r, tai_reason_e reason)
     taiauth_request_t *ctx = taiauth_request(r);
     int admitted = tai_reason_code(reason) == TAI_CODE_ADMITTED;
 
-    if (taiauth_segment && !r->main && !(admitted && ctx->counted)) {
+    if (taiauth_segment && !ctx->order && !r->main && !(admitted && ctx->counted)) {
         ctx->counted = 1;
         tai_metrics_add(&tai_segment_metrics(taiauth_segment)->verdict[reason]);
         taiauth_usage_note(r, reason);

@@ -4,6 +4,7 @@
  * The way of a request, phase by phase:
  *
  *   post_read_request  what a client sent under our names goes; TRACE goes     identity.c
+ *   quick handler      an operator's order                                     ticket.c
  *   access checker     credential, key, scopes                                 access.c, verify.c
  *   authn, authz       Require tai-scope and its kin                           require.c
  *   fixups, first      identity for the application; rate limits               access.c, ratelimit.c
@@ -70,6 +71,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
 
     ap_hook_post_read_request(taiauth_identity_strip, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    ap_hook_quick_handler(taiauth_ticket_handler, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_check_access(taiauth_access_check, NULL, NULL, APR_HOOK_MIDDLE,
                          AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_check_access_ex(taiauth_access_check_ex, NULL, NULL, APR_HOOK_FIRST,

@@ -250,13 +250,44 @@ static int aim_all(request_rec *r, const taiauth_request_t *ctx, const payer_t *
     return open;
 }
 
+static void explain_limits(request_rec *r, const held_t *held, const tai_charge_t *charges, int n)
+{
+    const char *text = NULL;
+    int i;
+
+    for (i = 0; i < n; i++) {
+        text = apr_psprintf(r->pool, "%s%s\"%s\", %s: %u left", i ? text : "", i ? "; " : "",
+                            held[i].line->shown, tai_limit_text(&charges[i].limit, r->pool),
+                            remaining(&charges[i]));
+    }
+    taiauth_explain_step(r, "limits", "%s", text);
+}
+
+/* What an operator asks about is tested alone: it leaves ctx->charged empty. */
+static apr_status_t test_or_charge(request_rec *r, taiauth_request_t *ctx, const held_t *held,
+                                   tai_charge_t *charges, int n, apr_uint64_t now, int *admitted)
+{
+    apr_status_t rv;
+    int i;
+
+    if (ctx->explanation) {
+        rv = tai_windows_test(charges, n, now, admitted);
+        explain_limits(r, held, charges, n);
+        return rv;
+    }
+    rv = tai_windows_charge(charges, n, now, admitted);
+    for (i = 0; i < n && *admitted; i++) {
+        APR_ARRAY_PUSH(ctx->charged, tai_charge_t) = charges[i];
+    }
+    return rv;
+}
+
 static int charge(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
                   const payer_t *payer, held_t *held, int n)
 {
     tai_charge_t charges[TAI_TABLE_LOCK_MAX];
     apr_uint64_t now = tai_clock_ms();
     int admitted = 0;
-    int i;
 
     if (!taiauth_segment) {
         return taiauth_refuse(r, TAI_SHARED_MEMORY, NULL, TAIAUTH_UNDECIDED_S, NULL);
@@ -265,16 +296,13 @@ static int charge(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *c
     if (!n) {
         return OK;
     }
-    if (tai_windows_charge(charges, n, now, &admitted) != APR_SUCCESS) {
+    if (test_or_charge(r, ctx, held, charges, n, now, &admitted) != APR_SUCCESS) {
         return taiauth_refuse(r, TAI_SHARED_MEMORY, NULL, TAIAUTH_UNDECIDED_S, NULL);
     }
     if (!admitted) {
         return refuse_limit(r, conf, held, charges, n);
     }
     taiauth_memory_watch(r, now);
-    for (i = 0; i < n; i++) {
-        APR_ARRAY_PUSH(ctx->charged, tai_charge_t) = charges[i];
-    }
     tell(r, held, charges, n);
     return OK;
 }

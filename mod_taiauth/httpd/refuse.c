@@ -71,6 +71,12 @@ static void log_verdict(request_rec *r, const char *verb, int status, tai_reason
 
 void taiauth_refuse_dry(request_rec *r, tai_reason_e reason)
 {
+    const taiauth_request_t *ctx = taiauth_request(r);
+
+    taiauth_explain_mark(ctx, "not enforced", tai_reason_name(reason));
+    if (ctx->order) {
+        return;
+    }
     log_verdict(r, "would refuse", tai_code(tai_reason_code(reason))->status, reason);
     if (taiauth_segment) {
         tai_metrics_add(&tai_segment_metrics(taiauth_segment)->dry_run[reason]);
@@ -166,6 +172,7 @@ static void set_headers(request_rec *r, const taiauth_request_t *ctx, const tai_
 /* The refusal becomes that of the client request. */
 static void hold(request_rec *r, taiauth_request_t *ctx, const tai_refusal_t *refusal)
 {
+    taiauth_explain_refusal(ctx, refusal->reason);
     ctx->refusal = refusal;
     ctx->refusal_status = tai_code(tai_reason_code(refusal->reason))->status;
     /* a call of a known caller has done its work by then, whatever became of it */
@@ -191,7 +198,9 @@ int taiauth_refuse(request_rec *r, tai_reason_e reason, const char *text, apr_ui
     apr_pool_t *p = taiauth_initial(r)->pool;
     tai_refusal_t *refusal = apr_pcalloc(p, sizeof(*refusal));
 
-    log_verdict(r, "refused", code->status, reason);
+    if (!ctx->order) {
+        log_verdict(r, "refused", code->status, reason);
+    }
     apr_table_setn(r->subprocess_env, "TAIAUTH_REASON", tai_reason_name(reason));
     refusal->reason = reason;
     refusal->text = apr_pstrdup(p, text ? text : text_of(r, code));
@@ -335,13 +344,18 @@ static int has_own_text(request_rec *r)
     return text && *text == '"';
 }
 
+void taiauth_refuse_settle(request_rec *r)
+{
+    taiauth_refuse_required(r);
+    adopt_inner(r, taiauth_request_find(r));
+    adopt_refusal_of_httpd(r);
+}
+
 void taiauth_refuse_insert_filter(request_rec *r)
 {
     taiauth_request_t *ctx;
 
-    taiauth_refuse_required(r);
-    adopt_inner(r, taiauth_request_find(r));
-    adopt_refusal_of_httpd(r);
+    taiauth_refuse_settle(r);
     ctx = taiauth_request_find(r);
     if (!r->main && ctx && ctx->refusal && r->status == ctx->refusal_status && !has_own_text(r)) {
         ap_add_output_filter_handle(filter_handle, NULL, r, r->connection);

@@ -89,6 +89,19 @@ static int refuse_scope(request_rec *r, const taiauth_dir_t *conf, tai_reason_e 
     return taiauth_refuse(r, reason, taiauth_scope_text(r, reason, scope), 0, scope);
 }
 
+static void explain_line(request_rec *r, const taiauth_scope_line_t *line,
+                         const tai_record_t *record)
+{
+    const taiauth_request_t *ctx = taiauth_request_find(r);
+
+    if (ctx && ctx->explanation && record) {
+        taiauth_explain_step(r, "scopes", "%s needs %s; the key has %s; of them plan %s grants %s",
+                             r->method, apr_array_pstrcat(r->pool, line->scopes, ' '),
+                             apr_array_pstrcat(r->pool, record->scopes, ' '), record->plan,
+                             tai_judge_effective(record, r->pool));
+    }
+}
+
 /* record NULL: nobody's key, so that every scope asked for is one too many */
 static int check_lines(request_rec *r, const taiauth_dir_t *conf, const apr_array_header_t *lines,
                        const tai_record_t *record)
@@ -105,6 +118,7 @@ static int check_lines(request_rec *r, const taiauth_dir_t *conf, const apr_arra
             continue;
         }
         named = 1;
+        explain_line(r, line, record);
         if (!record) {
             return taiauth_refuse(r, TAI_KEY_MISSING, NULL, 0, NULL);
         }
@@ -117,7 +131,11 @@ static int check_lines(request_rec *r, const taiauth_dir_t *conf, const apr_arra
             }
         }
     }
-    return !lines || !lines->nelts || named ? OK : taiauth_refuse_method(r, allow(lines, r->pool));
+    if (!lines || !lines->nelts || named) {
+        return OK;
+    }
+    taiauth_explain_step(r, "scopes", "no TaiAuthScope line names %s", r->method);
+    return taiauth_refuse_method(r, allow(lines, r->pool));
 }
 
 int taiauth_scopes_check(request_rec *r, const taiauth_dir_t *conf, const taiauth_judgement_t *j)

@@ -16,6 +16,7 @@
 #include <mod_auth.h>
 
 #include "../core/judge.h"
+#include "../core/key.h"
 #include "../core/limit.h"
 #include "../core/refusal.h"
 #include "../core/segment.h"
@@ -123,9 +124,10 @@ typedef struct taiauth_server_t {
 #define X(type, name) type *name;
     TAIAUTH_SERVER_POINTERS(X)
 #undef X
-    int used;                 /* some location of this server asks for keys */
-    apr_table_t *credentials; /* names of all headers that carry credentials somewhere */
-    apr_size_t shared_memory; /* bytes; 0: default; main server only */
+    int used;                     /* some location of this server asks for keys */
+    apr_table_t *credentials;     /* names of all headers that carry credentials somewhere */
+    apr_size_t shared_memory;     /* bytes; 0: default; main server only */
+    apr_array_header_t *lockouts; /* of const tai_lockout_t *: every policy of every server */
 } taiauth_server_t;
 
 /* Getters: the value that holds, with the default. */
@@ -152,7 +154,10 @@ void *taiauth_server_create(apr_pool_t *p, server_rec *s);
 void *taiauth_server_merge(apr_pool_t *p, void *base, void *add);
 const taiauth_dir_t *taiauth_dir(const request_rec *r);
 taiauth_server_t *taiauth_server(const server_rec *s);
-/* every server learns the credential headers of all: a client may send any of them anywhere */
+/*
+ * Every server learns the credential headers of all, for a client may send any of them anywhere, and
+ * their lockout policies.
+ */
 void taiauth_config_settle(server_rec *s, apr_pool_t *p);
 /* 1: some location of some server asks for keys */
 int taiauth_config_used(server_rec *s);
@@ -207,6 +212,9 @@ typedef struct taiauth_request_t {
     apr_array_header_t *charged;      /* of tai_charge_t: what this client request has paid */
     apr_table_t *cookies; /* of sessions, taken out of Cookie; one sent twice: ""; NULL: none */
     const char *caller;   /* user name of whom the management API knows; NULL: nobody */
+    struct taiauth_order_t *order;             /* of the operator: no client request; NULL: none */
+    const char *order_error;                   /* why it cannot be carried out; NULL: it can */
+    struct taiauth_explanation_t *explanation; /* the steps of the decision; NULL: none is wanted */
 } taiauth_request_t;
 
 /* request.c */
@@ -237,12 +245,18 @@ typedef struct taiauth_credential_t {
 /* read the credential from where conf says, from the headers or from what was withheld of them */
 void taiauth_credential_read(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
                              taiauth_credential_t *out);
+/* TAI_ADMITTED: a key or token of this form is one that may be looked up */
+tai_reason_e taiauth_key_reason(tai_shape_e shape, int key_format);
 /* take the credential headers out of the request, look-alikes included */
 void taiauth_credential_withhold(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf);
 
 /* verify.c */
 taiauth_judgement_t *taiauth_verify(request_rec *r, taiauth_request_t *ctx,
                                     const taiauth_dir_t *conf);
+/* 1: one more look-up of what is not known to be there is within what a node bears */
+int taiauth_may_look_up(void);
+/* what failures are counted against under a policy; digest: of the apikey of a pair, NULL: none */
+tai_id_t taiauth_failures_id(request_rec *r, const tai_lockout_t *lockout, const char *digest);
 
 /* scopes.c */
 /* judge the TaiAuthScope lines; OK, or the status of a refusal */
@@ -258,6 +272,23 @@ int taiauth_authz_check(request_rec *r);
 int taiauth_fixups(request_rec *r);
 /* the last look before an application runs */
 int taiauth_handler_check(request_rec *r);
+
+/* ticket.c */
+/* take the order that the ticket of a request stands for, if it is good */
+void taiauth_ticket_take(request_rec *r);
+int taiauth_ticket_handler(request_rec *r, int lookup);
+
+/* explain.c: notes for an operator who has the request explained; else these do nothing */
+void taiauth_explain_step(request_rec *r, const char *name, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* what became of the latest step, unless it is well: "not enforced", "not tested" */
+void taiauth_explain_mark(const taiauth_request_t *ctx, const char *result, const char *reason);
+/* the latest step is what refuses */
+void taiauth_explain_refusal(const taiauth_request_t *ctx, tai_reason_e reason);
+void taiauth_explain_place(request_rec *r, const taiauth_dir_t *conf);
+void taiauth_explain_judged(request_rec *r, const tai_record_t *record, tai_token_e asked,
+                            tai_reason_e reason);
+void taiauth_explain_require(request_rec *r);
 
 /* ratelimit.c */
 /* test and charge the limits of where r has landed; OK, or the status of a refusal */
@@ -286,6 +317,8 @@ int taiauth_identity_strip(request_rec *r);
 /* tell the application who is asking */
 void taiauth_identity_publish(request_rec *r, const taiauth_dir_t *conf,
                               const taiauth_judgement_t *j);
+/* take that back */
+void taiauth_identity_retract(request_rec *r);
 
 /* refuse.c: the only file that writes refusals */
 /* refuse r; returns the status for the hook to return. text NULL: that of the code */
@@ -297,6 +330,8 @@ int taiauth_refuse_method(request_rec *r, const char *allow);
 void taiauth_refuse_dry(request_rec *r, tai_reason_e reason);
 /* a request that passed our checks and was refused by a Require: give it our refusal */
 void taiauth_refuse_required(request_rec *r);
+/* r has failed, in one way or another: give it our refusal where there is one */
+void taiauth_refuse_settle(request_rec *r);
 void taiauth_refuse_insert_filter(request_rec *r);
 void taiauth_refuse_register(apr_pool_t *p);
 

@@ -4,7 +4,7 @@
  * pair of apikey and prefix.
  */
 
-#include "taiauth.h"
+#include "order.h"
 
 #include "../core/clock.h"
 #include "../core/digest.h"
@@ -26,6 +26,7 @@ typedef struct verification_t {
     apr_pool_t *p;                /* of the initial request: what is found may outlive r */
     const tai_lockout_t *lockout; /* NULL: off */
     int dry;                      /* lockout verdicts are not enforced */
+    int supposed;                 /* an operator asks: nothing is counted */
     taiauth_credential_t credential;
     char digest[TAI_DIGEST_HEX + 1];
     char token_digest[TAI_DIGEST_HEX + 1];
@@ -45,26 +46,32 @@ static tai_reason_e settle(verification_t *v, tai_reason_e reason, apr_uint64_t 
 }
 
 /* kind | policy | principal, folded; the policy is N/W/D of the lockout */
-static tai_id_t identify(const verification_t *v, char kind, const char *digest)
+static tai_id_t identify(request_rec *r, const tai_lockout_t *lockout, char kind,
+                         const char *digest)
 {
     unsigned char bytes[128];
     apr_size_t len = 0;
     apr_uint32_t policy[3] = {0, 0, 0};
 
-    if (v->lockout) {
-        policy[0] = v->lockout->failures.max;
-        policy[1] = v->lockout->failures.window_ms;
-        policy[2] = v->lockout->lock_ms;
+    if (lockout) {
+        policy[0] = lockout->failures.max;
+        policy[1] = lockout->failures.window_ms;
+        policy[2] = lockout->lock_ms;
     }
     bytes[len++] = (unsigned char)kind;
     memcpy(bytes + len, policy, sizeof(policy));
     len += sizeof(policy);
-    len += taiauth_client_prefix(v->r, bytes + len);
+    len += taiauth_client_prefix(r, bytes + len);
     if (digest) {
         memcpy(bytes + len, digest, TAI_DIGEST_HEX);
         len += TAI_DIGEST_HEX;
     }
     return tai_segment_id(taiauth_segment, bytes, len);
+}
+
+tai_id_t taiauth_failures_id(request_rec *r, const tai_lockout_t *lockout, const char *digest)
+{
+    return identify(r, lockout, digest ? 'p' : 'c', digest);
 }
 
 static int is_pair(const verification_t *v)
@@ -78,10 +85,13 @@ static int is_pair(const verification_t *v)
 static tai_reason_e record_failure(verification_t *v, tai_table_e which, tai_id_t id,
                                    tai_reason_e locked, apr_uint64_t *left)
 {
+    tai_table_t *table = tai_segment_table(taiauth_segment, which);
     int started = 0;
+    apr_status_t rv = v->supposed
+                          ? tai_failures_locked(table, id, v->now, left)
+                          : tai_failures_record(table, id, v->lockout, v->now, left, &started);
 
-    if (tai_failures_record(tai_segment_table(taiauth_segment, which), id, v->lockout, v->now, left,
-                            &started) != APR_SUCCESS) {
+    if (rv != APR_SUCCESS) {
         return TAI_SHARED_MEMORY;
     }
     if (started) {
@@ -141,13 +151,28 @@ static tai_reason_e check_pair_lock(verification_t *v)
     return left ? settle(v, TAI_PAIR_LOCKED, left) : TAI_ADMITTED;
 }
 
-static apr_status_t charge_lookup(verification_t *v, tai_table_e table, tai_id_t id,
-                                  const tai_limit_t *limit, int *admitted)
+static apr_status_t charge_lookup(tai_table_e table, tai_id_t id, const tai_limit_t *limit,
+                                  apr_uint64_t now, int *admitted)
 {
     tai_charge_t charge = {
         .table = tai_segment_table(taiauth_segment, table), .id = id, .limit = *limit};
 
-    return tai_windows_charge(&charge, 1, v->now, admitted);
+    return tai_windows_charge(&charge, 1, now, admitted);
+}
+
+static apr_status_t charge_node(apr_uint64_t now, int *admitted)
+{
+    static const char node[] = "node look-ups";
+
+    return charge_lookup(TAI_TABLE_WINDOWS, tai_segment_id(taiauth_segment, node, sizeof(node)),
+                         &node_lookups, now, admitted);
+}
+
+int taiauth_may_look_up(void)
+{
+    int admitted = 0;
+
+    return taiauth_segment && charge_node(tai_clock_ms(), &admitted) == APR_SUCCESS && admitted;
 }
 
 /* The look-ups of a locked prefix are few, so that a lock is one for the database too. */
@@ -163,8 +188,8 @@ static tai_reason_e throttle_client(verification_t *v)
     rv = tai_failures_locked(tai_segment_table(taiauth_segment, TAI_TABLE_CLIENTS), v->client,
                              v->now, &left);
     if (rv == APR_SUCCESS && left) {
-        rv = charge_lookup(v, TAI_TABLE_ADDRESSES, identify(v, 'l', NULL), &client_lookups,
-                           &admitted);
+        rv = charge_lookup(TAI_TABLE_ADDRESSES, identify(v->r, v->lockout, 'l', NULL),
+                           &client_lookups, v->now, &admitted);
     }
     if (rv != APR_SUCCESS) {
         return settle(v, TAI_SHARED_MEMORY, UNDECIDED_MS);
@@ -174,7 +199,6 @@ static tai_reason_e throttle_client(verification_t *v)
 
 static tai_reason_e throttle(verification_t *v)
 {
-    static const char node[] = "node look-ups";
     int admitted = 0;
     apr_status_t rv;
 
@@ -187,9 +211,7 @@ static tai_reason_e throttle(verification_t *v)
         return v->j->reason;
     }
     if (rv == APR_SUCCESS) {
-        rv =
-            charge_lookup(v, TAI_TABLE_WINDOWS, tai_segment_id(taiauth_segment, node, sizeof(node)),
-                          &node_lookups, &admitted);
+        rv = charge_node(v->now, &admitted);
     }
     if (rv != APR_SUCCESS) {
         return settle(v, TAI_SHARED_MEMORY, UNDECIDED_MS);
@@ -237,6 +259,7 @@ static tai_reason_e judge_record(verification_t *v)
     }
     reason =
         tai_judge_key(record, v->credential.asked, v->token_digest, apr_time_sec(apr_time_now()));
+    taiauth_explain_judged(v->r, record, v->credential.asked, reason);
     if (tai_reason_code(reason) == TAI_CODE_INVALID_API_KEY) {
         return fail(v, reason, 1);
     }
@@ -265,7 +288,7 @@ static int digest_credential(verification_t *v)
 
 static void verify(verification_t *v)
 {
-    v->client = identify(v, 'c', NULL);
+    v->client = taiauth_failures_id(v->r, v->lockout, NULL);
     if (v->credential.reason != TAI_ADMITTED) {
         fail(v, v->credential.reason, 0);
         return;
@@ -275,9 +298,88 @@ static void verify(verification_t *v)
         return;
     }
     v->known = tai_segment_id(taiauth_segment, v->digest, TAI_DIGEST_HEX);
-    v->pair = identify(v, 'p', v->digest);
+    v->pair = taiauth_failures_id(v->r, v->lockout, v->digest);
     if (check_pair_lock(v) == TAI_ADMITTED && throttle(v) == TAI_ADMITTED &&
         look_up(v) == TAI_ADMITTED) {
+        judge_record(v);
+    }
+}
+
+/* ---- what an operator asks about ----------------------------------------------------------- */
+
+/* The record of a key in the place of a key. */
+static tai_reason_e look_up_by_id(verification_t *v, const char *id)
+{
+    const char *error = NULL;
+
+    if (tai_store_find_key_by_id(taiauth_store, id, v->p, &v->j->record, &error) != APR_SUCCESS) {
+        taiauth_explain_step(v->r, "key", "%s: the database gave no answer", id);
+        taiauth_database_complain(v->r, error);
+        return settle(v, TAI_DATABASE, UNDECIDED_MS);
+    }
+    if (!v->j->record) {
+        taiauth_explain_step(v->r, "key", "%s: there is no key with this id", id);
+        return fail(v, TAI_KEY_UNKNOWN, 0);
+    }
+    return TAI_ADMITTED;
+}
+
+/* The right key is taken to be there, and the right token. */
+static tai_reason_e suppose_credential(verification_t *v, const taiauth_dir_t *conf)
+{
+    const tai_record_t *record = v->j->record;
+    tai_reason_e form = taiauth_key_reason(tai_key_prefix_shape(record->prefix),
+                                           TAIAUTH_GET(taiauth_server(v->r->server), key_format));
+
+    v->credential.asked = taiauth_token_header(conf) ? TAI_TOKEN_GIVEN : TAI_TOKEN_NOT_ASKED;
+    apr_cpystrn(v->digest, record->key_hash, sizeof(v->digest));
+    apr_cpystrn(v->token_digest, record->token_hash ? record->token_hash : "",
+                sizeof(v->token_digest));
+    v->pair = taiauth_failures_id(v->r, v->lockout, v->digest);
+    taiauth_explain_step(v->r, "key", "%s, %s...: account %s, user %s, plan %s", record->id,
+                         record->prefix, record->account, record->user, record->plan);
+    return form == TAI_ADMITTED ? form : fail(v, form, 0);
+}
+
+/* off: TaiAuthLockout holds nothing here */
+static void explain_lockout(verification_t *v, int off)
+{
+    apr_uint64_t left = 0;
+
+    if (!v->lockout) {
+        taiauth_explain_step(v->r, "lockout",
+                             off ? "TaiAuthLockout is off here"
+                                 : "depends on the client: name one by --client");
+        taiauth_explain_mark(taiauth_request(v->r), off ? "ok" : "not tested", NULL);
+        return;
+    }
+    (void)tai_failures_locked(tai_segment_table(taiauth_segment, TAI_TABLE_CLIENTS), v->client,
+                              v->now, &left);
+    taiauth_explain_step(v->r, "lockout", "client %s: %s", v->r->useragent_ip,
+                         left ? apr_psprintf(v->p,
+                                             "locked for another %d s: what fails gets 429, a good "
+                                             "key passes",
+                                             (int)((left + 999) / 1000))
+                              : "not locked");
+}
+
+static void verify_supposed(verification_t *v, const taiauth_order_t *order,
+                            const taiauth_dir_t *conf)
+{
+    int off = !v->lockout;
+
+    v->supposed = 1;
+    v->seen = 1; /* nobody has shown the key: nothing is noted of it */
+    if (!order->client) {
+        v->lockout = NULL; /* the locks of nobody in particular */
+    }
+    v->client = taiauth_failures_id(v->r, v->lockout, NULL);
+    if (look_up_by_id(v, order->key_id) != TAI_ADMITTED ||
+        suppose_credential(v, conf) != TAI_ADMITTED) {
+        return;
+    }
+    explain_lockout(v, off);
+    if (check_pair_lock(v) == TAI_ADMITTED) {
         judge_record(v);
     }
 }
@@ -306,7 +408,10 @@ taiauth_judgement_t *taiauth_verify(request_rec *r, taiauth_request_t *ctx,
     v.j->conf = apr_pmemdup(v.p, conf, sizeof(*conf));
     taiauth_credential_read(r, ctx, conf, &v.credential);
     v.j->prefix = loggable_prefix(v.credential.key, v.p);
-    if (tai_reason_code(v.credential.reason) == TAI_CODE_MISSING_API_KEY) {
+    if (ctx->explanation) {
+        verify_supposed(&v, ctx->order, conf);
+    }
+    else if (tai_reason_code(v.credential.reason) == TAI_CODE_MISSING_API_KEY) {
         settle(&v, v.credential.reason, 0);
     }
     else if (!taiauth_segment) {

@@ -1,0 +1,104 @@
+#include "order.h"
+#include "digest.h"
+#include "http_client.h"
+#include "key.h"
+#include "store_tickets.h"
+#include "when.h"
+
+#include <string.h>
+#include <apr_strings.h>
+#include <openssl/crypto.h>
+
+#define FIELD "X-Tai-Ticket: "
+
+static const char *read_server(const taictl_t *run, taictl_server_t *server)
+{
+    const char *error = taictl_server_parse(
+        taictl_setting(run->option[OPTION_URL], "TAIAUTH_URL", TAICTL_DEFAULT_URL),
+        run->option[OPTION_HOST], run->pool, server);
+
+    server->insecure = run->option[OPTION_INSECURE] != NULL;
+    return error;
+}
+
+/* The line of the header that brings the ticket; NULL: the order could not be left, and why is said. */
+static char *leave(taictl_t *run, json_t *order)
+{
+    tai_store_t *store = taictl_store(run);
+    char *field = apr_pcalloc(run->pool, sizeof(FIELD) + TAI_KEY_LEN);
+    char *ticket = field + strlen(FIELD);
+    char hash[TAI_DIGEST_HEX + 1];
+    char *text = json_dumps(order, JSON_COMPACT);
+    const char *error = "the order could not be written down";
+    tai_change_e outcome = TAI_CHANGE_UNKNOWN;
+
+    if (store != NULL && text != NULL && tai_key_generate(TAI_KIND_TICKET, ticket) == APR_SUCCESS &&
+        tai_digest_hex(ticket, hash) == APR_SUCCESS) {
+        outcome = tai_store_leave_ticket(store, hash, text, tai_when_now(), run->pool, &error);
+    }
+    free(text);
+    memcpy(field, FIELD, strlen(FIELD));
+    if (outcome == TAI_CHANGE_DONE) {
+        return field;
+    }
+    OPENSSL_cleanse(ticket, TAI_KEY_LEN);
+    if (store != NULL) {
+        taictl_fail(error);
+    }
+    return NULL;
+}
+
+/* Any other server, and this module with another database, takes the request for an ordinary one. */
+static int not_ours(const taictl_t *run, const taictl_server_t *server, int status)
+{
+    return taictl_fail(
+        apr_psprintf(run->pool,
+                     "%s did not take the order (it answered %d to %s): mod_taiauth must be loaded "
+                     "there and use "
+                     "the database %s; --url names another server, --host a virtual host",
+                     server->url, status, server->name, run->database));
+}
+
+static int read_answer(const taictl_t *run, const taictl_server_t *server, const char *name,
+                       const taictl_answer_t *received, json_t **answer)
+{
+    json_t *object = received->body != NULL ? json_loads(received->body, 0, NULL) : NULL;
+    const char *answers = json_string_value(json_object_get(object, "order"));
+    const char *error = json_string_value(json_object_get(object, "error"));
+    int status = TAICTL_DONE;
+
+    if (answers == NULL || strcmp(answers, name) != 0) {
+        status = not_ours(run, server, received->status);
+    }
+    else if (error != NULL) {
+        status = taictl_fail(error);
+    }
+    if (status == TAICTL_DONE) {
+        *answer = json_incref(object);
+    }
+    json_decref(object);
+    return status;
+}
+
+int taictl_order(taictl_t *run, json_t *order, const char *path, json_t **answer)
+{
+    const char *name = apr_pstrdup(run->pool, json_string_value(json_object_get(order, "order")));
+    taictl_server_t server;
+    taictl_answer_t received;
+    const char *error = read_server(run, &server);
+    char *field;
+
+    if (error != NULL) {
+        json_decref(order);
+        return taictl_misuse(run, error);
+    }
+    json_object_set_new(order, "actor", json_string(taictl_actor(run)->name));
+    field = leave(run, order);
+    json_decref(order);
+    if (field == NULL) {
+        return TAICTL_FAILED;
+    }
+    error = taictl_http_get(&server, path, field, run->pool, &received);
+    OPENSSL_cleanse(field, strlen(field));
+    return error != NULL ? taictl_fail(error) : read_answer(run, &server, name, &received, answer);
+}
