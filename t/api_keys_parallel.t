@@ -2,6 +2,7 @@
 use strict;
 use warnings;
 
+use IO::Select;
 use Test::More;
 use TaiApi;
 use TaiClients;
@@ -9,7 +10,7 @@ use TaiTest;
 
 my $CLIENTS = 10;
 my $EACH = 5;
-my $ROUNDS = 3;
+my $ROUNDS = 2;
 
 my $httpd = own_server(api_conf('/manage') . <<'CONF');
 AliasMatch "^/v1/" "@root@/htdocs/page.html"
@@ -97,6 +98,30 @@ for my $round (1 .. $ROUNDS) {
     is active_keys('parallel-mixed'), scalar @mine, 'those are active that somebody has';
     cmp_ok scalar @mine, '<=', 10, 'ten at the most';
     is scalar(grep { use_key($_, '/v1/x', $httpd->port) == 200 } @mine), scalar @mine, 'each is good';
+}
+
+# While somebody else is writing, revocations wait for him: sixteen of them, and no more.
+{
+    my $who = elsewhere(administrator('parallel-busy'), '/manage', port => $httpd->port);
+    my $key = create_key($who);
+    my $writer = db();
+    $writer->do('BEGIN IMMEDIATE');
+    my @waiting = map { send_call($who, DELETE => "/keys/$key->{id}") } 1 .. 20;
+    my $select = IO::Select->new(map { $_->socket } @waiting);
+    my %of = map { $_->socket => $_ } @waiting;
+    for my $i (1 .. 4) {
+        my ($socket) = $select->can_read(60) or die "nobody is refused\n";
+        $select->remove($socket);
+        my $answer = delete($of{$socket})->read('DELETE');
+        is_refused $answer, 503, 'AUTH_UNAVAILABLE', qr/Too many revocations.*Nothing was changed/, "too many: $i of four";
+        is $answer->header('Retry-After'), 1, '... with the time to wait';
+    }
+    is use_key($key, '/v1/x', $httpd->port), 200, 'the key is good as yet';
+    $writer->do('ROLLBACK');
+    my @answers = map { $_->read('DELETE') } values %of;
+    is_deeply [map { $_->status } @answers], [(200) x 16], 'sixteen are done when he is';
+    is scalar keys %{{ map { data($_)->{revoked_at} => 1 } @answers }}, 1, '... once';
+    is api($who, DELETE => "/keys/$key->{id}")->status, 200, 'one more, behind them';
 }
 
 my %pids = do { open my $in, '<', $httpd->root . '/logs/pids' or die "pids: $!"; map { $_ => 1 } <$in> };
