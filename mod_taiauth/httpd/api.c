@@ -19,6 +19,7 @@ typedef struct route_t {
 } route_t;
 
 static const route_t routes[] = {
+    {"POST", "/session", ANYONE, 0, taiauth_cookie_check_tls, taiauth_session_begin},
     {"DELETE", "/session", ANYONE, 0, NULL, taiauth_session_end},
     {"GET", "/account", MEMBER, 0, NULL, taiauth_api_show_account},
     {"GET", "/scopes", MEMBER, 0, NULL, taiauth_api_list_scopes},
