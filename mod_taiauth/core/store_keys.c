@@ -7,6 +7,8 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
+#define KEYS_NAMED 10 /* of those that share a prefix */
+
 /* The columns of TAI_SQL_SELECT_KEYS. */
 enum {
     ID,
@@ -146,6 +148,18 @@ static apr_status_t find_rows(tai_connection_t *connection, const tai_key_name_t
     return rv;
 }
 
+static const char *several_text(const char *prefix, apr_array_header_t *rows, apr_pool_t *p)
+{
+    int more = rows->nelts > KEYS_NAMED;
+
+    if (more) {
+        apr_array_pop(rows);
+    }
+    return apr_psprintf(p, "several keys have the prefix \"%s\"; name one by its id: %s%s",
+                        tai_text_line(prefix, 100, p), tai_store_first_column(rows, p),
+                        more ? ", and more" : "");
+}
+
 tai_change_e tai_store_need_key(tai_connection_t *connection, const tai_key_name_t *name,
                                 apr_int64_t now, apr_pool_t *p, const tai_key_info_t **info,
                                 const char **text)
@@ -163,8 +177,7 @@ tai_change_e tai_store_need_key(tai_connection_t *connection, const tai_key_name
         return TAI_CHANGE_NOT_FOUND;
     }
     if (rows->nelts > 1) {
-        *text = apr_psprintf(p, "several keys have the prefix \"%s\"; name one by its id: %s",
-                             tai_text_line(name->text, 100, p), tai_store_first_column(rows, p));
+        *text = several_text(name->text, rows, p);
         return TAI_CHANGE_INVALID;
     }
     outcome = read_keys(connection, rows, p, &keys, text);
