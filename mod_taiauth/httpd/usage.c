@@ -77,8 +77,8 @@ void taiauth_usage_write(server_rec *s, apr_pool_t *p)
     do {
         apr_array_header_t *used = apr_array_make(batch, TAI_USAGE_BATCH, sizeof(tai_used_t));
 
-        more = tai_usage_collect(table, &set, tai_clock_ms(), TAI_USAGE_BATCH, batch, used) &&
-               write_batch(s, used, batch);
+        more = tai_usage_collect(table, &set, tai_clock_ms(), TAI_USAGE_BATCH, batch, used);
+        more = write_batch(s, used, batch) && more;
         apr_pool_clear(batch);
     } while (more);
     apr_pool_destroy(batch);
