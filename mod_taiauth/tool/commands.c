@@ -154,9 +154,10 @@ int taictl_print_commands(FILE *out, const char *noun)
 
 void taictl_print_options(FILE *out, const taictl_command_t *command)
 {
-    fprintf(out, "\n%s\n\n", command->what);
+    const apr_uint64_t understood = COMMON | (command != NULL ? command->options : 0);
+
     for (int i = 0; i < OPTION_COUNT; i++) {
-        if (BIT(i) & (command->options | COMMON)) {
+        if (BIT(i) & understood) {
             int width = fprintf(out, "  --%s %s", options[i].name,
                                 options[i].value != NULL ? options[i].value : "");
 

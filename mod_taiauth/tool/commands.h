@@ -41,7 +41,8 @@ int taictl_print_commands(FILE *out, const char *noun);
 void taictl_print_command(FILE *out, const taictl_command_t *command);
 
 /**
- * What a command does, and its options, the common ones too.
+ * The options that a command understands, with the common ones.
+ * @param command  NULL: the common ones alone
  */
 void taictl_print_options(FILE *out, const taictl_command_t *command);
 

@@ -22,10 +22,12 @@ static const apr_getopt_option_t options[] = {
 
 static void print_usage(FILE *out)
 {
-    fputs("usage: taictl [--driver DRIVER] [--database FILE] [--json] COMMAND\n\n", out);
+    fputs("usage: taictl COMMAND, one of:\n\n", out);
     taictl_print_commands(out, NULL);
+    fputs("\nEvery command understands, and says more with --help:\n\n", out);
+    taictl_print_options(out, NULL);
     fprintf(out,
-            "\nCOMMAND --help says more of one.\n"
+            "\n"
             "Without --database: $TAIAUTH_DATABASE, else %s.\n"
             "Without --driver: $TAIAUTH_DBDRIVER, else %s.\n"
             "Without --url: $TAIAUTH_URL, else %s.\n",
@@ -131,6 +133,7 @@ static int help(const taictl_t *run)
     else if (command != NULL) {
         fputs("usage: taictl ", stdout);
         taictl_print_command(stdout, command);
+        printf("\n%s\n\n", command->what);
         taictl_print_options(stdout, command);
     }
     else if (run->arg_count > 1 || taictl_print_commands(stdout, run->args[0]) == 0) {
