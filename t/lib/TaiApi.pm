@@ -20,7 +20,7 @@ use Test::More;
 use TaiTest;
 
 our @EXPORT = qw(
-    administrator person elsewhere logged_in api send_call data is_done is_refused new_key create_key
+    administrator person known_to_httpd elsewhere logged_in api send_call data is_done is_refused new_key create_key
     note_secrets use_key api_conf
 );
 
@@ -140,7 +140,7 @@ sub is_done {
 sub is_common {
     my ($answer) = @_;
     like $answer->header('Content-Type'), qr{^application/json\b}, 'Content-Type';
-    is $answer->header('Cache-Control'), 'no-store', 'Cache-Control';
+    like $answer->header('Cache-Control'), qr/^(?:private, )?no-store$/, 'Cache-Control';
     is $answer->header('X-Content-Type-Options'), 'nosniff', 'X-Content-Type-Options';
     is $answer->header('Content-Security-Policy'), "default-src 'none'", 'Content-Security-Policy';
     ok $answer->json, 'the body is JSON';
