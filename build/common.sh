@@ -14,7 +14,10 @@ packages_demo="curl"
 
 # Apache::Test is part of libapache2-mod-perl2.
 packages_test="check clang-format curl libapache2-mod-perl2 libdbd-sqlite3-perl libdbi-perl
-    libwww-perl nghttp2-client procps sqlite3 util-linux"
+    libwww-perl nghttp2-client openssl procps sqlite3 util-linux"
+
+# t/openapi.t needs them; where they come from elsewhere, Debian's would replace them.
+command -v node >/dev/null && command -v npm >/dev/null || packages_test+=" nodejs npm"
 
 packages_all="valgrind xz-utils"
 
