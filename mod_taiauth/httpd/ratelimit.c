@@ -333,6 +333,7 @@ static int apply(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *co
     const char *malformed;
 
     if (is_off(conf)) {
+        taiauth_explain_step(r, "limits", "TaiAuthRateLimit is off here");
         return OK;
     }
     if (record) {
@@ -341,13 +342,18 @@ static int apply(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *co
     held = held_lines(conf, payer.plan, r->pool);
     malformed = record ? overrule(held, record) : NULL;
     if (malformed) {
+        taiauth_explain_step(r, "limits", "\"%s\" in the database is no rate limit", malformed);
         taiauth_database_complain(r, apr_psprintf(r->pool,
                                                   "key %s is under the rate limit \"%s\", which is "
                                                   "none; write N/WINDOW, such as 5/60s",
                                                   record->id, malformed));
         return taiauth_refuse(r, TAI_DATABASE, NULL, TAIAUTH_UNDECIDED_S, NULL);
     }
-    return held->nelts ? charge(r, ctx, conf, &payer, (held_t *)held->elts, held->nelts) : OK;
+    if (!held->nelts) {
+        taiauth_explain_step(r, "limits", "none holds here");
+        return OK;
+    }
+    return charge(r, ctx, conf, &payer, (held_t *)held->elts, held->nelts);
 }
 
 int taiauth_limits_charge_user(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,

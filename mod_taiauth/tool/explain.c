@@ -51,21 +51,26 @@ static const char *check(const taictl_t *run)
     return NULL;
 }
 
-/* The last line: what a client would get. */
-static void print_verdict(const taictl_t *run, const json_t *verdict)
+/* "-": it has none */
+static const char *text_of(const taictl_t *run, const json_t *verdict, const char *member)
 {
-    const char *code = "-", *reason = "-", *text = "";
-    int admitted = 0, status = 0;
+    const char *text = json_string_value(json_object_get(verdict, member));
 
-    json_unpack((json_t *)verdict, "{s:b, s?i, s?s, s?s, s:s}", "admitted", &admitted, "status",
-                &status, "code", &code, "reason", &reason, "text", &text);
+    return text != NULL ? taictl_printable(text, run->pool) : "-";
+}
+
+/* The last line: what a client would get. */
+static void print_verdict(const taictl_t *run, const json_t *verdict, int admitted)
+{
+    const char *text = text_of(run, verdict, "text");
+
     if (admitted) {
-        printf("\nadmitted: %s\n", taictl_printable(text, run->pool));
+        printf("\nadmitted: %s\n", text);
+        return;
     }
-    else {
-        printf("\nrefused: %d %s (%s): %s\n", status, taictl_printable(code, run->pool),
-               taictl_printable(reason, run->pool), taictl_printable(text, run->pool));
-    }
+    printf("\nrefused: %d %s (%s): %s\n",
+           (int)json_integer_value(json_object_get(verdict, "status")),
+           text_of(run, verdict, "code"), text_of(run, verdict, "reason"), text);
 }
 
 int taictl_explain(taictl_t *run)
@@ -93,7 +98,7 @@ int taictl_explain(taictl_t *run)
     }
     else {
         taictl_print_list(run, json_incref(json_object_get(answer, "steps")), fields);
-        print_verdict(run, json_object_get(answer, "verdict"));
+        print_verdict(run, json_object_get(answer, "verdict"), admitted);
         json_decref(answer);
     }
     return admitted ? TAICTL_DONE : TAICTL_FAILED;

@@ -74,10 +74,10 @@ static const char *unreachable(const exchange_t *x, const char *why)
     return apr_pstrcat(x->p, "no answer from ", x->server->url, ": ", why, NULL);
 }
 
-/* What OpenSSL and the system said last. */
+/* What OpenSSL or the system said first: the rest follows from it. */
 static const char *reason(const exchange_t *x)
 {
-    const unsigned long code = ERR_peek_last_error();
+    const unsigned long code = ERR_peek_error();
     SSL *ssl = NULL;
     long verified;
 
@@ -131,24 +131,28 @@ static BIO *make_tls(exchange_t *x)
     return x->bio;
 }
 
-static const char *open_connection(exchange_t *x)
-{
-    x->bio = x->server->tls ? make_tls(x) : BIO_new(BIO_s_connect());
-    if (x->bio == NULL || BIO_set_conn_hostname(x->bio, x->server->host) != 1 ||
-        BIO_set_conn_port(x->bio, x->server->port) != 1 || BIO_set_nbio(x->bio, 1) != 1 ||
-        BIO_do_connect_retry(x->bio, TAICTL_HTTP_TIMEOUT_S, NAP_MS) != 1) {
-        return unreachable(x, reason(x));
-    }
-    return NULL;
-}
-
-/* After a read or write that got nowhere. @return NULL: try again */
+/* After a step that got nowhere. @return NULL: try again */
 static const char *wait_until_ready(exchange_t *x)
 {
     if (!BIO_should_retry(x->bio)) {
         return unreachable(x, reason(x));
     }
     return BIO_wait(x->bio, x->until, NAP_MS) == 1 ? NULL : unreachable(x, "it takes too long");
+}
+
+static const char *open_connection(exchange_t *x)
+{
+    const char *error = NULL;
+
+    x->bio = x->server->tls ? make_tls(x) : BIO_new(BIO_s_connect());
+    if (x->bio == NULL || BIO_set_conn_hostname(x->bio, x->server->host) != 1 ||
+        BIO_set_conn_port(x->bio, x->server->port) != 1 || BIO_set_nbio(x->bio, 1) != 1) {
+        return unreachable(x, reason(x));
+    }
+    while (error == NULL && BIO_do_connect(x->bio) != 1) {
+        error = wait_until_ready(x);
+    }
+    return error;
 }
 
 static const char *send_text(exchange_t *x, const char *text)
