@@ -137,6 +137,17 @@ END_TEST
 
 /* ---- each change and its line are one --------------------------------------------------------- */
 
+/* Of a key that was not made nothing is given out. */
+static tai_change_e made(tai_change_e outcome, const tai_key_issue_t *issue)
+{
+    static const tai_key_issue_t empty;
+
+    if (outcome != TAI_CHANGE_DONE) {
+        ck_assert_mem_eq(issue, &empty, sizeof(empty));
+    }
+    return outcome;
+}
+
 static tai_change_e change_account(const char *id)
 {
     tai_account_t *account;
@@ -182,7 +193,7 @@ static tai_change_e change_keys(const char *id)
     tai_key_issue_t issue;
 
     (void)id;
-    return tai_store_create_key(store, &usual, &actor, NOW, pool, &issue, &text);
+    return made(tai_store_create_key(store, &usual, &actor, NOW, pool, &issue, &text), &issue);
 }
 
 static tai_change_e change_name(const char *id)
@@ -197,8 +208,9 @@ static tai_change_e change_line(const char *id)
 {
     tai_key_issue_t issue;
 
-    return tai_store_roll_key(store, &(tai_key_name_t){.text = id}, 60, NULL, &actor, NOW, pool,
-                              &issue, &text);
+    return made(tai_store_roll_key(store, &(tai_key_name_t){.text = id}, 60, NULL, &actor, NOW,
+                                   pool, &issue, &text),
+                &issue);
 }
 
 static tai_change_e change_revocation(const char *id)
