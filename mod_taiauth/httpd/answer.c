@@ -12,6 +12,7 @@ static int send_text(request_rec *r, char *text)
 {
     apr_size_t len = strlen(text);
 
+    apr_table_unset(r->headers_in, "Range"); /* what is made for this call alone is whole */
     taiauth_response_manage(r->err_headers_out);
     ap_set_content_type_ex(r, tai_refusal_type(TAI_FORMAT_JSON), 1);
     ap_set_content_length(r, (apr_off_t)len + 1);

@@ -4,6 +4,7 @@
 
 #include "api.h"
 
+#include <apr_lib.h>
 #include "../core/when.h"
 
 typedef enum { ANYONE, MEMBER, PRIMARY_ADMIN } who_e;
@@ -249,11 +250,20 @@ static const struct {
     [TAI_CHANGE_UNKNOWN] = {TAI_DATABASE, 0},
 };
 
+/* The store says it as taictl does: without a capital and a full stop. */
+static const char *sentence(const char *text, apr_pool_t *p)
+{
+    char *copy = apr_pstrcat(p, text, ".", NULL);
+
+    *copy = (char)apr_toupper(*copy);
+    return copy;
+}
+
 int taiauth_api_refuse_change(request_rec *r, tai_change_e outcome, const char *text)
 {
     if (outcome != TAI_CHANGE_UNKNOWN) {
-        return taiauth_refuse(r, outcomes[outcome].reason, outcomes[outcome].tells ? text : NULL, 0,
-                              NULL);
+        return taiauth_refuse(r, outcomes[outcome].reason,
+                              outcomes[outcome].tells ? sentence(text, r->pool) : NULL, 0, NULL);
     }
     taiauth_database_complain(r, text);
     return taiauth_refuse(r, TAI_DATABASE,
