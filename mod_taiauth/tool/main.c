@@ -76,6 +76,24 @@ const char *taictl_setting(const char *option, const char *variable, const char 
     return value != NULL && *value != '\0' ? value : otherwise;
 }
 
+/* apr_getopt_long takes a bare "-" for an option without a name: this stands in for it meanwhile. */
+static const char stand_in[] = "";
+
+static const char *const *hide_dashes(apr_pool_t *p, int argc, const char *const *argv)
+{
+    const char **copy = apr_palloc(p, sizeof(*copy) * (apr_size_t)(argc + 1));
+
+    for (int i = 0; i <= argc; i++) {
+        copy[i] = argv[i] != NULL && strcmp(argv[i], "-") == 0 ? stand_in : argv[i];
+    }
+    return copy;
+}
+
+static const char *show_dash(const char *text)
+{
+    return text == stand_in ? "-" : text;
+}
+
 /* Options may stand anywhere; what is none of them ends up in args. */
 static apr_status_t read_options(taictl_t *run, int argc, const char *const *argv)
 {
@@ -84,10 +102,13 @@ static apr_status_t read_options(taictl_t *run, int argc, const char *const *arg
     apr_status_t rv;
     int number;
 
-    apr_getopt_init(&state, run->pool, argc, argv);
+    apr_getopt_init(&state, run->pool, argc, hide_dashes(run->pool, argc, argv));
     state->interleave = 1;
     while ((rv = apr_getopt_long(state, options, &number, &value)) == APR_SUCCESS) {
-        run->option[number - FIRST_NUMBER] = value != NULL ? value : "";
+        run->option[number - FIRST_NUMBER] = value != NULL ? show_dash(value) : "";
+    }
+    for (int i = state->ind; i < argc; i++) {
+        state->argv[i] = show_dash(state->argv[i]);
     }
     run->args = state->argv + state->ind;
     run->arg_count = argc - state->ind;

@@ -5,12 +5,14 @@ package Taictl;
 use strict;
 use warnings;
 use Exporter 'import';
+use DBI ();
 use File::Temp ();
+use IPC::Open2 'open2';
 use IPC::Open3 'open3';
 use JSON::PP ();
 use Test::More;
 
-our @EXPORT = qw(taictl json_of new_database done refused misused $dir);
+our @EXPORT = qw(taictl json_of new_database database done refused misused at_terminal no_terminal $dir);
 
 our $dir = File::Temp::tempdir('taictl.XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $databases = 0;
@@ -51,6 +53,42 @@ sub new_database {
     my $ran = taictl('db', 'init');
     $ran->{status} == 0 or BAIL_OUT("db init: $ran->{err}");
     return $ENV{TAIAUTH_DATABASE};
+}
+
+# A handle on the default database.
+sub database {
+    my $db = DBI->connect("dbi:SQLite:$ENV{TAIAUTH_DATABASE}", '', '',
+        { RaiseError => 1, PrintError => 0 });
+    $db->sqlite_busy_timeout(10_000);
+    return $db;
+}
+
+# Why taictl cannot have a terminal here; '' where it can.
+sub no_terminal {
+    return 'no terminal is to be had here' if !-e '/dev/pts/ptmx';
+    return (grep { -x "$_/script" } split /:/, $ENV{PATH}) ? '' : 'no script(1)';
+}
+
+# script(1) gives taictl a terminal: its arguments, and what is typed after each prompt. Returns the
+# exit status and what was then seen.
+sub at_terminal {
+    my ($args, @typed) = @_;
+    local $SIG{ALRM} = sub { die "no prompt, or no end\n" };
+    alarm 60;
+    my $command = join ' ', map { s/'/'\\''/gr =~ s/(.*)/'$1'/sr } $ENV{TAICTL}, @$args;
+    my $pid = open2(my $out, my $in, 'script', '-qec', $command, '/dev/null');
+    my $seen = '';
+    for my $line (@typed) {
+        my $from = length $seen;
+        while (substr($seen, $from) !~ /: \z/) {
+            sysread $out, $seen, 1, length $seen or last;
+        }
+        syswrite $in, "$line\n";
+    }
+    while (sysread $out, $seen, 100, length $seen) { }
+    waitpid $pid, 0;
+    alarm 0;
+    return ($? >> 8, $seen);
 }
 
 # Each gives a name and the arguments; returns what ran.

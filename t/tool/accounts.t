@@ -58,6 +58,37 @@ is_deeply $acme,
     },
     'one account as JSON';
 
+my $shown = json_of('account', 'show', 'acme');
+delete @$shown{qw(id created_at)};
+is_deeply $shown, { %$acme, plan_rate_limit => undef }, 'one account by name';
+like done('account show', 'account', 'show', "\xc3\xa9bolt")->{out},
+    qr/^name +\xc3\xa9bolt\nid +acc_\w+\nplan +pro\n.*^active keys +0\nat most +10\n/ms,
+    'one account for people';
+refused(qr/no account "acne"/, 'an unknown account is not shown', 'account', 'show', 'acne');
+
+# Closing is final, so it is asked for.
+done('an account to close', 'account', 'add', 'gone');
+misused(qr/closed for ever.*--yes\nusage: taictl account close NAME/, 'nobody to ask', \"yes\n",
+    'account', 'close', 'gone');
+is json_of('account', 'show', 'gone')->{status}, 'active', 'and nothing was done';
+SKIP: {
+    skip no_terminal(), 5 if no_terminal();
+    my ($status, $seen) = at_terminal(['account', 'close', 'gone'], 'y');
+    is $status, 1, 'an answer that is not yes';
+    like $seen, qr/Account gone will be closed for ever\. Type yes to do it: .*nothing was changed/s,
+        'leaves it as it is';
+    is json_of('account', 'show', 'gone')->{status}, 'active', 'really';
+    ($status, $seen) = at_terminal(['account', 'close', 'gone'], 'yes');
+    is $status, 0, 'yes';
+}
+like done('account close', 'account', 'close', 'gone', '--yes')->{out},
+    qr/^account gone: status closed$/, 'closes it, again where it was closed';
+is json_of('account', 'show', 'gone')->{status}, 'closed', 'for all to see';
+refused(qr/account "gone" is closed/, "a closed account: $_", 'account', $_, 'gone')
+    for 'reinstate', 'suspend';
+refused(qr/no account "acne"/, 'an unknown account is not closed', 'account', 'close', 'acne',
+    '--yes');
+
 my $scopes = json_of('scope', 'list');
 is @$scopes, 8, 'eight scopes';
 my %scope = map { $_->{name} => $_ } @$scopes;

@@ -7,6 +7,11 @@ use lib $FindBin::Bin;
 use Taictl;
 use Test::More;
 
+sub key_named {
+    my ($name) = @_;
+    return (grep { $_->{name} eq $name } @{json_of('key', 'list', 'acme')})[0];
+}
+
 my $path = new_database();
 my $key = qr/tai_[0-9A-Za-z]{38}/;
 my $token = qr/tat_[0-9A-Za-z]{38}/;
@@ -121,13 +126,62 @@ is_deeply [map { $_->{status} } sort { $a->{name} cmp $b->{name} } @{ json_of('k
     [qw(revoked active active revoked)], 'the list says which are revoked';
 refused(qr/no account "acne"/, 'the keys of nobody', 'key', 'list', 'acne');
 
+# Another name.
+my $unnamed = json_of('key', 'show', $soon->{id});
+my $named = json_of('key', 'rename', $soon->{id}, "\xc3\xa9t\xc3\xa9");
+is $named->{name}, "\x{e9}t\x{e9}", 'another name';
+is_deeply { %$named, name => 'soon' }, $unnamed, 'and nothing else is different';
+like done('key rename', 'key', 'rename', "$soon->{prefix}...", 'later')->{out},
+    qr/^key \Q$soon->{id}\E: name later$/, 'by prefix';
+refused(qr/key name .* 1 to 100 bytes/, 'a long name', 'key', 'rename', $soon->{id}, 'x' x 101);
+refused(qr/key name "a\\x0ab" is not allowed/, 'a name of two lines', 'key', 'rename', $soon->{id},
+    "a\nb");
+refused(qr/no key with the id or prefix "key_nobody"/, 'an unknown key', 'key', 'rename',
+    'key_nobody', 'x');
+misused(qr/can be seen by others/, 'a whole key as an argument', 'key', 'rename', $first, 'x');
+misused(qr/usage: taictl key rename ID/, 'no new name', 'key', 'rename', $soon->{id});
+
 # Two are active; eight more and the plan is used up.
 done("key $_", 'key', 'create', 'acme', '--name', "key $_") for 3 .. 10;
 refused(qr/has 10 active keys, and its plan allows 10/, 'one too many', 'key', 'create', 'acme',
     '--name', 'x');
 is json_of('account', 'list')->[0]{active_keys}, 10, 'the account has ten';
 
+# A key that follows another one; with ten keys too, since the two of them are one.
+my $rolled = json_of('key', 'roll', $soon->{id}, '--grace', '1h');
+like $rolled->{key}, qr/^$key$/, 'a new key';
+isnt $rolled->{id}, $soon->{id}, 'with an id of its own';
+is_deeply [@$rolled{qw(name scopes expires_at account status)}],
+    ['later', @$soon{qw(scopes expires_at account status)}], 'and the rest of the old one';
+is $rolled->{replaces}{id}, $soon->{id}, 'it says which it follows';
+is json_of('key', 'show', $soon->{id})->{expires_at}, $rolled->{replaces}{ends_at},
+    'and when that one ends';
+ok $rolled->{replaces}{ends_at} lt $soon->{expires_at}, 'earlier than it would have';
+is json_of('account', 'list')->[0]{active_keys}, 10, 'the two count as one';
+refused(qr/grace of a roll still runs: key \Q$_->[0]\E is active/, "$_->[1] cannot be rolled again",
+    'key', 'roll', $_->[2], '--grace', '1h')
+    for [$rolled->{id}, 'the old one', $soon->{id}], [$soon->{id}, 'the new one', $rolled->{id}];
+my ($third, $pair) = map { key_named($_) } 'key 3', 'pair';
+my $now = done('key roll', 'key', 'roll', $third->{id}, '--grace', '0')->{out};
+like $now, qr/^key +($key)\n.*^ends +\Q$third->{id}\E, the key before it, at \d{4}-\S+Z\n/ms,
+    'without a grace';
+is json_of('key', 'show', $third->{id})->{status}, 'revoked', 'the old one ends now';
+refused(qr/key \Q$third->{id}\E is revoked/, 'a revoked key', 'key', 'roll', $third->{id}, '--grace',
+    '0');
+my ($again_key) = $now =~ /^key +(\S+)/m;
+my $by_stdin = json_of(\$again_key, 'key', 'roll', '--stdin', '--grace', '7d');
+is $by_stdin->{name}, 'key 3', 'by the whole key';
+like json_of('key', 'roll', $pair->{id}, '--grace', '1s')->{token}, qr/^$token$/, 'a key with a token is followed by one';
+refused(qr/a week at the most|0 to 604800 seconds/, "a grace of '$_'", 'key', 'roll', $rolled->{id},
+    '--grace', $_) for '8d', '-1s', '1', '1h30m', '';
+misused(qr/needs --grace/, 'no grace', 'key', 'roll', $rolled->{id});
+misused(qr/can be seen by others/, 'a whole key as an argument', 'key', 'roll', $again_key,
+    '--grace', '0');
+misused(qr/--stdin/, 'no key', 'key', 'roll', '--grace', '0');
+
 done('suspended', 'account', 'suspend', 'acme');
+refused(qr/account "acme" is suspended/, 'nor does it roll one', 'key', 'roll', $by_stdin->{id},
+    '--grace', '0');
 refused(qr/account "acme" is suspended/, 'a suspended account', 'key', 'create', 'acme', '--name',
     'x');
 done('it may revoke', 'key', 'revoke', $soon->{id});

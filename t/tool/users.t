@@ -2,7 +2,6 @@ use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::Bin;
-use IPC::Open2 'open2';
 use Taictl;
 use Test::More;
 
@@ -15,6 +14,7 @@ like done('user add', \"$password\n", 'user', 'add', 'acme', 'ann')->{out},
     'the first user is the primary administrator';
 my $bob = json_of(\$password, 'user', 'add', 'acme', 'bob');
 like delete $bob->{id}, qr/^usr_/, 'the next one has an id';
+like delete $bob->{created_at}, qr/^\d{4}-\d\d-\d\dT/, 'and its time';
 is_deeply $bob, { account => 'acme', username => 'bob', role => 'member', status => 'active' },
     'and is a member';
 
@@ -69,39 +69,36 @@ refused(qr/12 to 72 bytes/, 'a new password that is too short', \"short\n", 'use
 done('user disable', 'user', 'disable', 'ann');
 is_deeply json_of('user', 'disable', 'ann'), { username => 'ann', status => 'disabled' },
     'twice, as JSON';
-refused(qr/no user "nobody"/, 'an unknown user', 'user', 'disable', 'nobody');
+refused(qr/no user "nobody"/, "an unknown user is not ${_}d", 'user', $_, 'nobody')
+    for 'disable', 'enable';
+like done('user enable', 'user', 'enable', 'ann')->{out}, qr/^user ann: status active$/, 'enabled';
+is_deeply json_of('user', 'enable', 'ann'), { username => 'ann', status => 'active' },
+    'twice, as JSON';
+done('user disable again', 'user', 'disable', 'ann');
 is json_of(\"$password\n", 'user', 'add', 'acme', 'ann2')->{role}, 'primary_admin',
     'the account lacks a primary administrator again';
+refused(qr/another|already/, 'the one before cannot come back beside him', 'user', 'enable', 'ann');
 
-# script(1) gives taictl a terminal: what is typed after each prompt, and what was then seen.
-sub at_terminal {
-    my @typed = @_;
-    local $SIG{ALRM} = sub { die "no prompt, or no end\n" };
-    alarm 60;
-    my $pid = open2(my $out, my $in, 'script', '-qec', "'$ENV{TAICTL}' user passwd bob", '/dev/null');
-    my $seen = '';
-    for my $line (@typed) {
-        my $from = length $seen;
-        while (substr($seen, $from) !~ /: \z/) {
-            sysread $out, $seen, 1, length $seen or last;
-        }
-        syswrite $in, "$line\n";
-    }
-    while (sysread $out, $seen, 100, length $seen) { }
-    waitpid $pid, 0;
-    alarm 0;
-    return ($? >> 8, $seen);
-}
+my $users = json_of('user', 'list', 'acme');
+is_deeply [map { "$_->{username} $_->{role} $_->{status}" } @$users],
+    ['ann primary_admin disabled', 'ann2 primary_admin active', 'bob member active',
+    'eve member active'], 'the users of an account, by name';
+is_deeply [sort keys %{$users->[0]}], [qw(account created_at id role status username)],
+    'no user has a password to show';
+like done('user list', 'user', 'list', 'acme')->{out},
+    qr/^USERNAME +ROLE +STATUS +CREATED +ID\nann +primary_admin +disabled +\d{4}-\S+ +usr_/,
+    'users as a table';
+refused(qr/no account "acne"/, 'the users of nobody', 'user', 'list', 'acne');
 
 SKIP: {
-    skip 'no terminal is to be had here', 6 if !-e '/dev/pts/ptmx';
-    skip 'no script(1)', 6 if !grep { -x "$_/script" } split /:/, $ENV{PATH};
-    my ($status, $seen) = at_terminal('typed in silence', 'typed in silence');
+    skip no_terminal(), 6 if no_terminal();
+    my @passwd = ('user', 'passwd', 'bob');
+    my ($status, $seen) = at_terminal(\@passwd, 'typed in silence', 'typed in silence');
     is $status, 0, 'a password from the terminal';
     like $seen, qr/New password: .*New password again: .*user bob: password set/s,
         'is asked for twice';
     unlike $seen, qr/silence/, 'and not shown';
-    ($status, $seen) = at_terminal('typed in silence', 'typed in silense');
+    ($status, $seen) = at_terminal(\@passwd, 'typed in silence', 'typed in silense');
     is $status, 1, 'two that differ';
     like $seen, qr/the two were not the same/, 'are refused';
     unlike $seen, qr/silen[cs]e/, 'and not shown';
