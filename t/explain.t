@@ -388,10 +388,10 @@ like $out, qr/\n\nrefused: 403 INSUFFICIENT_SCOPE \(scope_not_held\): This actio
 
 # Only a line in the log tells of it: who had what explained.
 $mark = log_mark();
-explained(DELETE => '/e/x', $dead{revoked});
+explained(DELETE => '/e/x', $key);
 my @lines = grep { /taiauth: / } split /\n/, log_since($mark);
 is scalar @lines, 1, 'one line in the error log';
-like $lines[0], qr{taiauth: order explain of operator:\S+: key id \Q$dead{revoked}{id}\E, user -, client -, DELETE /e/x\b},
+like $lines[0], qr{taiauth: order explain of operator:\S+: key id \Q$key->{id}\E, user -, client -, DELETE /e/x\b},
     'who had what explained';
 unlike log_since($mark), qr/tao_/, 'no ticket';
 my $line = wait_for(sub { open my $in, '<', var('t_logs') . '/access_log' or die; my @l = <$in>; (grep { /"taictl"$/ } @l)[-1] },
