@@ -5,6 +5,7 @@ use warnings;
 
 use Test::More;
 use TaiHttpd;
+use TaiLogin;
 use TaiMetrics;
 use TaiTest;
 
@@ -33,6 +34,9 @@ TaiAuthSharedMemory 16M
     TaiAuthRateLimit 1/1h name=guarded
     Require tai-account pro-account
     TaiAuthMetrics On
+</Location>
+<Location /auth/token>
+    TaiAuthTokenEndpoint On
 </Location>
 <Location /closed-metrics>
     Require ip 192.0.2.1
@@ -92,6 +96,7 @@ subtest 'tables' => sub {
     is_deeply \@tables, [qw(addresses clients known pairs usage usernames windows)], 'each table has its size';
     ask(GET => '/limits/x.html', key($key));
     ask(GET => '/pairs/x.html', apikey => $pair->{key}, 'x-token' => 'garbage');
+    is log_in({ user => 'nobody', password => password() }, port => $httpd->port)->status, 401, 'a failed log-in';
     # what is known of usage may just have been written
     wait_for(sub {
         ask(GET => '/limits/x.html', key($key));
