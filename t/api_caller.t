@@ -69,7 +69,6 @@ is who('/either', basic(@$_{qw(user password)}), cookie($ann_in)), $nobody, 'at 
 is who('/keyed', 'X-API-Key' => $key), $nobody, 'a key is nobody, where keys are asked for';
 is who('/manage', 'X-API-Key' => $key), $nobody, '... and where they are not';
 is who('/manage', Authorization => "Bearer $key"), $nobody, '... as a bearer';
-is who('/basic', basic($key, '')), $nobody, '... as a name';
 is who('/v1/manage', 'X-API-Key' => $key), $nobody, 'below a place with keys';
 is who('/v1/manage', cookie($ann_in)), 'caller-ann', '... where none is asked for';
 is request('api', GET => '/v1/other')->status, 401, '... as everywhere else there';
