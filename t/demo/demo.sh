@@ -1,0 +1,49 @@
+#!/bin/sh
+# The demo starts, its steps are answered as they should be, and what it hands out is what it says.
+# It runs beside any other: on a port and with a state of its own.
+. "$(dirname "$0")/../guard/tap.sh"
+
+PORT=$(perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1")->sockport')
+work=$(mktemp -d)
+DEMO_STATE=$work/state
+export PORT DEMO_STATE
+trap '"$TAI_SRC/build/demo" stop >/dev/null; rm -rf "$work"' EXIT
+
+"$TAI_SRC/build/demo" --json >"$work/json" 2>"$work/shown" </dev/null
+status=$?
+result $status 'each step is answered as it should be' "$(tail -n 20 "$work/shown")"
+[ $status -eq 0 ] || finish
+
+# member PERL: a piece of what the demo has printed, as an expression on $_.
+member() {
+    perl -MJSON::PP -0777 -ne "print map { $1 } decode_json(\$_)" "$work/json"
+}
+
+# status CURL_ARGUMENT...
+status() {
+    curl -s -o "$work/body" -w '%{http_code}' "$@"
+}
+
+url=$(member '$_->{url}')
+api=$(member '$_->{api}')
+for named in free:200 pro:200 revoked:401 expired:401 suspended:403; do
+    key=$(member "\$_->{keys}{${named%:*}}")
+    same "the key \"${named%:*}\"" "${named#*:}" "$(status -H "X-API-Key: $key" "$url/v1/programs")"
+done
+same 'the key and its token' 200 "$(status -H "apikey: $(member '$_->{keys}{pair}{apikey}')" \
+    -H "x-ts-authorization: $(member '$_->{keys}{pair}{token}')" "$url/ts/programs")"
+
+login=$(member '"$_->{login}{username}:$_->{login}{password}"')
+same 'the user who may log in manages an account' 200 "$(status -u "$login" "$api/account")"
+same '... on the pro plan' pro "$(perl -MJSON::PP -0777 -ne 'print decode_json($_)->{plan}{name}' "$work/body")"
+same '... as its primary administrator' primary_admin \
+    "$(perl -MJSON::PP -0777 -ne 'print decode_json($_)->{user}{role}' "$work/body")"
+status -u "$login" "$api/keys" >/dev/null
+same '... with no key yet' '{"keys": [], "next": null}' "$(cat "$work/body")"
+same '... and gets one' 201 "$(status -H 'Content-Type: application/json' -d "$(member \
+    'JSON::PP->new->encode($_->{login})')" "$(member '$_->{token_endpoint}')")"
+
+"$TAI_SRC/build/demo" stop >/dev/null
+result $? 'it ends'
+same 'nobody answers any more' 000 "$(status "$url/")"
+finish
