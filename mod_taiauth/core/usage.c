@@ -115,8 +115,9 @@ int tai_usage_collect(tai_table_t *table, apr_uint32_t *set, apr_uint64_t now, i
                       apr_pool_t *p, apr_array_header_t *used)
 {
     const apr_uint32_t sets = tai_table_set_count(table);
-    taken_t taken = {.now = now};
+    taken_t taken;
 
+    taken.now = now;
     for (; *set < sets && used->nelts + TAI_TABLE_WAYS <= max; ++*set) {
         taken.n = 0;
         /* what cannot be locked cannot be added to either */

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include "core/failures.h"
+#include "core/usage.h"
 #include "core/windows.h"
 #include "shared.h"
 #include "unit.h"
@@ -251,6 +252,164 @@ static void check_first_failure(void)
     ck_assert_int_eq(fail_once(NOW, &left_ms), left_ms == 0);
 }
 
+/* ---- usage -------------------------------------------------------------------------------- */
+
+#define WALL APR_INT64_C(1800000000)
+
+/* Key i is admitted 2 i times and refused i times. */
+static const char *const key_ids[] = {"key_0", "key_10", "key_200", "key_3000"};
+
+#define KEY_IDS (apr_uint64_t) ROWS(key_ids)
+
+static tai_id_t id_of_key(apr_uint64_t i)
+{
+    return (tai_id_t){.hi = i, .lo = i + 1};
+}
+
+static void use(apr_uint64_t i, const char *key_id, apr_int64_t at, apr_uint64_t admitted,
+                apr_uint64_t refused)
+{
+    const tai_used_t used = {key_id, at, admitted, refused};
+
+    ck_assert_int_eq(tai_usage_add(table, id_of_key(i), &used, NOW), APR_SUCCESS);
+}
+
+static void use_keys(void)
+{
+    for (apr_uint64_t i = 1; i < KEY_IDS; i++) {
+        use(i, key_ids[i], WALL, 2 * i, i);
+    }
+}
+
+static apr_array_header_t *collect(void)
+{
+    apr_array_header_t *used = apr_array_make(pool, TAI_TABLE_WAYS, sizeof(tai_used_t));
+    apr_uint32_t set = 0;
+
+    ck_assert_int_eq(tai_usage_collect(table, &set, NOW, TAI_TABLE_WAYS, pool, used), 0);
+    return used;
+}
+
+/* What was gathered of a key; nothing: zeros. */
+static tai_used_t used_of(const apr_array_header_t *used, const char *key_id)
+{
+    tai_used_t found = {key_id, 0, 0, 0};
+    int times = 0;
+
+    for (int i = 0; i < used->nelts; i++) {
+        if (strcmp(APR_ARRAY_IDX(used, i, tai_used_t).key_id, key_id) == 0) {
+            found = APR_ARRAY_IDX(used, i, tai_used_t);
+            times++;
+        }
+    }
+    ck_assert_int_le(times, 1);
+    return found;
+}
+
+/* Keys from first on are as use_keys made them, and there are no others than all of these. */
+static void check_others(const apr_array_header_t *used, apr_uint64_t first)
+{
+    for (apr_uint64_t i = first; i < KEY_IDS; i++) {
+        const tai_used_t its = used_of(used, key_ids[i]);
+
+        ck_assert_int_eq(its.at, WALL);
+        ck_assert_uint_eq(its.admitted, 2 * i);
+        ck_assert_uint_eq(its.refused, i);
+    }
+    for (int i = 0; i < used->nelts; i++) {
+        apr_uint64_t k = 0;
+
+        while (k < KEY_IDS && strcmp(key_ids[k], APR_ARRAY_IDX(used, i, tai_used_t).key_id) != 0) {
+            k++;
+        }
+        ck_assert_uint_lt(k, KEY_IDS);
+    }
+}
+
+/* Whatever was left behind, from here on each use counts. */
+static void check_use(apr_uint64_t i)
+{
+    tai_used_t its;
+
+    use(i, key_ids[i], WALL + 9, 1, 1);
+    its = used_of(collect(), key_ids[i]);
+    ck_assert_int_eq(its.at, WALL + 9);
+    ck_assert_uint_eq(its.admitted, 1);
+    ck_assert_uint_eq(its.refused, 1);
+    ck_assert_uint_eq(live(), 0);
+}
+
+static void use_present(void)
+{
+    use(1, key_ids[1], WALL + 5, 1, 0);
+}
+
+static void check_use_present(void)
+{
+    const apr_array_header_t *used = collect();
+    const tai_used_t its = used_of(used, key_ids[1]);
+
+    check_others(used, 2);
+    ck_assert(its.at == WALL || its.at == WALL + 5);
+    ck_assert(its.admitted == 2 || (its.admitted == 3 && its.at == WALL + 5));
+    ck_assert_uint_eq(its.refused, 1);
+    check_use(1);
+}
+
+static void use_new(void)
+{
+    use(0, key_ids[0], WALL + 5, 1, 0);
+}
+
+static void check_use_new(void)
+{
+    const apr_array_header_t *used = collect();
+    const tai_used_t its = used_of(used, key_ids[0]);
+
+    check_others(used, 1);
+    ck_assert_uint_le(its.admitted, 1);
+    ck_assert_int_eq(its.at, its.admitted ? WALL + 5 : 0);
+    ck_assert_uint_eq(its.refused, 0);
+    check_use(0);
+}
+
+static void refuse_present(void)
+{
+    ck_assert_int_eq(tai_usage_refuse(table, id_of_key(1), key_ids[1], NOW), APR_SUCCESS);
+}
+
+static void check_refuse_present(void)
+{
+    const apr_array_header_t *used = collect();
+    const tai_used_t its = used_of(used, key_ids[1]);
+
+    check_others(used, 2);
+    ck_assert(its.admitted == 2 || (its.admitted == 1 && its.refused == 2));
+    ck_assert(its.refused == 1 || its.refused == 2);
+    check_use(1);
+}
+
+/* The batch of the dead is lost, as far as he had come. */
+static void collect_all(void)
+{
+    collect();
+}
+
+static void check_collect_all(void)
+{
+    const apr_array_header_t *used = collect();
+
+    for (apr_uint64_t i = 1; i < KEY_IDS; i++) {
+        const tai_used_t its = used_of(used, key_ids[i]);
+
+        ck_assert(its.admitted == 2 * i || its.admitted == 0);
+        ck_assert(its.refused == i || (its.refused == 0 && its.admitted == 0));
+        ck_assert(its.at == WALL || its.refused == 0);
+    }
+    check_others(used, KEY_IDS);
+    check_use(1);
+}
+
 static void nothing(void)
 {
 }
@@ -265,6 +424,10 @@ static const scene_t scenes[] = {
      check_after_long_silence},
     {"a failure that locks", 0, fail_twice, fail_and_lock, check_lock},
     {"a first failure", 0, nothing, fail_and_lock, check_first_failure},
+    {"a use of a key", 0, use_keys, use_present, check_use_present},
+    {"the first use of a key", 0, use_keys, use_new, check_use_new},
+    {"an admission that becomes a refusal", 0, use_keys, refuse_present, check_refuse_present},
+    {"collecting what was used", 0, use_keys, collect_all, check_collect_all},
 };
 
 /* @return a process that has stopped right before it acts */
