@@ -51,16 +51,10 @@ tai_change_e tai_store_need_account(tai_connection_t *connection, const char *na
     return TAI_CHANGE_DONE;
 }
 
-static tai_change_e count_account(tai_connection_t *connection, tai_statement_e statement,
-                                  const char *value, apr_int64_t now, apr_pool_t *p,
-                                  tai_account_t **account, const char **text)
+/* value: by which it was asked for */
+static tai_change_e take_counted(const apr_array_header_t *rows, const char *value, apr_pool_t *p,
+                                 tai_account_t **account, const char **text)
 {
-    apr_array_header_t *rows;
-
-    if (tai_connection_select(connection, statement, TAI_ARGS(tai_store_number(now, p), value), p,
-                              &rows, text) != APR_SUCCESS) {
-        return TAI_CHANGE_UNKNOWN;
-    }
     if (rows->nelts == 0) {
         *text = apr_psprintf(p, "there is no account \"%s\"", tai_text_line(value, 200, p));
         return TAI_CHANGE_NOT_FOUND;
@@ -72,7 +66,37 @@ static tai_change_e count_account(tai_connection_t *connection, tai_statement_e 
 tai_change_e tai_store_count_account(tai_connection_t *connection, const char *id, apr_int64_t now,
                                      apr_pool_t *p, tai_account_t **account, const char **text)
 {
-    return count_account(connection, TAI_SQL_ACCOUNT_BY_ID, id, now, p, account, text);
+    const char *at = tai_store_number(now, p);
+    apr_array_header_t *rows;
+
+    return tai_connection_select(connection, TAI_SQL_ACCOUNT_BY_ID, TAI_ARGS(at, id), p, &rows,
+                                 text) == APR_SUCCESS
+               ? take_counted(rows, id, p, account, text)
+               : TAI_CHANGE_UNKNOWN;
+}
+
+static tai_change_e show_account(tai_store_t *store, tai_statement_e statement, const char *value,
+                                 apr_int64_t now, apr_pool_t *p, tai_account_t **account,
+                                 const char **text)
+{
+    const char *at = tai_store_number(now, p);
+    apr_array_header_t *rows;
+
+    return tai_store_select(store, statement, TAI_ARGS(at, value), p, &rows, text) == APR_SUCCESS
+               ? take_counted(rows, value, p, account, text)
+               : TAI_CHANGE_UNKNOWN;
+}
+
+tai_change_e tai_store_show_account(tai_store_t *store, const char *name, apr_int64_t now,
+                                    apr_pool_t *p, tai_account_t **account, const char **text)
+{
+    return show_account(store, TAI_SQL_ACCOUNT_COUNTED, name, now, p, account, text);
+}
+
+tai_change_e tai_store_account_by_id(tai_store_t *store, const char *id, apr_int64_t now,
+                                     apr_pool_t *p, tai_account_t **account, const char **text)
+{
+    return show_account(store, TAI_SQL_ACCOUNT_BY_ID, id, now, p, account, text);
 }
 
 const char *tai_store_first_column(const apr_array_header_t *rows, apr_pool_t *p)
@@ -85,6 +109,12 @@ const char *tai_store_first_column(const apr_array_header_t *rows, apr_pool_t *p
     return list;
 }
 
+/* The driver gives an empty blob, put there by hand, as NULL. */
+static int is_plan(const char *name, const char *plan)
+{
+    return name != NULL && strcmp(name, plan) == 0;
+}
+
 static tai_change_e need_plan(tai_connection_t *connection, const char *plan, apr_pool_t *p,
                               const char **text)
 {
@@ -94,7 +124,7 @@ static tai_change_e need_plan(tai_connection_t *connection, const char *plan, ap
         return TAI_CHANGE_UNKNOWN;
     }
     for (int i = 0; i < rows->nelts; i++) {
-        if (strcmp(APR_ARRAY_IDX(rows, i, tai_row_t)[0], plan) == 0) {
+        if (is_plan(APR_ARRAY_IDX(rows, i, tai_row_t)[0], plan)) {
             return TAI_CHANGE_DONE;
         }
     }
@@ -105,7 +135,6 @@ static tai_change_e need_plan(tai_connection_t *connection, const char *plan, ap
 
 typedef struct change_t {
     const char *name;
-    const char *id; /* instead of name */
     const char *plan;
     const char *status;
     tai_action_e action;
@@ -178,37 +207,6 @@ tai_change_e tai_store_add_account(tai_store_t *store, const char *name, const c
     return outcome;
 }
 
-static tai_change_e show_account(tai_connection_t *connection, void *data, apr_pool_t *p,
-                                 const char **text)
-{
-    change_t *change = data;
-
-    return change->id ? tai_store_count_account(connection, change->id, change->now, p,
-                                                &change->account, text)
-                      : count_account(connection, TAI_SQL_ACCOUNT_COUNTED, change->name,
-                                      change->now, p, &change->account, text);
-}
-
-tai_change_e tai_store_show_account(tai_store_t *store, const char *name, apr_int64_t now,
-                                    apr_pool_t *p, tai_account_t **account, const char **text)
-{
-    change_t change = {.name = name, .now = now};
-    tai_change_e outcome = tai_store_view(store, show_account, &change, p, text);
-
-    *account = change.account;
-    return outcome;
-}
-
-tai_change_e tai_store_account_by_id(tai_store_t *store, const char *id, apr_int64_t now,
-                                     apr_pool_t *p, tai_account_t **account, const char **text)
-{
-    change_t change = {.id = id, .now = now};
-    tai_change_e outcome = tai_store_view(store, show_account, &change, p, text);
-
-    *account = change.account;
-    return outcome;
-}
-
 apr_status_t tai_store_list_accounts(tai_store_t *store, apr_int64_t now, apr_pool_t *p,
                                      apr_array_header_t **accounts, const char **error)
 {
@@ -241,16 +239,16 @@ static tai_change_e set_plan(tai_connection_t *connection, void *data, apr_pool_
                              const char **text)
 {
     change_t *change = data;
-    const char *old = NULL;
+    const char *old;
     tai_change_e outcome = need_plan(connection, change->plan, p, text);
 
     if (outcome == TAI_CHANGE_DONE) {
         outcome = tai_store_need_account(connection, change->name, p, &change->account, text);
     }
-    if (outcome != TAI_CHANGE_DONE || strcmp(change->account->plan, change->plan) == 0) {
+    if (outcome != TAI_CHANGE_DONE || is_plan(change->account->plan, change->plan)) {
         return outcome;
     }
-    old = change->account->plan;
+    old = change->account->plan ? change->account->plan : "";
     outcome = set(connection, TAI_SQL_SET_PLAN, change->plan, change->account, p, text);
     if (outcome == TAI_CHANGE_DONE) {
         outcome = record(connection, change,

@@ -92,8 +92,9 @@ tai_change_e tai_store_create_key(tai_store_t *store, const tai_key_order_t *ord
 
 /**
  * Make a key that follows another one: same name, line, scopes, limit, expiry and token or none;
- * hence the same windows, and one place of the account's maximum. The old key ends after the grace,
- * never later than it would have; without a grace it is revoked now.
+ * hence the same windows, and one place of the account's maximum. It belongs to who rolls it, or to
+ * the primary administrator. The old key ends after the grace, never later than it would have;
+ * without a grace it is revoked now. Of an imported key the successor is one of ours.
  * @param name   which key
  * @param grace  seconds
  * @param user_id  who rolls it, who must be primary administrator of its account; NULL: the operator

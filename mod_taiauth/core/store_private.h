@@ -43,7 +43,7 @@ typedef tai_change_e tai_change_fn(tai_connection_t *connection, void *data, apr
 /**
  * Run a change in a transaction of its own: it is committed if its outcome is TAI_CHANGE_DONE, else
  * undone. One that failed before that on a connection opened earlier is tried once more on a new
- * one.
+ * one: it must be able to begin again.
  * @param p     texts live here
  * @param text  set to a sentence unless the outcome is TAI_CHANGE_DONE
  */

@@ -74,6 +74,18 @@ START_TEST(a_closed_account_stays_closed)
 }
 END_TEST
 
+/* A plan without a name, put there by hand, stands in nobody's way. */
+START_TEST(an_account_comes_off_a_plan_that_is_none)
+{
+    raw_run(path, "INSERT INTO plans VALUES (x'', 'None', 9, NULL, 1);"
+                  " UPDATE accounts SET plan = x''");
+    must(tai_store_set_plan(store, "acme", "pro", &actor, NOW, pool, &text));
+    ck_assert_str_eq(account_of("acme")->plan, "pro");
+    ck_assert_int_eq(tai_store_set_plan(store, "acme", "gold", &actor, NOW, pool, &text),
+                     TAI_CHANGE_INVALID);
+}
+END_TEST
+
 START_TEST(users_are_listed_by_name)
 {
     apr_array_header_t *users;
@@ -177,6 +189,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, an_account_shows_its_counts);
     tcase_add_test(tests, an_unknown_account_is_not_found);
     tcase_add_test(tests, a_closed_account_stays_closed);
+    tcase_add_test(tests, an_account_comes_off_a_plan_that_is_none);
     tcase_add_test(tests, users_are_listed_by_name);
     tcase_add_test(tests, a_user_comes_back_as_what_he_was);
     tcase_add_test(tests, a_member_comes_back_beside_any_administrator);
