@@ -2,6 +2,7 @@
 use strict;
 use warnings;
 
+use IPC::Open2 qw(open2);
 use MIME::Base64 qw(encode_base64);
 use Test::More;
 use TaiApi;
@@ -196,6 +197,38 @@ for my $row (['a size that is none', "zz\r\n" . padded(40)], ['a size that is ne
         return $connection->read('POST');
     }, 'a slow client');
     is_refused $answer, 400, 'BAD_REQUEST', $whole, 'a slow client';
+}
+
+# --- HTTP/2 ---------------------------------------------------------------------------------------
+
+# The status of a creation over HTTP/2; without a length the body comes as it is read.
+sub over_http2 {
+    my ($body, @options) = @_;
+    my @curl = ('curl', '-s', '--http2-prior-knowledge', '-u', "$ann->{user}:$ann->{password}", '-H', 'Content-Type: application/json',
+        '-w', '\n%{http_version} %{http_code}', @options, '--data-binary', '@-', 'http://localhost:' . port('api') . '/basic/keys');
+    my $pid = open2(my $out, my $in, @curl);
+    print $in $body;
+    close $in;
+    my $said = do { local $/; <$out> };
+    waitpid $pid, 0;
+    my ($json, $version, $status) = $said =~ /\A(.*)\n(\S+) (\d+)\z/s or die "curl: $said";
+    is $version, 2, 'HTTP/2';
+    my $made = JSON::PP->new->utf8->decode($json);
+    note_secrets($made) if $made->{key};
+    taictl(key => 'revoke', $made->{id}) if $made->{key};
+    return $status;
+}
+SKIP: {
+    skip 'mod_http2 does not work under prefork', 1 if var('mpm') eq 'prefork';
+    subtest 'HTTP/2' => sub {
+        is over_http2(padded(16384)), 201, '16384 bytes';
+        is over_http2(padded(16384), '-H', 'Content-Length:'), 201, '... without a length';
+        my $before = traces();
+        is over_http2(padded(16385)), 413, '16385 bytes';
+        is over_http2(padded(16385), '-H', 'Content-Length:'), 413, '... without a length';
+        is over_http2('{"name": '), 400, 'half of one';
+        is traces(), $before, 'nothing was done';
+    };
 }
 
 # --- calls without a body -------------------------------------------------------------------------

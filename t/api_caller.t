@@ -53,6 +53,12 @@ is who('/manage', Cookie => $ann_in->{cookie}), 'caller-ann', 'reading needs no 
 is who('/basic', cookie($ann_in)), $nobody, 'a session where httpd wants a password';
 is who('/either', cookie($ann_in)), 'caller-ann', 'where it wants either';
 
+{
+    my @offer = (Upgrade => 'h2c', 'HTTP2-Settings' => 'AAMAAABkAAQAAP__', Connection => 'Upgrade, HTTP2-Settings');
+    is who('/manage', cookie($ann_in), @offer), 'caller-ann', 'with an offer to go on in HTTP/2';
+    is who('/basic', basic(@$ann{qw(user password)}), @offer), 'caller-ann', '... with a password';
+}
+
 # --- both ----------------------------------------------------------------------------------------
 
 is who('/either', basic(@$ann{qw(user password)}), cookie($ann_in)), 'caller-ann', 'both, of one mind';
