@@ -113,5 +113,8 @@ int taictl_csv_read(taictl_csv_t *csv)
     do {
         end = read_record(csv);
     } while (csv->error == NULL && end == '\n' && csv->count == 1 && csv->len == 1);
+    if (csv->error == NULL && ferror(csv->in)) {
+        csv->error = "reading failed";
+    }
     return csv->error == NULL && !(end == EOF && csv->count == 1 && csv->len == 1);
 }

@@ -183,8 +183,8 @@ static int next_line(taictl_source_t *source, taictl_row_t *row, apr_pool_t *p, 
     taictl_csv_t *file = &source->csv;
     taictl_cells_t cells = {0};
 
-    (void)error;
     if (!read_line(file)) {
+        *error = ferror(file->in) ? "reading failed" : NULL;
         return 0;
     }
     row->line = file->line;
@@ -247,11 +247,5 @@ int taictl_source_next(taictl_source_t *source, taictl_row_t *row, apr_pool_t *p
 {
     *error = NULL;
     *row = (taictl_row_t){0};
-    if (source->format->next(source, row, p, error)) {
-        return 1;
-    }
-    if (*error == NULL && ferror(source->csv.in)) {
-        *error = "the file cannot be read";
-    }
-    return 0;
+    return source->format->next(source, row, p, error);
 }
