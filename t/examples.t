@@ -10,6 +10,7 @@ use TaiTest;
 my %protected = (
     'taiauth.conf'                => '/v1/programs',
     'examples/key-and-token.conf' => '/ts/programs',
+    'examples/management.conf'    => '/manage/keys',
     'examples/migration.conf'     => '/v1/programs',
     'examples/proxied.conf'       => '/v1/programs',
     'examples/scoped-keys.conf'   => '/v1/programs',
@@ -31,7 +32,7 @@ sub check {
     my $httpd = TaiHttpd->new(conf => $text);
     ok $httpd->test, "$what: httpd -t" or diag $httpd->said;
     ok $httpd->start, "$what: it starts" or diag $httpd->said, $httpd->log;
-    is $httpd->get($path)->status, 401, "$what: $path asks for a key";
+    is $httpd->get($path)->status, 401, "$what: $path asks who is there";
     $httpd->stop;
     return;
 }
