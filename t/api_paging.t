@@ -35,6 +35,7 @@ sub walk {
     while (1) {
         my $data = data(api($who, GET => "/keys?limit=$limit$after"));
         push @pages, $data->{keys};
+        die "the pages have no end\n" if @pages > 3 * $KEYS;
         cmp_ok scalar @{$data->{keys}}, '<=', $limit, "page @{[scalar @pages]}: no more than were asked for";
         last unless defined $data->{next};
         is scalar @{$data->{keys}}, $limit, '... and no fewer, where more follow';
