@@ -14,6 +14,12 @@ use TaiLimits qw(spend);
 use TaiOrders;
 use TaiTest;
 
+# One who listens and says nothing, all the while that the rest is tested.
+my $silent = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1') or die "listen: $@";
+my $waiting = TaiClients->start(1, sub {
+    return order('http://127.0.0.1:' . $silent->sockport, explain => 'GET', '/x', '--key-id', 'key_nobody');
+});
+
 my $account = make_account('explain', plan => 'claimed');
 my $key = make_key($account, scopes => ['programs:read', 'reviews:read']);
 my $writer = make_key($account, scopes => ['programs:read', 'programs:write']);
@@ -176,6 +182,11 @@ is_explained explained(GET => '/e/rewritten/x', $key), undef, undef, undef, unde
 is_explained explained(POST => '/lookup/', $key), 'scopes', 'scope_not_held', 403, 'INSUFFICIENT_SCOPE',
     'a file that takes the place of a directory';
 is_explained explained(POST => '/lookup/', $writer), undef, undef, undef, undef, '... with the scope';
+is explained(GET => '/e/sent-on/x', $key)->{answer}{verdict}{text},
+    'mod_rewrite sends it on to another path: explain that as well', 'what goes on elsewhere';
+$ran = explained(GET => '/e/moved/x', $key);
+is_explained $ran, undef, undef, undef, undef, 'what httpd answers';
+is $ran->{answer}{verdict}{status}, 302, '... by itself';
 is explained(GET => '/e/open', $key)->{answer}{verdict}{status}, undef, 'no status where the application answers';
 is_explained explained(GET => '/e/x.gz?a=b&c', $key), undef, undef, undef, undef, 'a path with a type and a query';
 is_explained explained(PATCH => '/e/x', $key), undef, undef, undef, undef, 'another method';
@@ -361,6 +372,8 @@ for my $row (['something else', "SSH-2.0-x\r\n\r\n", qr/this is no HTTP/], ['not
         "a server that says $name";
     waitpid $pid, 0;
 }
+
+is_told(($waiting->results)[0], qr/no answer from http:\S+: it takes too long$/, 'a server that says nothing');
 
 # Another database has other tickets.
 my $elsewhere = var('t_logs') . '/explain.db';

@@ -263,6 +263,11 @@ static json_t *describe_verdict(request_rec *r, const taiauth_request_t *ctx, in
         return verdict(1, json_integer(status), NULL, NULL,
                        json_string("httpd answers by itself, without the application"));
     }
+    if (r->handler && !strcmp(r->handler, "redirect-handler")) { /* of mod_rewrite */
+        return verdict(
+            1, json_null(), NULL, NULL,
+            json_string("mod_rewrite sends it on to another path: explain that as well"));
+    }
     return verdict(1, json_null(), NULL, NULL, json_string("the application gets to see it"));
 }
 

@@ -9,7 +9,8 @@
 #include <apr_strings.h>
 #include <openssl/crypto.h>
 
-#define FIELD "X-Tai-Ticket: "
+#define FIELD     "X-Tai-Ticket: "
+#define ORDER_MAX 2000 /* bytes: what its column holds */
 
 static const char *read_server(const taictl_t *run, taictl_server_t *server)
 {
@@ -21,42 +22,48 @@ static const char *read_server(const taictl_t *run, taictl_server_t *server)
     return error;
 }
 
-/* The line of the header that brings the ticket; NULL: the order could not be left, and why is said. */
-static char *leave(taictl_t *run, json_t *order)
+/* Leave the order under the hash of a new ticket. @return NULL, or a sentence */
+static const char *leave(taictl_t *run, tai_store_t *store, const json_t *order,
+                         char ticket[TAI_KEY_LEN + 1])
 {
-    tai_store_t *store = taictl_store(run);
-    char *field = apr_pcalloc(run->pool, sizeof(FIELD) + TAI_KEY_LEN);
-    char *ticket = field + strlen(FIELD);
     char hash[TAI_DIGEST_HEX + 1];
     char *text = json_dumps(order, JSON_COMPACT);
-    const char *error = "the order could not be written down";
-    tai_change_e outcome = TAI_CHANGE_UNKNOWN;
+    const char *error = "there are no random bytes for a ticket";
 
-    if (store != NULL && text != NULL && tai_key_generate(TAI_KIND_TICKET, ticket) == APR_SUCCESS &&
-        tai_digest_hex(ticket, hash) == APR_SUCCESS) {
-        outcome = tai_store_leave_ticket(store, hash, text, tai_when_now(), run->pool, &error);
+    if (text == NULL || strlen(text) > ORDER_MAX) {
+        error = apr_psprintf(run->pool, "an order has %d bytes at the most", ORDER_MAX);
+    }
+    else if (tai_key_generate(TAI_KIND_TICKET, ticket) == APR_SUCCESS &&
+             tai_digest_hex(ticket, hash) == APR_SUCCESS &&
+             tai_store_leave_ticket(store, hash, text, tai_when_now(), run->pool, &error) ==
+                 TAI_CHANGE_DONE) {
+        error = NULL;
     }
     free(text);
-    memcpy(field, FIELD, strlen(FIELD));
-    if (outcome == TAI_CHANGE_DONE) {
-        return field;
+    return error;
+}
+
+static const char *ask(taictl_t *run, tai_store_t *store, const taictl_server_t *server,
+                       const json_t *order, const char *path, taictl_answer_t *received)
+{
+    char field[sizeof(FIELD) + TAI_KEY_LEN] = FIELD;
+    const char *error = leave(run, store, order, field + strlen(FIELD));
+
+    if (error == NULL) {
+        error = taictl_http_get(server, path, field, run->pool, received);
     }
-    OPENSSL_cleanse(ticket, TAI_KEY_LEN);
-    if (store != NULL) {
-        taictl_fail(error);
-    }
-    return NULL;
+    OPENSSL_cleanse(field, sizeof(field));
+    return error;
 }
 
 /* Any other server, and this module with another database, takes the request for an ordinary one. */
 static int not_ours(const taictl_t *run, const taictl_server_t *server, int status)
 {
-    return taictl_fail(
-        apr_psprintf(run->pool,
-                     "%s did not take the order (it answered %d to %s): mod_taiauth must be loaded "
-                     "there and use "
-                     "the database %s; --url names another server, --host a virtual host",
-                     server->url, status, server->name, run->database));
+    return taictl_fail(apr_psprintf(
+        run->pool,
+        "%s did not take the order (it answered %d to %s): mod_taiauth must be loaded there and "
+        "use the database %s; --url names another server, --host a virtual host",
+        server->url, status, server->name, run->database));
 }
 
 static int read_answer(const taictl_t *run, const taictl_server_t *server, const char *name,
@@ -83,22 +90,22 @@ static int read_answer(const taictl_t *run, const taictl_server_t *server, const
 int taictl_order(taictl_t *run, json_t *order, const char *path, json_t **answer)
 {
     const char *name = apr_pstrdup(run->pool, json_string_value(json_object_get(order, "order")));
-    taictl_server_t server;
-    taictl_answer_t received;
-    const char *error = read_server(run, &server);
-    char *field;
+    const char *error = "arguments must be UTF-8";
+    taictl_server_t server = {0};
+    taictl_answer_t received = {0};
+    tai_store_t *store;
 
-    if (error != NULL) {
+    if (order == NULL || (error = read_server(run, &server)) != NULL) {
         json_decref(order);
         return taictl_misuse(run, error);
     }
-    json_object_set_new(order, "actor", json_string(taictl_actor(run)->name));
-    field = leave(run, order);
-    json_decref(order);
-    if (field == NULL) {
+    store = taictl_store(run);
+    if (store == NULL) {
+        json_decref(order);
         return TAICTL_FAILED;
     }
-    error = taictl_http_get(&server, path, field, run->pool, &received);
-    OPENSSL_cleanse(field, strlen(field));
+    json_object_set_new(order, "actor", json_string(taictl_actor(run)->name));
+    error = ask(run, store, &server, order, path, &received);
+    json_decref(order);
     return error != NULL ? taictl_fail(error) : read_answer(run, &server, name, &received, answer);
 }

@@ -10,7 +10,8 @@
 
 /**
  * Give an order, and wait for what the server says. Says on stderr what was wrong.
- * @param order   an object: "order" names it, the other members are its own; given back here
+ * @param order   an object: "order" names it, the other members are its own; given back here. NULL:
+ *                something in it was no UTF-8
  * @param path    what the request asks for
  * @param answer  set to an object when done; the caller gives it back
  * @return TAICTL_DONE, TAICTL_FAILED, or TAICTL_USAGE: --url or --host makes no sense

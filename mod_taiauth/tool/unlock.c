@@ -17,9 +17,9 @@ static int unlock(taictl_t *run, json_t *order, const char *what, const char *er
     json_t *answer;
     int status, locks;
 
-    if (order == NULL || error != NULL) {
+    if (error != NULL) {
         json_decref(order);
-        return taictl_misuse(run, error != NULL ? error : "the name must be UTF-8");
+        return taictl_misuse(run, error);
     }
     status = taictl_order(run, order, "/", &answer);
     if (status != TAICTL_DONE) {

@@ -30,7 +30,7 @@ misused(qr/no such command/, 'unlock what nobody knows', 'unlock', 'door', 'x');
 misused(qr/ADDRESS must be one of IPv4 or IPv6/, 'a client that is no address', 'unlock', 'client', 'localhost');
 misused(qr/ADDRESS must be one of IPv4 or IPv6/, 'a key with no address', 'unlock', 'key', 'key_1', 'here');
 misused(qr/usage: taictl unlock key ID ADDRESS/, 'a key without a client', 'unlock', 'key', 'key_1');
-misused(qr/the name must be UTF-8/, 'a user name that is no text', 'unlock', 'user', "\377");
+misused(qr/arguments must be UTF-8/, 'a user name that is no text', 'unlock', 'user', "\377");
 misused(qr/this command has no --client/, 'an option of another command', 'unlock', 'user', 'ann', '--client', '10.1.2.3');
 
 for my $command (\@get, ['unlock', 'client', '10.1.2.3']) {
@@ -52,6 +52,8 @@ refused(qr{^taictl: no answer from https://127\.0\.0\.1:$free: Connection refuse
     local $ENV{TAIAUTH_URL} = "http://localhost:$free";
     refused(qr{no answer from http://localhost:$free: }, 'the URL of the environment', @get);
 }
+
+refused(qr/an order has 2000 bytes at the most/, 'a key id without an end', 'explain', 'GET', '/v1', '--key-id', 'k' x 2001);
 
 # Without a database there is nowhere to leave an order.
 refused(qr/database .*none\.db/, 'no database', @get, '--database', "$dir/none.db");
