@@ -220,7 +220,7 @@ my @imported = (
 );
 for my $row (@imported) {
     my ($name, $text, $reason) = @$row;
-    import_key($account, $text);
+    $reason eq 'admitted' ? import_key($account, $text) : plant_key($account, $text);
     decides(credentials_any => '/one/', ['X-API-Key' => $text], $reason, "imported, any, $name");
     my $lookups = metric('lookup_seconds_count');
     decides(credentials => '/one/', ['X-API-Key' => $text],

@@ -100,7 +100,7 @@ db()->do('UPDATE api_keys SET revoked_at = 1 WHERE key_hash = ?', undef, sha256_
 my $mark = log_mark();
 is request('log_any', GET => '/', { 'X-API-Key' => $imported })->status, 401, 'a revoked imported key';
 @lines = lines(log_since($mark));
-like $lines[0], qr/: key_revoked, key -, key id k_/, 'is told by its id';
+like $lines[0], qr/: key_revoked, key -, key id key_/, 'is told by its id';
 unlike $lines[0], qr/Impo/, 'alone';
 
 for my $token ($wrong_token, "$pair->{token},$pair->{token}", $pair->{key}, 'tat_short') {
