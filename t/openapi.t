@@ -187,6 +187,7 @@ sub walk_keys {
     my $pair = data($ann->(POST => '/keys', { name => 'walk', expires_at => undef, token => JSON::PP::true }));
 
     $ann->(GET => '/account');
+    call($dialect, undef, { %{$who{ann}}, password => $wrong{password} }, GET => '/account');
     $ann->(GET => '/scopes');
     $ann->(GET => '/keys?limit=1');
     $ann->(GET => "/keys?limit=100&after=$pair->{id}");
