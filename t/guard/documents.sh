@@ -1,6 +1,6 @@
 #!/bin/sh
 # The documents say of the code what the code says of itself: every reason and its code, every
-# refusal and its text, every metric; and their links lead somewhere.
+# refusal and its text, every metric, every command of taictl; and their links lead somewhere.
 . "$(dirname "$0")/tap.sh"
 
 docs=$TAI_SRC/mod_taiauth/docs
@@ -74,5 +74,18 @@ made=$(names "$TAI_SRC/mod_taiauth/httpd/metrics.c" \
 some 'metrics.c has metrics' "$made"
 same 'operations.md has each of them' "$made" \
     "$(names "$docs/operations.md" '`taiauth_[a-z_]+`')"
+
+# --- taictl ---------------------------------------------------------------------------------------
+
+tool=$TAI_SRC/mod_taiauth/tool
+manual=$docs/taictl.1
+commands=$(sed -n 's/^ *{"\([a-z]*\)", "\{0,1\}\([a-zN-]*\)[",U].*/\1 \2/p' "$tool/commands.c" | sed 's/ N$//' | sort)
+some 'taictl has commands' "$commands"
+same 'taictl.1 has each of them' "$commands" \
+    "$(sed -n 's/^\.It Cm \([a-z -]*[a-z]\).*/\1/p' "$manual" | sort)"
+options=$(sed -n 's/^ *X([A-Z_]*, "\([a-z-]*\)", .*/\1/p' "$tool/taictl.h" | sort)
+some 'taictl has options' "$options"
+same 'taictl.1 has each of them, and no other' "$options" \
+    "$(grep -oE 'Fl -[a-z-]+' "$manual" | sed 's/^Fl -//' | sort -u)"
 
 finish
