@@ -123,6 +123,19 @@ for my $row (@calls) {
     is_deeply TaiMetrics::moved($before, $after, 'taiauth_requests_total'), { $series => 1 }, "$reason: one counter moves, by one";
 }
 
+subtest 'without the database nothing is decided' => sub {
+    my $before = page();
+    rename $httpd->database, $httpd->database . '.away' or die "rename: $!";
+    my @answers = map { api(@$_) } [at($ann, '/manage'), GET => '/account'], [stranger('/either', Cookie => $cookie), GET => '/account'],
+        [stranger('/either'), login($mia)];
+    rename $httpd->database . '.away', $httpd->database or die "rename: $!";
+    is_refused $_, 503, 'AUTH_UNAVAILABLE', qr/^This could not be checked\. Try again shortly\.$/, 'refused' for @answers;
+    is_deeply [map { $_->header('Retry-After') } @answers], [5, 5, 5], 'when to come again';
+    my ($series) = grep { /^taiauth_requests_total\{.*reason="database"/ } keys %{$before->{value}};
+    is_deeply TaiMetrics::moved($before, page(), 'taiauth_requests_total'), { $series => 3 }, 'the reason';
+    is api(at($ann, '/manage'), GET => '/account')->status, 200, 'it is back';
+};
+
 my %covered = map { $_->[0] => 1 } @calls;
 my @reasons = $httpd->get('/metrics')->body =~ /^taiauth_requests_total\{.*reason="(\w+)"/mg;
 my ($managed) = grep { $reasons[$_] eq 'managed' } 0 .. $#reasons;
