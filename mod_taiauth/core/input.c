@@ -6,7 +6,7 @@
 
 #define TEXTS_MAX     100
 #define NAME_SHOWN    64 /* characters of a stranger's name that a sentence repeats */
-#define SENTENCE_JSON "The body must be one JSON object in UTF-8"
+#define SENTENCE_JSON " must be one JSON object in UTF-8"
 
 /* ---- parsing ------------------------------------------------------------------------------ */
 
@@ -66,24 +66,25 @@ static apr_status_t give_back(void *object)
     return APR_SUCCESS;
 }
 
-const char *tai_input_parse(const char *bytes, apr_size_t len, apr_pool_t *p, json_t **out)
+const char *tai_input_parse(const char *what, const char *bytes, apr_size_t len, apr_pool_t *p,
+                            json_t **out)
 {
     json_error_t error;
     json_t *json;
 
     *out = NULL;
     if (is_too_deep(bytes, len)) {
-        return apr_psprintf(p, "The body must be no deeper than %d objects and lists.",
+        return apr_psprintf(p, "%s must be no deeper than %d objects and lists.", what,
                             TAI_INPUT_DEPTH);
     }
     json = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &error);
     if (json == NULL) {
-        return apr_psprintf(p, SENTENCE_JSON ": %s (line %d, column %d).",
+        return apr_psprintf(p, "%s" SENTENCE_JSON ": %s (line %d, column %d).", what,
                             what_is_wrong(json_error_code(&error)), error.line, error.column);
     }
     if (!json_is_object(json)) {
         json_decref(json);
-        return SENTENCE_JSON ", such as {\"name\": \"value\"}.";
+        return apr_pstrcat(p, what, SENTENCE_JSON ", such as {\"name\": \"value\"}.", NULL);
     }
     apr_pool_cleanup_register(p, json, give_back, apr_pool_cleanup_null);
     *out = json;

@@ -12,13 +12,15 @@
 #define TAI_INPUT_DEPTH 8
 
 /**
+ * @param what   it is, for the sentence: "The body"
  * @param bytes  need not end in NUL
  * @param len    how many
  * @param p      the object lives as long as this pool; texts too
  * @param out    set to the object
  * @return NULL, or a sentence for the client: what is wrong, and where
  */
-const char *tai_input_parse(const char *bytes, apr_size_t len, apr_pool_t *p, json_t **out);
+const char *tai_input_parse(const char *what, const char *bytes, apr_size_t len, apr_pool_t *p,
+                            json_t **out);
 
 typedef enum {
     TAI_INPUT_TEXT,  /* const char * */

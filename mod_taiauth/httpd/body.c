@@ -124,7 +124,7 @@ int taiauth_body_read(request_rec *r, json_t **json)
     if (status != OK) {
         return status;
     }
-    error = tai_input_parse(body.bytes, body.len, r->pool, json);
+    error = tai_input_parse("The body", body.bytes, body.len, r->pool, json);
     OPENSSL_cleanse(body.bytes, body.len); /* it may hold a password */
     return error ? taiauth_refuse(r, TAI_BAD_REQUEST, error, 0, NULL) : OK;
 }

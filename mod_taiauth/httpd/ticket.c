@@ -67,7 +67,7 @@ static const char *read_order(const char *text, taiauth_order_t *order, apr_pool
         {"actor", TAI_INPUT_TEXT, 1, 0, offsetof(taiauth_order_t, actor)},
         {NULL, TAI_INPUT_TEXT, 0, 0, 0}};
     json_t *object;
-    const char *error = tai_input_parse(text, strlen(text), p, &object);
+    const char *error = tai_input_parse("The order", text, strlen(text), p, &object);
 
     if (!error) {
         error = tai_input_read(object, fields, order, p);

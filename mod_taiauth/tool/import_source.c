@@ -174,7 +174,7 @@ static const char *read_object(const taictl_csv_t *file, apr_pool_t *p, taictl_c
     if (file->len > TAICTL_RECORD_MAX) {
         return "it is longer than 16384 bytes";
     }
-    reason = tai_input_parse(file->text, file->len, p, &object);
+    reason = tai_input_parse("The row", file->text, file->len, p, &object);
     return reason != NULL ? reason : tai_input_read(object, cells_fields, cells, p);
 }
 

@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     apr_pool_t *pool = fuzz_pool();
     json_t *object = NULL;
-    const char *error = tai_input_parse((const char *)data, size, pool, &object);
+    const char *error = tai_input_parse("The body", (const char *)data, size, pool, &object);
 
     MUST((error == NULL) == (object != NULL));
     if (object != NULL) {

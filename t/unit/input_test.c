@@ -8,7 +8,7 @@
 
 static const char *parse(const char *text, json_t **object)
 {
-    return tai_input_parse(text, strlen(text), pool, object);
+    return tai_input_parse("The body", text, strlen(text), pool, object);
 }
 
 #define JSON "The body must be one JSON object in UTF-8"
@@ -90,8 +90,8 @@ START_TEST(nul_between_tokens)
     static const char bytes[] = "{\"a\":\0 1}";
     json_t *object;
 
-    ck_assert_ptr_nonnull(tai_input_parse(bytes, sizeof(bytes) - 1, pool, &object));
-    ck_assert_ptr_nonnull(tai_input_parse("{}\0", 3, pool, &object));
+    ck_assert_ptr_nonnull(tai_input_parse("The body", bytes, sizeof(bytes) - 1, pool, &object));
+    ck_assert_ptr_nonnull(tai_input_parse("The body", "{}\0", 3, pool, &object));
 }
 END_TEST
 
@@ -102,7 +102,7 @@ START_TEST(depth_of_a_whole_body)
     json_t *object;
 
     memset(bytes, '[', sizeof(bytes));
-    ck_assert_str_eq(tai_input_parse(bytes, sizeof(bytes), pool, &object),
+    ck_assert_str_eq(tai_input_parse("The body", bytes, sizeof(bytes), pool, &object),
                      "The body must be no deeper than 8 objects and lists.");
 }
 END_TEST
