@@ -247,6 +247,29 @@ subtest 'a stop' => sub {
     is_deeply written(), \%expected, 'and all is written';
 };
 
+# Who was cut off may have been counted: one request of each client at the most.
+subtest 'a stop amid requests' => sub {
+    my $log = $httpd->root . '/logs/pids';
+    ok $httpd->start, 'the server starts';
+    my $before = -s $log;
+    my $clients = TaiClients->start($CLIENTS, sub {
+        my ($status, $admitted) = ('', 0);
+        until ($status eq 'lost') {
+            $status = ask($httpd->port, '/api/plain/x.html', { with($keys[0]) });
+            $admitted += $status eq '200';
+        }
+        return { 200 => $admitted };
+    });
+    wait_for(sub { -s $log > $before + 1000 }, 'requests under way');
+    ok $httpd->stop, 'it ends';
+    my $admitted = tally($clients->results)->{200};
+    my $more = total(written()) - total(\%expected);
+    cmp_ok $more, '>=', $admitted, 'each that was answered is written';
+    cmp_ok $more, '<=', $admitted + $CLIENTS, '... and no others';
+    expects($keys[0], $more, 0);
+    is_deeply written(), \%expected, 'for the key that they used';
+};
+
 # The handle of this test keeps the two files beside the database, as other programs may.
 subtest 'a database that is read-only' => sub {
     my $mark = length $httpd->log;
