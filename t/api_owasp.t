@@ -90,7 +90,7 @@ subtest 'API2:2023 Broken Authentication' => sub {
         my ($what, $place, @headers) = @$stranger;
         is_refused api({ place => $place }, GET => '/keys', undef, @headers), 401, 'UNAUTHENTICATED', qr/./, $what;
     }
-    is api({ place => '/session' }, GET => "/keys?$cookie=$id")->status, 401, 'a session in the query';
+    is api({ place => '/session' }, POST => '/keys', { name => 'x', $cookie => $id })->status, 401, 'a session in the body';
     is_done api($session, GET => '/keys'), 200, 'the session itself';
 
     my $fixed = api({ place => '/session' }, POST => '/session', { username => $ann->{user}, password => $ann->{password} },
