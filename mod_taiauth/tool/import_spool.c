@@ -48,7 +48,9 @@ static void put_text(FILE *spool, const char *text)
     apr_uint32_t len = text != NULL ? (apr_uint32_t)strlen(text) : NO_TEXT;
 
     fwrite(&len, sizeof(len), 1, spool);
-    fwrite(text, 1, text != NULL ? len : 0, spool);
+    if (text != NULL) {
+        fwrite(text, 1, len, spool);
+    }
 }
 
 void taictl_spool_add(FILE *spool, const taictl_row_t *row)
