@@ -140,6 +140,7 @@ static tai_change_e import_keys(tai_connection_t *connection, void *data, apr_po
     tai_change_e outcome;
 
     import->connection = connection;
+    import->added = 0;
     outcome = begin(import, p, text);
     if (outcome == TAI_CHANGE_DONE) {
         outcome = import->order->add_rows(import, import->order->data, text);

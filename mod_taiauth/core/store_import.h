@@ -25,7 +25,8 @@ typedef struct tai_import_row_t {
 } tai_import_row_t;
 
 /**
- * What adds the rows.
+ * What adds the rows. It is called once more where the database failed on a connection opened
+ * earlier, and begins again then.
  * @param data  of the order
  * @param text  set to a sentence unless done
  * @return DONE: keep them; anything else: undo them, and that is what became of the import

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <apr_strings.h>
 
 #define ROWS_BETWEEN 256 /* two looks at how far the file is read */
@@ -97,6 +98,20 @@ static tai_change_e write_row(work_t *work, tai_import_t *import, taictl_row_t *
     return outcome;
 }
 
+/* A database that failed is tried once more: what came of the first try is undone. */
+static const char *begin_anew(work_t *work)
+{
+    const char *error = taictl_spool_rewind(work->rows);
+
+    work->imported = work->present = work->refused = 0;
+    if (error == NULL) {
+        error = taictl_spool_rewind(work->refusals);
+    }
+    return error == NULL && ftruncate(fileno(work->refusals), 0) != 0
+               ? "the temporary file cannot be emptied"
+               : error;
+}
+
 static tai_change_e write_rows(tai_import_t *import, void *data, const char **text)
 {
     work_t *work = data;
@@ -106,6 +121,10 @@ static tai_change_e write_rows(tai_import_t *import, void *data, const char **te
     taictl_row_t row;
     apr_pool_t *p;
 
+    *text = begin_anew(work);
+    if (*text != NULL) {
+        return TAI_CHANGE_UNKNOWN;
+    }
     apr_pool_create(&p, work->run->pool);
     taictl_progress_begin(&progress, "writing", work->read);
     while (outcome != TAI_CHANGE_UNKNOWN && taictl_spool_next(work->rows, &row, p)) {

@@ -268,6 +268,15 @@ refused(qr/no active primary administrator/, 'nobody to have the keys', 'import'
 done('suspended', 'account', 'suspend', 'bolt');
 refused(qr/account "bolt" is suspended/, 'a suspended account', 'import', 'bolt', $first);
 
+# A database that fails amid the rows is tried once more, from the first of them on.
+$db->do(q{CREATE TRIGGER full BEFORE INSERT ON api_keys WHEN NEW.name = 'stop'
+    BEGIN SELECT RAISE(ABORT, 'there is no more room'); END});
+refused(qr/^taictl: line 4: database .*: there is no more room$/, 'a database that fails',
+    \"name,key\ngo,@{[ key(50) ]}\nbad,short\nstop,@{[ key(51) ]}\n", 'import', 'acme', '-', '--format', 'csv',
+    '--skip-bad');
+is count(), $imported, '... and nothing was imported';
+$db->do('DROP TRIGGER full');
+
 SKIP: {
     skip no_terminal(), 3 if no_terminal();
     my ($status, $seen) = at_terminal(['import', 'acme', $first]);
