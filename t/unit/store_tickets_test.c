@@ -68,11 +68,14 @@ static int *arrived;
 
 static int take(void *data)
 {
+    tai_change_e outcome;
     const char *order;
 
     (void)data;
     meet(arrived, TAKERS);
-    return (int)tai_store_take_ticket(store, ticket, NOW, pool, &order, &text);
+    outcome = tai_store_take_ticket(store, ticket, NOW, pool, &order, &text);
+    apr_pool_destroy(pool); /* with its connection */
+    return (int)outcome;
 }
 
 START_TEST(of_all_who_take_one_gets_it)
