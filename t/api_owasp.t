@@ -14,10 +14,12 @@ my $member = person('owasp', 'owasp-member', role => 'member');
 my $key = create_key($ann, name => 'target', scopes => ['programs:read'], token => \1);
 my $unknown = 'key_' . 'A' x 22;
 
-# What there is of a key, as the database has it.
+# What there is of a key, as the database has it, but for its last use, which is written in its time.
 sub row {
     my ($id) = @_;
-    return db()->selectrow_hashref('SELECT * FROM api_keys WHERE id = ?', undef, $id);
+    my $row = db()->selectrow_hashref('SELECT * FROM api_keys WHERE id = ?', undef, $id);
+    delete $row->{last_used_at};
+    return $row;
 }
 
 sub count_keys { return scalar db()->selectrow_array('SELECT COUNT(*) FROM api_keys') }
