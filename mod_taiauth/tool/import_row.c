@@ -46,7 +46,7 @@ static const char *decode_plain(const taictl_cells_t *cells, char hash[TAI_DIGES
 static const char *decode_prefix(const taictl_cells_t *cells, apr_pool_t *p, const char **prefix)
 {
     const char *text = cells->prefix != NULL ? cells->prefix : "";
-    apr_size_t len = 0;
+    apr_size_t len = 0, max = PREFIX_MAX;
 
     if (cells->key_hash == NULL || cells->key != NULL) {
         return "a row needs key_hash, and not key";
@@ -54,7 +54,10 @@ static const char *decode_prefix(const taictl_cells_t *cells, apr_pool_t *p, con
     while (text[len] > ' ' && text[len] <= '~') {
         len++;
     }
-    *prefix = apr_pstrndup(p, text, len < PREFIX_MAX ? len : PREFIX_MAX);
+    if (tai_key_prefix_shape(text) == TAI_SHAPE_OURS) {
+        max = TAI_KEY_PREFIX_LEN;
+    }
+    *prefix = apr_pstrndup(p, text, len < max ? len : max);
     return text[len] == '\0' ? NULL : "prefix is visible characters of ASCII";
 }
 

@@ -133,6 +133,10 @@ is_deeply [@$row{qw(name prefix scopes)}], ["d\xc3\xa9", 'sk_l', 'programs:read'
     'of a given prefix four characters are kept';
 is_deeply [@{row_of(key(11))}{qw(prefix rate_limit expires_at)}], ['', '1/1s', 4070908800],
     'without one nothing is shown';
+imports('the digest of a key of another installation', { imported => 1 },
+    \"name,key_hash,prefix\nx,@{[ sha256_hex(key(14)) ]},tai_8f3a2b1c\n", 'import', 'acme', '-', '--format',
+    'csv', '--hashed', 'hex');
+is row_of(key(14))->{prefix}, 'tai_8f3a2b1c', 'is shown like one of ours';
 imports('digests in base64', { imported => 1 },
     \('name,key_hash' . "\nx," . encode_base64(sha256(key(12)), '') . "\n"), 'import', 'acme', '-',
     '--format', 'csv', '--hashed', 'base64');
