@@ -7,34 +7,41 @@ static int is_envelope(request_rec *r)
     return TAIAUTH_GET(taiauth_dir(r), format) == TAI_FORMAT_ENVELOPE;
 }
 
-/* The text may hold a key that was just made: it is wiped where it is ours. */
-static int send_text(request_rec *r, char *text)
+/*
+ * As text, with a newline behind it. It may hold a key that was just made: a buffer that grows would
+ * leave pieces of it behind.
+ */
+static char *dump(const json_t *data, apr_size_t *len, apr_pool_t *p)
 {
-    apr_size_t len = strlen(text);
+    size_t size = json_dumpb(data, NULL, 0, 0);
+    char *text = apr_palloc(p, size + 1);
 
-    apr_table_unset(r->headers_in, "Range"); /* what is made for this call alone is whole */
-    taiauth_response_manage(r->err_headers_out);
-    ap_set_content_type_ex(r, tai_refusal_type(TAI_FORMAT_JSON), 1);
-    ap_set_content_length(r, (apr_off_t)len + 1);
-    taiauth_metrics_verdict(r, TAI_MANAGED);
-    ap_rwrite(text, (int)len, r);
-    ap_rputc('\n', r);
-    OPENSSL_cleanse(text, len);
-    return OK;
+    if (!size || json_dumpb(data, text, size, 0) != size) {
+        return NULL;
+    }
+    text[size] = '\n';
+    *len = size + 1;
+    return text;
 }
 
 int taiauth_answer_plain(request_rec *r, int status, json_t *data)
 {
-    char *text = json_dumps(data, 0);
+    apr_size_t len;
+    char *text = dump(data, &len, r->pool);
 
     json_decref(data);
     if (!text) {
         return HTTP_INTERNAL_SERVER_ERROR;
     }
     r->status = status;
-    status = send_text(r, text);
-    free(text);
-    return status;
+    apr_table_unset(r->headers_in, "Range"); /* what is made for this call alone is whole */
+    taiauth_response_manage(r->err_headers_out);
+    ap_set_content_type_ex(r, tai_refusal_type(TAI_FORMAT_JSON), 1);
+    ap_set_content_length(r, (apr_off_t)len);
+    taiauth_metrics_verdict(r, TAI_MANAGED);
+    ap_rwrite(text, (int)len, r);
+    OPENSSL_cleanse(text, len);
+    return OK;
 }
 
 int taiauth_answer(request_rec *r, int status, json_t *data)
