@@ -102,6 +102,18 @@ subtest 'a database that somebody else is writing' => sub {
     is_done api($ann, PATCH => "/keys/$key->{id}", { name => 'free again' }), 200, 'when he is done';
 };
 
+subtest 'whoever waits to write stands in no reader\'s way' => sub {
+    my ($httpd, $ann) = server(conf => "DBDMax 1\n");
+    my $key = create_key($ann);
+    my $writer = on($httpd, sub { db() });
+    $writer->do('BEGIN IMMEDIATE');
+    my @waiting = map { send_call($ann, POST => '/keys', { name => "waits $_" }) } 1 .. 8;
+    is_deeply [map { good($httpd, $key) } 1 .. 20], [(200) x 20], 'the key is good, whichever child is asked';
+    is api($ann, GET => '/keys')->status, 200, 'and the keys can be read';
+    $writer->do('ROLLBACK');
+    $_->read('POST') for @waiting;
+};
+
 subtest 'a database that is away' => sub {
     my ($httpd, $ann) = server();
     my $key = create_key($ann);

@@ -42,7 +42,8 @@ tai_store_state_e tai_store_check(const char *driver, const char *params, apr_po
  * A pool of connections to one database. Nothing is opened before it is needed.
  * @param driver   as in DBDriver
  * @param params   as in DBDParams
- * @param max      how many connections at the most; further callers wait for one
+ * @param max      how many connections to read with at the most; further callers wait for one, those
+ *                 who change something for one more that they share
  * @param p        the store is closed when this pool is destroyed
  * @param out      the store
  * @return APR_SUCCESS, or why it could not be made

@@ -5,12 +5,19 @@
 #include <apr_reslist.h>
 #include <apr_strings.h>
 
-/* How long a caller waits for a connection while all are busy. */
-#define WAIT_SECONDS 2
+/* How long a caller waits for a connection while all are busy, in seconds. */
+#define READER_WAIT_S 2
+#define WRITER_WAIT_S 10
 
+/*
+ * Whoever writes waits for his turn, for seconds where somebody else keeps the database: with a
+ * connection of those that keys are looked up with, a few of them would have every key refused.
+ * One of them can write at a time anyway.
+ */
 struct tai_store_t {
     const tai_database_t *database;
-    apr_reslist_t *connections;
+    apr_reslist_t *readers;
+    apr_reslist_t *writer; /* the one that changes are made with */
 };
 
 static apr_status_t make_connection(void **out, void *data, apr_pool_t *p)
@@ -56,6 +63,18 @@ static apr_status_t make_pool(apr_pool_t **out, apr_pool_t *parent)
     return rv;
 }
 
+static apr_status_t make_list(apr_reslist_t **out, tai_store_t *store, int max, int wait_s,
+                              apr_pool_t *p)
+{
+    apr_status_t rv =
+        apr_reslist_create(out, 0, max, max, 0, make_connection, leave_connection, store, p);
+
+    if (rv == APR_SUCCESS) {
+        apr_reslist_timeout_set(*out, apr_time_from_sec(wait_s));
+    }
+    return rv;
+}
+
 apr_status_t tai_store_create(tai_store_t **out, const char *driver, const char *params, int max,
                               apr_pool_t *p)
 {
@@ -71,30 +90,31 @@ apr_status_t tai_store_create(tai_store_t **out, const char *driver, const char 
     store = apr_pcalloc(pool, sizeof(*store));
     rv = tai_database_resolve(driver, params, pool, &store->database, &error);
     if (rv == APR_SUCCESS) {
-        rv = apr_reslist_create(&store->connections, 0, max, max, 0, make_connection,
-                                leave_connection, store, pool);
+        rv = make_list(&store->readers, store, max, READER_WAIT_S, pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = make_list(&store->writer, store, 1, WRITER_WAIT_S, pool);
     }
     if (rv != APR_SUCCESS) {
         apr_pool_destroy(pool);
         return rv;
     }
-    apr_reslist_timeout_set(store->connections, apr_time_from_sec(WAIT_SECONDS));
     *out = store;
     return APR_SUCCESS;
 }
 
-static apr_status_t acquire(tai_store_t *store, apr_pool_t *p, tai_connection_t **connection,
-                            const char **error)
+static apr_status_t acquire(tai_store_t *store, apr_reslist_t *list, apr_pool_t *p,
+                            tai_connection_t **connection, const char **error)
 {
     void *resource = NULL;
-    apr_status_t rv = apr_reslist_acquire(store->connections, &resource);
+    apr_status_t rv = apr_reslist_acquire(list, &resource);
 
     *connection = resource;
     if (rv == APR_SUCCESS) {
         return APR_SUCCESS;
     }
-    *error = apr_psprintf(p, "database %s: no connection became free in %d seconds",
-                          store->database->path, WAIT_SECONDS);
+    *error = apr_psprintf(p, "database %s: no connection became free in time",
+                          store->database->path);
     return APR_EGENERAL;
 }
 
@@ -123,7 +143,7 @@ apr_status_t tai_store_select(tai_store_t *store, tai_statement_e statement, con
                               apr_pool_t *p, apr_array_header_t **rows, const char **error)
 {
     tai_connection_t *connection;
-    apr_status_t rv = acquire(store, p, &connection, error);
+    apr_status_t rv = acquire(store, store->readers, p, &connection, error);
     int reused;
 
     if (rv != APR_SUCCESS) {
@@ -133,7 +153,7 @@ apr_status_t tai_store_select(tai_store_t *store, tai_statement_e statement, con
     if (rv != APR_SUCCESS && reused) {
         rv = select_once(store, connection, statement, args, p, rows, &reused, error);
     }
-    apr_reslist_release(store->connections, connection);
+    apr_reslist_release(store->readers, connection);
     return rv;
 }
 
@@ -168,14 +188,14 @@ tai_change_e tai_store_change(tai_store_t *store, tai_change_fn *change, void *d
     tai_change_e outcome;
     int again;
 
-    if (acquire(store, p, &connection, text) != APR_SUCCESS) {
+    if (acquire(store, store->writer, p, &connection, text) != APR_SUCCESS) {
         return TAI_CHANGE_UNKNOWN;
     }
     outcome = change_once(store, connection, change, data, p, &again, text);
     if (again) {
         outcome = change_once(store, connection, change, data, p, &again, text);
     }
-    apr_reslist_release(store->connections, connection);
+    apr_reslist_release(store->writer, connection);
     return outcome;
 }
 
@@ -194,14 +214,14 @@ tai_change_e tai_store_view(tai_store_t *store, tai_change_fn *view, void *data,
     tai_change_e outcome;
     int reused;
 
-    if (acquire(store, p, &connection, text) != APR_SUCCESS) {
+    if (acquire(store, store->readers, p, &connection, text) != APR_SUCCESS) {
         return TAI_CHANGE_UNKNOWN;
     }
     outcome = view_once(store, connection, view, data, p, &reused, text);
     if (outcome == TAI_CHANGE_UNKNOWN && reused) {
         outcome = view_once(store, connection, view, data, p, &reused, text);
     }
-    apr_reslist_release(store->connections, connection);
+    apr_reslist_release(store->readers, connection);
     return outcome;
 }
 
