@@ -113,8 +113,8 @@ static apr_status_t acquire(tai_store_t *store, apr_reslist_t *list, apr_pool_t 
     if (rv == APR_SUCCESS) {
         return APR_SUCCESS;
     }
-    *error = apr_psprintf(p, "database %s: no connection became free in time",
-                          store->database->path);
+    *error =
+        apr_psprintf(p, "database %s: no connection became free in time", store->database->path);
     return APR_EGENERAL;
 }
 
