@@ -99,19 +99,23 @@ on_database($httpd->database, sub {
 
     # --- strangers --------------------------------------------------------------------------------
 
-    # 510 tickets that there are not within a second: more than the 500 look-ups that a node does
+    # 510 tickets that there are not within a second: more than the 500 look-ups that a node does, and
+    # than the 10 of one client
     my ($held, $seconds);
     for (1 .. 5) {
         my $good = leave_ticket({ order => 'explain', method => 'GET', key_id => $key->{id}, actor => 'test' });
+        my $unseen = make_key($account);
         my @requests = map { TaiHttp::bytes(GET => '/plain/x.html', { 'X-Tai-Ticket' => $_ }) }
             (map { TaiKeys::text('tao_') } 1 .. 510), $good;
+        push @requests, TaiHttp::bytes(GET => '/a/x.html', { 'X-API-Key' => $unseen->{key} });
         my $connection = TaiHttp->new($httpd->port);
         my $begun = time;
         $connection->send(join '', @requests);
         my @bodies = map { $connection->read('GET')->body } @requests;
         $seconds = time - $begun;
         is scalar(grep { $_ eq 'plain' } @bodies[0 .. 509]), 510, 'who makes tickets up gets what he asks for';
-        $held = $bodies[-1] eq 'plain';
+        is $bodies[-1], 'a', '... and keeps no key from being looked up';
+        $held = $bodies[-2] eq 'plain';
         last if $held || $seconds < 0.9;
     }
     SKIP: {

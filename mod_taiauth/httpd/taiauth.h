@@ -253,8 +253,8 @@ void taiauth_credential_withhold(request_rec *r, taiauth_request_t *ctx, const t
 /* verify.c */
 taiauth_judgement_t *taiauth_verify(request_rec *r, taiauth_request_t *ctx,
                                     const taiauth_dir_t *conf);
-/* 1: one more look-up of what is not known to be there is within what a node bears */
-int taiauth_may_look_up(void);
+/* 1: one more look-up of a ticket is within what this client and all of the node are granted */
+int taiauth_may_look_ticket_up(request_rec *r);
 /* what failures are counted against under a policy; digest: of the apikey of a pair, NULL: none */
 tai_id_t taiauth_failures_id(request_rec *r, const tai_lockout_t *lockout, const char *digest);
 

@@ -46,7 +46,7 @@ static const char *take(request_rec *r, const char *ticket)
     const char *error = NULL;
 
     if (tai_key_shape(TAI_KIND_TICKET, ticket) != TAI_SHAPE_OURS || !taiauth_store ||
-        !taiauth_may_look_up() || tai_digest_hex(ticket, hash) != APR_SUCCESS) {
+        !taiauth_may_look_ticket_up(r) || tai_digest_hex(ticket, hash) != APR_SUCCESS) {
         return NULL;
     }
     if (tai_store_take_ticket(taiauth_store, hash, apr_time_sec(apr_time_now()), r->pool, &order,

@@ -15,7 +15,8 @@
 
 #define UNDECIDED_MS (TAIAUTH_UNDECIDED_S * 1000)
 
-/* A locked prefix may have this many keys looked up that are not known to be real ... */
+/* A locked prefix may have this many keys looked up that are not known to be real, and any prefix
+ * this many tickets ... */
 static const tai_limit_t client_lookups = {10, 1000};
 /* ... and all clients of the node together this many. */
 static const tai_limit_t node_lookups = {500, 1000};
@@ -168,11 +169,16 @@ static apr_status_t charge_node(apr_uint64_t now, int *admitted)
                          &node_lookups, now, admitted);
 }
 
-int taiauth_may_look_up(void)
+/* No lock stops who makes tickets up: from one address they must not use up what keys need. */
+int taiauth_may_look_ticket_up(request_rec *r)
 {
+    apr_uint64_t now = tai_clock_ms();
     int admitted = 0;
 
-    return taiauth_segment && charge_node(tai_clock_ms(), &admitted) == APR_SUCCESS && admitted;
+    return taiauth_segment &&
+           charge_lookup(TAI_TABLE_ADDRESSES, identify(r, NULL, 't', NULL), &client_lookups, now,
+                         &admitted) == APR_SUCCESS &&
+           admitted && charge_node(now, &admitted) == APR_SUCCESS && admitted;
 }
 
 /* The look-ups of a locked prefix are few, so that a lock is one for the database too. */
