@@ -130,6 +130,7 @@ is $own->header('WWW-Authenticate'), 'Session realm="API"', '... and our headers
 is $own->header('X-Operator'), 'yes', '... beside his';
 is $own->header('Content-Security-Policy'), "default-src 'none'", 'a policy for pages does not become one for the API';
 is $own->header('Cache-Control'), 'no-store', '... nor does what he says of caches';
+is_done api(logged_in($ann, '/own'), GET => '/account'), 200, '... and of what succeeds';
 
 # --- the connection -------------------------------------------------------------------------------
 

@@ -117,12 +117,21 @@ static apr_status_t response_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     return ap_pass_brigade(f->next, bb);
 }
 
+/* What stands below the token endpoint may be a page of the operator's. */
+static int is_call(const request_rec *r, const taiauth_dir_t *conf)
+{
+    return (conf->api && *conf->api) || taiauth_is_at(r, conf->token_endpoint);
+}
+
 void taiauth_response_insert_filter(request_rec *r)
 {
     const taiauth_request_t *ctx = taiauth_request_find(r);
     const taiauth_dir_t *conf = taiauth_dir(r);
     int ours_to_say = TAIAUTH_GET(conf, mode) != TAIAUTH_OFF || taiauth_is_managed(conf);
 
+    if (is_call(r, conf)) {
+        taiauth_response_manage(r->err_headers_out); /* before the handler: ours() is asked now */
+    }
     if (!r->main && (ours_to_say || (ctx && ctx->refusal))) {
         ap_add_output_filter_handle(filter_handle, ours(r), r, r->connection);
     }
