@@ -15,6 +15,8 @@
  * One of them can write at a time anyway.
  */
 struct tai_store_t {
+    apr_pool_t *pool; /* nobody's but ours, so that it need not be destroyed */
+    int abandoned;
     const tai_database_t *database;
     apr_reslist_t *readers;
     apr_reslist_t *writer; /* the one that changes are made with */
@@ -40,7 +42,7 @@ static apr_status_t leave_connection(void *connection, void *data, apr_pool_t *p
 }
 
 /* Connections are made by whichever thread needs one: their pool must not share an allocator. */
-static apr_status_t make_pool(apr_pool_t **out, apr_pool_t *parent)
+static apr_status_t make_pool(apr_pool_t **out)
 {
     apr_allocator_t *allocator;
     apr_thread_mutex_t *mutex;
@@ -50,7 +52,7 @@ static apr_status_t make_pool(apr_pool_t **out, apr_pool_t *parent)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = apr_pool_create_ex(out, parent, NULL, allocator);
+    rv = apr_pool_create_unmanaged_ex(out, NULL, allocator);
     if (rv != APR_SUCCESS) {
         apr_allocator_destroy(allocator);
         return rv;
@@ -75,6 +77,16 @@ static apr_status_t make_list(apr_reslist_t **out, tai_store_t *store, int max, 
     return rv;
 }
 
+static apr_status_t close_store(void *data)
+{
+    tai_store_t *store = data;
+
+    if (!store->abandoned) {
+        apr_pool_destroy(store->pool);
+    }
+    return APR_SUCCESS;
+}
+
 apr_status_t tai_store_create(tai_store_t **out, const char *driver, const char *params, int max,
                               apr_pool_t *p)
 {
@@ -83,11 +95,12 @@ apr_status_t tai_store_create(tai_store_t **out, const char *driver, const char 
     const char *error;
     apr_status_t rv;
 
-    rv = make_pool(&pool, p);
+    rv = make_pool(&pool);
     if (rv != APR_SUCCESS) {
         return rv;
     }
     store = apr_pcalloc(pool, sizeof(*store));
+    store->pool = pool;
     rv = tai_database_resolve(driver, params, pool, &store->database, &error);
     if (rv == APR_SUCCESS) {
         rv = make_list(&store->readers, store, max, READER_WAIT_S, pool);
@@ -99,8 +112,14 @@ apr_status_t tai_store_create(tai_store_t **out, const char *driver, const char 
         apr_pool_destroy(pool);
         return rv;
     }
+    apr_pool_cleanup_register(p, store, close_store, apr_pool_cleanup_null);
     *out = store;
     return APR_SUCCESS;
+}
+
+void tai_store_abandon(tai_store_t *store)
+{
+    store->abandoned = 1;
 }
 
 static apr_status_t acquire(tai_store_t *store, apr_reslist_t *list, apr_pool_t *p,

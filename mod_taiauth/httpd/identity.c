@@ -125,6 +125,9 @@ int taiauth_identity_strip(request_rec *r)
         /* an internal redirect runs this phase again; it may be the ErrorDocument of a Require */
         taiauth_refuse_required(r->prev);
     }
+    else {
+        taiauth_watchdog_begin_request(r);
+    }
     taiauth_ticket_take(r);
     taiauth_spelling_unset(r->headers_in, reserved, 1);
     clean_connection(r);

@@ -377,6 +377,8 @@ void taiauth_usage_write(server_rec *s, apr_pool_t *p);
 
 /* watchdog.c */
 void taiauth_watchdog_open(server_rec *s, apr_pool_t *pconf);
+/* a client request has come: until it is over, the end of the child writes nothing under prefork */
+void taiauth_watchdog_begin_request(request_rec *r);
 /* behind taiauth_database_child_init */
 void taiauth_watchdog_child_init(apr_pool_t *p, server_rec *s);
 

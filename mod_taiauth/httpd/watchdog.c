@@ -5,7 +5,9 @@
 
 #include "taiauth.h"
 
+#include <ap_mpm.h>
 #include <pthread.h>
+#include <signal.h>
 #include <mod_watchdog.h>
 #include "../core/clock.h"
 #include "../core/store_principals.h"
@@ -79,11 +81,39 @@ static apr_status_t tick(int state, void *s, apr_pool_t *p)
     return APR_SUCCESS;
 }
 
+/*
+ * Under prefork a stop is a signal that ends the child out of whatever it does. The request that it was
+ * amid may hold a lock of SQLite's or one in shared memory: whoever waits for it there waits until
+ * httpd kills him, ten seconds later.
+ */
+static int threaded;
+static volatile sig_atomic_t amid_request;
+
+static apr_status_t end_request(void *ignored)
+{
+    (void)ignored;
+    amid_request = 0;
+    return APR_SUCCESS;
+}
+
+void taiauth_watchdog_begin_request(request_rec *r)
+{
+    if (!threaded) {
+        amid_request = 1;
+        apr_pool_cleanup_register(r->pool, NULL, end_request, apr_pool_cleanup_null);
+    }
+}
+
 /* All threads that answer requests have ended, but under prefork the one that this runs in. */
 static apr_status_t end_child(void *s)
 {
     pthread_mutex_lock(&at_work);
-    with_pool(taiauth_usage_write, s);
+    if (amid_request) { /* others that end, or the next generation, write what is left */
+        tai_store_abandon(taiauth_store);
+    }
+    else {
+        with_pool(taiauth_usage_write, s);
+    }
     ready = 0;
     pthread_mutex_unlock(&at_work);
     return APR_SUCCESS;
@@ -94,6 +124,7 @@ void taiauth_watchdog_child_init(apr_pool_t *p, server_rec *s)
     if (!watched || !taiauth_store || !taiauth_segment) {
         return;
     }
+    ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
     apr_pool_pre_cleanup_register(p, s, end_child);
     pthread_mutex_lock(&at_work);
     ready = 1;
