@@ -100,7 +100,7 @@ on_database($httpd->database, sub {
     # --- strangers --------------------------------------------------------------------------------
 
     # 510 tickets that there are not within a second: more than the 500 look-ups that a node does, and
-    # than the 10 of one client
+    # than the 100 of one client
     my ($held, $seconds);
     for (1 .. 5) {
         my $good = leave_ticket({ order => 'explain', method => 'GET', key_id => $key->{id}, actor => 'test' });

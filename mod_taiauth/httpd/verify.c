@@ -15,9 +15,10 @@
 
 #define UNDECIDED_MS (TAIAUTH_UNDECIDED_S * 1000)
 
-/* A locked prefix may have this many keys looked up that are not known to be real, and any prefix
- * this many tickets ... */
+/* A locked prefix may have this many keys looked up that are not known to be real ... */
 static const tai_limit_t client_lookups = {10, 1000};
+/* ... any prefix this many tickets: more than an operator's script sends ... */
+static const tai_limit_t client_tickets = {100, 1000};
 /* ... and all clients of the node together this many. */
 static const tai_limit_t node_lookups = {500, 1000};
 
@@ -176,7 +177,7 @@ int taiauth_may_look_ticket_up(request_rec *r)
     int admitted = 0;
 
     return taiauth_segment &&
-           charge_lookup(TAI_TABLE_ADDRESSES, identify(r, NULL, 't', NULL), &client_lookups, now,
+           charge_lookup(TAI_TABLE_ADDRESSES, identify(r, NULL, 't', NULL), &client_tickets, now,
                          &admitted) == APR_SUCCESS &&
            admitted && charge_node(now, &admitted) == APR_SUCCESS && admitted;
 }
