@@ -8,6 +8,7 @@ use Digest::SHA qw(sha256_hex);
 use File::Find;
 use Test::More;
 use TaiBackend;
+use TaiLogin;
 use TaiTest;
 
 my $logs = var('t_logs');
@@ -46,6 +47,22 @@ my $seen = request('zz_secrets', GET => '/cgi/echo.pl', { 'X-API-Key' => $key->{
 unlike $seen->body, qr/\Q$key->{key}\E/, 'a CGI program does not see the key';
 is request('zz_secrets', TRACE => '/backend/', { 'X-API-Key' => $key->{key} })->status, 405, 'TRACE';
 undef $backend;
+
+my $ann = login_user('zz_secrets-ann', account => $account, role => 'member');
+my @log_ins = (
+    [403, 'the right password', $ann],
+    [401, 'a wrong one', $ann, password => password()],
+    [401, 'a key for a user name', { user => $key->{key}, password => password() }],
+    [400, 'a password that is no text', $ann, body => qq({"username": "x", "password": ["$ann->{password}"]})],
+    [400, 'a password for a name of a member', $ann, body => qq({"username": "x", "password": "x", "tai_$ann->{password}": 1})],
+    [400, 'a password in what is no JSON', $ann, body => qq({"username": "x", "password": "$ann->{password}"x)],
+);
+for my $log_in (@log_ins) {
+    my ($status, $name, $who, @want) = @$log_in;
+    is log_in($who, vhost => 'zz_secrets', @want)->status, $status, "a log-in: $name";
+}
+my $admin = login_user('zz_secrets-login');
+is log_in($admin, vhost => 'zz_secrets')->status, 201, 'a log-in that gives a key';
 
 # --- where to look ----------------------------------------------------------------------------------
 
