@@ -1,4 +1,5 @@
 #include "name.h"
+#include "key.h"
 #include "text.h"
 
 #include <jansson.h>
@@ -27,15 +28,26 @@ static int is_utf8(const char *name)
     return string != NULL;
 }
 
+/* Pasted into the wrong field: it would stand in the database and in the audit log for good. */
+static int is_secret(const char *name)
+{
+    int kind = 0;
+
+    while (kind < TAI_KIND_COUNT && tai_key_shape((tai_kind_e)kind, name) != TAI_SHAPE_OURS) {
+        kind++;
+    }
+    return kind < TAI_KIND_COUNT;
+}
+
 const char *tai_name_check(const char *what, const char *name, apr_size_t max, apr_pool_t *p)
 {
     apr_size_t len = strlen(name);
 
-    if (len >= 1 && len <= max && is_utf8(name) && !has_control(name)) {
+    if (len >= 1 && len <= max && is_utf8(name) && !has_control(name) && !is_secret(name)) {
         return NULL;
     }
     return apr_psprintf(p,
                         "%s \"%s\" is not allowed: 1 to %" APR_SIZE_T_FMT
-                        " bytes of UTF-8 without control characters",
+                        " bytes of UTF-8 without control characters, and no key or token",
                         what, tai_text_line(name, 2 * max, p), max);
 }

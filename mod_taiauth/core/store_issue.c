@@ -176,6 +176,9 @@ static tai_change_e create_key(tai_connection_t *connection, void *data, apr_poo
     tai_change_e outcome = tai_store_need_owner(connection, request->order->account,
                                                 request->order->user_id, p, &request->owner, text);
 
+    if (outcome == TAI_CHANGE_DONE && request->order->principal != NULL) {
+        outcome = tai_store_same_principal(connection, request->order->principal, p, text);
+    }
     if (outcome == TAI_CHANGE_DONE) {
         outcome = tai_store_read_grants(connection, request->owner.plan, p, &grants, text);
     }

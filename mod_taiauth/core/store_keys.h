@@ -5,6 +5,7 @@
 #include "key.h"
 #include "store.h"
 #include "store_audit.h"
+#include "store_principals.h"
 #include "store_change.h"
 
 /*
@@ -37,6 +38,9 @@ typedef struct tai_key_info_t {
 typedef struct tai_key_order_t {
     const char *account; /* its name: for its primary administrator; NULL: user_id says for whom */
     const char *user_id; /* one who makes it for himself, and must be primary administrator */
+    const tai_principal_t
+        *principal; /* he has just shown his password: INACTIVE where it, or he, has
+                                         changed since; NULL: he is known otherwise */
     const char
         *origin;      /* "operator", "api" or "token"; "token" replaces the one he had from there */
     const char *name; /* see name.h */

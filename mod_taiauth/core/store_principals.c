@@ -65,3 +65,32 @@ apr_status_t tai_store_find_principal(tai_store_t *store, const char *username, 
     *principal = NULL;
     return rv == APR_SUCCESS ? tai_store_read_principal(rows, p, principal, error) : rv;
 }
+
+static int same_text(const char *a, const char *b)
+{
+    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
+}
+
+/*
+ * While a password was checked, the user may have been disabled or got another password: what ends
+ * his sessions then would miss this one.
+ */
+tai_change_e tai_store_same_principal(tai_connection_t *connection, const tai_principal_t *before,
+                                      apr_pool_t *p, const char **text)
+{
+    apr_array_header_t *rows;
+    tai_principal_t *user;
+
+    if (tai_connection_select(connection, TAI_SQL_PRINCIPAL, TAI_ARGS(before->username), p, &rows,
+                              text) != APR_SUCCESS ||
+        tai_store_read_principal(rows, p, &user, text) != APR_SUCCESS) {
+        return TAI_CHANGE_UNKNOWN;
+    }
+    if (user != NULL && user->active && strcmp(user->user_id, before->user_id) == 0 &&
+        strcmp(user->account_id, before->account_id) == 0 &&
+        same_text(user->password_hash, before->password_hash)) {
+        return TAI_CHANGE_DONE;
+    }
+    *text = "the user was disabled or changed while he logged in";
+    return TAI_CHANGE_INACTIVE;
+}

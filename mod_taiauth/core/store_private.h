@@ -189,6 +189,14 @@ apr_status_t tai_store_read_principal(const apr_array_header_t *rows, apr_pool_t
                                       tai_principal_t **principal, const char **error);
 
 /**
+ * Is a user who has shown his password still the one that he was then? For use in a transaction.
+ * @param before  as the password was checked against
+ * @return DONE, INACTIVE (disabled, moved, or under another password) or UNKNOWN
+ */
+tai_change_e tai_store_same_principal(tai_connection_t *connection, const tai_principal_t *before,
+                                      apr_pool_t *p, const char **text);
+
+/**
  * The first column of rows as a list for a text: "free, claimed, pro".
  */
 const char *tai_store_first_column(const apr_array_header_t *rows, apr_pool_t *p);

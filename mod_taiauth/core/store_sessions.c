@@ -16,35 +16,6 @@ typedef struct request_t {
     apr_int64_t now;
 } request_t;
 
-static int same_text(const char *a, const char *b)
-{
-    return a == b || (a != NULL && b != NULL && strcmp(a, b) == 0);
-}
-
-/*
- * While a password was checked, the user may have been disabled or got another password: what ends
- * his sessions then would miss this one.
- */
-static tai_change_e check_user(tai_connection_t *connection, const tai_principal_t *before,
-                               apr_pool_t *p, const char **text)
-{
-    apr_array_header_t *rows;
-    tai_principal_t *user;
-
-    if (tai_connection_select(connection, TAI_SQL_PRINCIPAL, TAI_ARGS(before->username), p, &rows,
-                              text) != APR_SUCCESS ||
-        tai_store_read_principal(rows, p, &user, text) != APR_SUCCESS) {
-        return TAI_CHANGE_UNKNOWN;
-    }
-    if (user != NULL && user->active && strcmp(user->user_id, before->user_id) == 0 &&
-        strcmp(user->account_id, before->account_id) == 0 &&
-        same_text(user->password_hash, before->password_hash)) {
-        return TAI_CHANGE_DONE;
-    }
-    *text = "the user was disabled or changed while he logged in";
-    return TAI_CHANGE_INACTIVE;
-}
-
 /* Those that are over end unrecorded: they had ended. */
 static tai_change_e make_room(tai_connection_t *connection, const request_t *request, apr_pool_t *p,
                               const char **text)
@@ -73,7 +44,7 @@ static tai_change_e begin_session(tai_connection_t *connection, void *data, apr_
     const request_t *request = data;
     const tai_principal_t *principal = request->principal;
     const char *now = tai_store_number(request->now, p);
-    tai_change_e outcome = check_user(connection, principal, p, text);
+    tai_change_e outcome = tai_store_same_principal(connection, principal, p, text);
 
     if (outcome == TAI_CHANGE_DONE) {
         outcome = make_room(connection, request, p, text);

@@ -338,6 +338,14 @@ int taiauth_login(request_rec *r, const taiauth_dir_t *conf, const char *usernam
         login.retry_after, NULL);
 }
 
+/* What was typed there, whatever else is wrong with the body. */
+static void wipe(json_t *text)
+{
+    if (json_is_string(text)) {
+        OPENSSL_cleanse((char *)json_string_value(text), json_string_length(text));
+    }
+}
+
 int taiauth_login_body(request_rec *r, const taiauth_dir_t *conf, json_t *body,
                        tai_principal_t **principal)
 {
@@ -352,8 +360,11 @@ int taiauth_login_body(request_rec *r, const taiauth_dir_t *conf, json_t *body,
     };
     const char *error = tai_input_read(body, fields, &sent, r->pool);
 
-    return error ? taiauth_refuse(r, TAI_BAD_REQUEST, error, 0, NULL)
-                 : taiauth_login(r, conf, sent.username, (char *)sent.password, principal);
+    if (!error) {
+        return taiauth_login(r, conf, sent.username, (char *)sent.password, principal);
+    }
+    wipe(json_object_get(body, "password"));
+    return taiauth_refuse(r, TAI_BAD_REQUEST, error, 0, NULL);
 }
 
 /* AuthBasicProvider taiauth: the same locks, the same slots. */

@@ -24,6 +24,7 @@ static int issue_key(request_rec *r, const taiauth_dir_t *conf, const tai_princi
 {
     const tai_key_order_t order = {
         .user_id = principal->user_id,
+        .principal = principal,
         .origin = "token",
         .name = KEY_NAME,
         .expires_at = TAI_NEVER,

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#define X32 "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 #define X60 "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
 static const struct {
@@ -26,10 +27,12 @@ static const struct {
     {"a\177", 0},
     {"\302\200", 0}, /* C1 */
     {"\302\237", 0},
-    {"\303", 0},         /* cut off */
-    {"\351", 0},         /* Latin-1 */
-    {"\300\257", 0},     /* overlong */
-    {"\355\240\200", 0}, /* surrogate */
+    {"tai_" X32 "2Fjjgu", 0}, /* a key */
+    {"tai_" X32 "2Fjjgv", 1}, /* none: its checksum is wrong */
+    {"\303", 0},              /* cut off */
+    {"\351", 0},              /* Latin-1 */
+    {"\300\257", 0},          /* overlong */
+    {"\355\240\200", 0},      /* surrogate */
     {"\364\220\200\200", 0},
 };
 

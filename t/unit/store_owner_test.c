@@ -97,6 +97,24 @@ START_TEST(asked_again_it_replaces_the_key)
 }
 END_TEST
 
+/* What ends a user's access while his password is checked ends the log-in too. */
+START_TEST(a_password_that_is_his_no_more_makes_no_key)
+{
+    tai_principal_t *before;
+    tai_key_issue_t issue;
+    tai_key_order_t order = {.origin = "token", .name = "a key", .expires_at = TAI_NEVER};
+
+    ck_assert_int_eq(tai_store_find_principal(store, "ann", pool, &before, &text), APR_SUCCESS);
+    order.user_id = before->user_id;
+    order.principal = before;
+    must(tai_store_create_key(store, &order, &actor, NOW, pool, &issue, &text));
+    must(tai_store_set_password(store, "ann", "another hash", &actor, NOW, pool, &text));
+    ck_assert_int_eq(tai_store_create_key(store, &order, &actor, NOW, pool, &issue, &text),
+                     TAI_CHANGE_INACTIVE);
+    ck_assert_str_eq(issue.key, "");
+}
+END_TEST
+
 START_TEST(other_keys_are_not_replaced)
 {
     const char *api = made(order_of(ann_id(), "api"), NOW).info->id;
@@ -235,6 +253,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, nobody_else_does);
     tcase_add_test(tests, an_unknown_origin_makes_no_key);
     tcase_add_test(tests, asked_again_it_replaces_the_key);
+    tcase_add_test(tests, a_password_that_is_his_no_more_makes_no_key);
     tcase_add_test(tests, other_keys_are_not_replaced);
     tcase_add_test(tests, at_the_limit_a_key_can_still_be_replaced);
     tcase_add_test(tests, an_expired_key_is_not_replaced_but_followed);
