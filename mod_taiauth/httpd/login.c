@@ -120,7 +120,7 @@ static authn_status ask(const login_t *login, const taiauth_provider_t *one)
     return status;
 }
 
-/* What may be nobody's password or name is shown to no other module. */
+/* What can be nobody's password or name is shown to no other module. */
 static int is_possible(const login_t *login)
 {
     apr_size_t len = strlen(login->password);
@@ -346,18 +346,20 @@ static void wipe(json_t *text)
     }
 }
 
+typedef struct sent_t {
+    const char *username;
+    const char *password;
+} sent_t;
+
 int taiauth_login_body(request_rec *r, const taiauth_dir_t *conf, json_t *body,
                        tai_principal_t **principal)
 {
-    struct {
-        const char *username;
-        const char *password;
-    } sent = {NULL, NULL};
     static const tai_input_field_t fields[] = {
-        {"username", TAI_INPUT_TEXT, 1, 0, 0},
-        {"password", TAI_INPUT_TEXT, 1, 0, sizeof(const char *)},
+        {"username", TAI_INPUT_TEXT, 1, 0, offsetof(sent_t, username)},
+        {"password", TAI_INPUT_TEXT, 1, 0, offsetof(sent_t, password)},
         {NULL, TAI_INPUT_TEXT, 0, 0, 0},
     };
+    sent_t sent = {NULL, NULL};
     const char *error = tai_input_read(body, fields, &sent, r->pool);
 
     if (!error) {
