@@ -52,9 +52,9 @@ apr_status_t tai_store_create(tai_store_t **out, const char *driver, const char 
                               apr_pool_t *p);
 
 /**
- * From now on the store is not closed with its pool: for a process that a signal ends out of whatever it
- * does. It may be amid a call of ours, whose connection cannot be closed then: SQLite would wait for a
- * lock that this thread itself holds. The end of the process closes all.
+ * From now on the store is not closed with its pool: for a process that a signal ends out of
+ * whatever it does. It may be amid a call of ours, whose connection cannot be closed then: SQLite
+ * would wait for a lock that this thread itself holds. The end of the process closes all.
  */
 void tai_store_abandon(tai_store_t *store);
 

@@ -57,8 +57,6 @@ static void run_jobs(server_rec *s, apr_pool_t *p)
 static pthread_mutex_t at_work = PTHREAD_MUTEX_INITIALIZER;
 static int ready; /* under at_work */
 
-static int watched; /* 1: mod_watchdog calls us */
-
 /* In a pool of its own: the one that is handed in may be another thread's. */
 static void with_pool(void (*work)(server_rec *s, apr_pool_t *p), server_rec *s)
 {
@@ -82,9 +80,9 @@ static apr_status_t tick(int state, void *s, apr_pool_t *p)
 }
 
 /*
- * Under prefork a stop is a signal that ends the child out of whatever it does. The request that it was
- * amid may hold a lock of SQLite's or one in shared memory: whoever waits for it there waits until
- * httpd kills him, ten seconds later.
+ * Under prefork a stop is a signal that ends the child out of whatever it does. The request that it
+ * was amid may hold a lock of SQLite's or one in shared memory: whoever waits for it there waits
+ * until httpd kills him, ten seconds later.
  */
 static int threaded;
 static volatile sig_atomic_t amid_request;
@@ -121,7 +119,7 @@ static apr_status_t end_child(void *s)
 
 void taiauth_watchdog_child_init(apr_pool_t *p, server_rec *s)
 {
-    if (!watched || !taiauth_store || !taiauth_segment) {
+    if (!taiauth_store || !taiauth_segment) {
         return;
     }
     ap_mpm_query(AP_MPMQ_IS_THREADED, &threaded);
@@ -138,12 +136,13 @@ void taiauth_watchdog_open(server_rec *s, apr_pool_t *pconf)
     APR_OPTIONAL_FN_TYPE(ap_watchdog_register_callback) *call =
         APR_RETRIEVE_OPTIONAL_FN(ap_watchdog_register_callback);
     ap_watchdog_t *watchdog;
+    int watched = get && call && get(&watchdog, "taiauth", 0, 1, pconf) == APR_SUCCESS &&
+                  call(watchdog, apr_time_from_sec(TICK_S), s, tick) == APR_SUCCESS;
 
-    watched = get && call && get(&watchdog, "taiauth", 0, 1, pconf) == APR_SUCCESS &&
-              call(watchdog, apr_time_from_sec(TICK_S), s, tick) == APR_SUCCESS;
     if (!watched) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
-                     "taiauth: no mod_watchdog: what keys are used for is not written, and "
-                     "sessions that are over are not swept; LoadModule watchdog_module");
+        ap_log_error(
+            APLOG_MARK, APLOG_WARNING, 0, s,
+            "taiauth: no mod_watchdog: what keys are used for is written when a child ends "
+            "alone, and sessions that are over are not swept; LoadModule watchdog_module");
     }
 }
