@@ -12,7 +12,6 @@ use TaiOrders;
 use TaiTest;
 
 my $ssl = TaiHttpd::libexecdir() . '/mod_ssl.so';
-plan skip_all => 'no mod_ssl' unless -e $ssl;
 my $tls_port = TaiHttpd::free_port();
 
 my $conf = <<"CONF";
