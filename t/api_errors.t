@@ -41,7 +41,7 @@ my @rows = (
     ['UNAUTHENTICATED', 401, 0, 'Not logged in', 'The user name or the password is wrong.', $stranger, 'manage', @login],
     ['NOT_PRIMARY_ADMIN', 403, 1, 'Not the primary administrator',
         'Only the primary administrator of the account may do this.', $mia, 'basic', GET => '/keys'],
-    ['PLAN_REQUIRED', 403, 1, 'Plan required', qr/^Plan "free" does not grant the scope "analytics:read".*\.$/, $ann, 'basic',
+    ['PLAN_REQUIRED', 403, 1, 'Plan required', qr/^The "analytics:read" scope requires a Pro plan\.$/, $ann, 'basic',
         POST => '/keys', { name => 'x', scopes => ['analytics:read'] }],
     ['ACCOUNT_SUSPENDED', 403, 1, 'Account suspended', 'The account is not in good standing.', $sue, 'basic', POST => '/keys', {}],
     ['CROSS_SITE', 403, 1, 'Cross-site request', 'This request was started by another site, or does not say by which.',

@@ -1,4 +1,5 @@
 #include "store_private.h"
+#include "refusal.h"
 #include "scope.h"
 #include "text.h"
 
@@ -36,20 +37,19 @@ tai_change_e tai_store_read_grants(tai_connection_t *connection, const char *pla
     tai_change_e outcome =
         read_names(connection, TAI_SQL_PLAN_SCOPES, TAI_ARGS(plan), p, &grants->granted, text);
 
-    grants->plan = plan;
     return outcome != TAI_CHANGE_DONE ? outcome
                                       : read_names(connection, TAI_SQL_DEFAULT_SCOPES,
                                                    TAI_ARGS(plan), p, &grants->defaults, text);
 }
 
 /* A scope that the plan does not grant: is there none of that name, or which plans do? */
-static tai_change_e refuse_scope(tai_connection_t *connection, const char *scope, const char *plan,
-                                 apr_pool_t *p, const char **text)
+static tai_change_e refuse_scope(tai_connection_t *connection, const char *scope, apr_pool_t *p,
+                                 const char **text)
 {
-    apr_array_header_t *scopes, *plans;
+    apr_array_header_t *scopes, *titles;
 
     if (read_names(connection, TAI_SQL_SCOPE_NAMES, NULL, p, &scopes, text) != TAI_CHANGE_DONE ||
-        read_names(connection, TAI_SQL_SCOPE_PLAN_NAMES, TAI_ARGS(scope), p, &plans, text) !=
+        read_names(connection, TAI_SQL_SCOPE_PLANS, TAI_ARGS(scope), p, &titles, text) !=
             TAI_CHANGE_DONE) {
         return TAI_CHANGE_UNKNOWN;
     }
@@ -58,8 +58,7 @@ static tai_change_e refuse_scope(tai_connection_t *connection, const char *scope
                              tai_text_line(scope, 100, p), join(scopes, p));
         return TAI_CHANGE_INVALID;
     }
-    *text = apr_psprintf(p, "plan \"%s\" does not grant the scope \"%s\"; granted by: %s", plan,
-                         scope, plans->nelts > 0 ? join(plans, p) : "no plan");
+    *text = tai_refusal_plan_text(scope, titles, p);
     return TAI_CHANGE_PLAN;
 }
 
@@ -85,7 +84,7 @@ tai_change_e tai_store_choose_scopes(tai_connection_t *connection, const tai_gra
         const char *scope = APR_ARRAY_IDX(asked, i, const char *);
 
         if (!tai_scope_in(grants->granted, scope)) {
-            return refuse_scope(connection, scope, grants->plan, p, text);
+            return refuse_scope(connection, scope, p, text);
         }
         if (!tai_scope_in(chosen, scope)) {
             APR_ARRAY_PUSH(chosen, const char *) = scope;

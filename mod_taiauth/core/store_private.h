@@ -94,7 +94,6 @@ tai_change_e tai_store_need_owner(tai_connection_t *connection, const char *acco
 
 /* Names of scopes, in arrays of const char *. */
 typedef struct tai_grants_t {
-    const char *plan;
     apr_array_header_t *granted;  /* by the plan */
     apr_array_header_t *defaults; /* of them, what a key gets that names none */
 } tai_grants_t;

@@ -78,8 +78,6 @@
     X(DEFAULT_SCOPES, "SELECT s.name FROM scopes s JOIN plan_scopes g ON g.scope = s.name"      \
                       " WHERE s.is_default = 1 AND g.plan = %s ORDER BY s.name")                \
     X(SCOPE_NAMES, "SELECT name FROM scopes ORDER BY is_default DESC, name")                    \
-    X(SCOPE_PLAN_NAMES, "SELECT p.name FROM plans p JOIN plan_scopes s ON s.plan = p.name"      \
-                        " WHERE s.scope = %s ORDER BY p.rank")                                  \
     X(SCOPES, "SELECT s.name, s.description, s.is_default, p.name FROM scopes s"                \
               " LEFT JOIN plan_scopes g ON g.scope = s.name"                                    \
               " LEFT JOIN plans p ON p.name = g.plan"                                           \

@@ -250,10 +250,11 @@ static const struct {
     [TAI_CHANGE_UNKNOWN] = {TAI_DATABASE, 0},
 };
 
-/* The store says it as taictl does: without a capital and a full stop. */
+/* The store says it as taictl does: without a capital, and mostly without a full stop. */
 static const char *sentence(const char *text, apr_pool_t *p)
 {
-    char *copy = apr_pstrcat(p, text, ".", NULL);
+    apr_size_t len = strlen(text);
+    char *copy = apr_pstrcat(p, text, len && text[len - 1] == '.' ? "" : ".", NULL);
 
     *copy = (char)apr_toupper(*copy);
     return copy;

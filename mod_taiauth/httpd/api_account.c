@@ -5,6 +5,7 @@
 #include "api.h"
 
 #include "../core/describe.h"
+#include "../core/scope.h"
 #include "../core/store_accounts.h"
 #include "../core/store_scopes.h"
 
@@ -35,25 +36,13 @@ int taiauth_api_show_account(taiauth_call_t *call)
                : taiauth_api_refuse_change(call->r, outcome, text);
 }
 
-static int grants(const tai_scope_info_t *scope, const char *plan)
-{
-    int i;
-
-    for (i = 0; i < scope->plans->nelts; i++) {
-        if (!strcmp(APR_ARRAY_IDX(scope->plans, i, const char *), plan)) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
 /* allowed: by the caller's own plan */
 static json_t *scope_json(const tai_scope_info_t *scope, const char *plan, apr_pool_t *p)
 {
     return json_pack("{s:o, s:o, s:b, s:o, s:b}", "name", tai_describe_text(scope->name, p),
                      "description", tai_describe_text(scope->description, p), "default",
                      scope->is_default, "plans", tai_describe_names(scope->plans, p), "allowed",
-                     grants(scope, plan));
+                     tai_scope_in(scope->plans, plan));
 }
 
 int taiauth_api_list_scopes(taiauth_call_t *call)

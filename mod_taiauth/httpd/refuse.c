@@ -147,10 +147,12 @@ static void set_headers(request_rec *r, const taiauth_request_t *ctx, const tai_
     tai_code_e code = tai_reason_code(refusal->reason);
     int status = tai_code(code)->status;
 
-    apr_table_setn(out, "Cache-Control", "no-store");
-    apr_table_setn(out, "X-Content-Type-Options", "nosniff");
     if (taiauth_is_managed(taiauth_dir(r))) {
         taiauth_response_manage(out);
+    }
+    else {
+        apr_table_setn(out, "Cache-Control", "no-store");
+        apr_table_setn(out, "X-Content-Type-Options", "nosniff");
     }
     if (code == TAI_CODE_UNAUTHENTICATED) {
         challenge_session(r, out);

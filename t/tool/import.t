@@ -157,7 +157,7 @@ refuses('forms of keys', { map { $_ + 2 => $bad[$_][1] } 0 .. $#bad },
     \join('', "name,key\n", map { "x,$_->[0]\n" } @bad), 'import', 'acme', '-', '--format', 'csv');
 my %cells = (
     'scopes' => [['programs:rite', qr/there is no scope "programs:rite"; allowed: .*programs:write/],
-        ['analytics:read', qr/"claimed" does not grant the scope "analytics:read"; granted by: pro$/],
+        ['analytics:read', qr/The "analytics:read" scope requires a Pro plan\.$/],
         [' ', qr/at least one scope/], ['Programs:Read', qr/"Programs:Read" cannot be a scope/]],
     'rate_limit' => [['5', qr/N\/WINDOW/], ['0/60s', qr/N\/WINDOW/]],
     'created_at' => [['2020-01-01', qr/^created_at: .*such as 2026/], ['2999-01-01T00:00:00Z', qr/in the future/]],

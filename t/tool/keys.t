@@ -47,7 +47,7 @@ like done('a token for people', 'key', 'create', 'acme', '--name', 'pair', '--to
 # What is refused, and what it says.
 my @refused = (
     [qr/"programs:rite"; allowed: .*programs:write/, '--scopes', 'programs:rite'],
-    [qr/"claimed" does not grant the scope "analytics:read"; granted by: pro$/, '--scopes',
+    [qr/The "analytics:read" scope requires a Pro plan\.$/, '--scopes',
         'programs:read,analytics:read'],
     [qr/at least one scope/, '--scopes', ''],
     [qr/at least one scope/, '--scopes', ' , '],

@@ -153,7 +153,7 @@ START_TEST(a_row_that_is_refused_leaves_the_others_alone)
          "at least one scope"},
         {{.key_hash = digest_of("x"), .scopes = tai_scope_split("analytics:read", pool)},
          TAI_CHANGE_PLAN,
-         "granted by: pro"},
+         "requires a Pro plan."},
         {{.key_hash = digest_of("bolt's")}, TAI_CHANGE_INVALID, "another account"},
         {{.key_hash = digest_of("two")}, TAI_CHANGE_DONE, NULL},
     };

@@ -74,8 +74,8 @@ static const struct {
     {"free", "", TAI_CHANGE_INVALID, "at least one"},
     {"free", "programs:rite", TAI_CHANGE_INVALID, "programs:write"},
     {"free", "Programs:read", TAI_CHANGE_INVALID, "programs:read"},
-    {"free", "programs:read programs:write", TAI_CHANGE_PLAN, "claimed pro"},
-    {"claimed", "analytics:read", TAI_CHANGE_PLAN, "granted by: pro"},
+    {"free", "programs:read programs:write", TAI_CHANGE_PLAN, "requires a Claimed or Pro plan."},
+    {"claimed", "analytics:read", TAI_CHANGE_PLAN, "requires a Pro plan."},
 };
 
 START_TEST(scopes_of_row)
