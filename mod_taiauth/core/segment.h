@@ -2,17 +2,21 @@
 #define TAI_SEGMENT_H
 
 #include "metrics.h"
+#include "node.h"
+#include "records.h"
 #include "slots.h"
 #include "table.h"
 
 /*
  * The one block of shared memory:
  *
- *   tai_segment_t (magic, layout, size, secrets, metrics, slots) | known | windows | addresses |
- *   clients | pairs | usernames | usage
+ *   tai_segment_t (magic, layout, size, secrets, metrics, slots, node) | records | known | unknown |
+ *   windows | addresses | clients | pairs | usernames | usage
  *
+ * records    the key table; as large as TaiAuthKeyCache says, the others share what is left
  * known      digests of keys that the database has lately confirmed: they are looked up without
- *            being held back by the throttles for unknown ones
+ *            being held back by the throttles for unknown ones, also when the key table was emptied
+ * unknown    digests that the database knows no key of
  * windows    rolling windows of keys and accounts
  * addresses  rolling windows of client prefixes, apart, so that traffic without a key can never
  *            push out the window of a real key
@@ -24,10 +28,11 @@
  * Identities are made with secrets of the segment (SipHash-2-4, Aumasson and Bernstein 2012, twice
  * with two keys), so that nobody outside can choose two that share a place.
  */
-#define TAI_SEGMENT_LAYOUT 2
+#define TAI_SEGMENT_LAYOUT 3
 
 typedef enum {
     TAI_TABLE_KNOWN,
+    TAI_TABLE_UNKNOWN,
     TAI_TABLE_WINDOWS,
     TAI_TABLE_ADDRESSES,
     TAI_TABLE_CLIENTS,
@@ -39,16 +44,25 @@ typedef enum {
 
 typedef struct tai_segment_t tai_segment_t;
 
+/* What the tables beside the key table need at the least. */
 #define TAI_SEGMENT_MIN_BYTES ((apr_size_t)4 << 20)
+
+/**
+ * @param keys  for how many keys there is to be a key table; 0: none
+ * @return bytes that a segment needs at the least
+ */
+apr_size_t tai_segment_needs(apr_uint64_t keys);
 
 /**
  * Lay out a new segment.
  * @param block  zeroed, page aligned, shared by all processes that will use it
- * @param bytes  its size, at least TAI_SEGMENT_MIN_BYTES
+ * @param bytes  its size, at least tai_segment_needs(keys)
+ * @param keys   for how many keys there is to be a key table; 0: none
  * @param out    the segment, in the block
  * @return APR_SUCCESS, or why it could not be made
  */
-apr_status_t tai_segment_format(void *block, apr_size_t bytes, tai_segment_t **out);
+apr_status_t tai_segment_format(void *block, apr_size_t bytes, apr_uint64_t keys,
+                                tai_segment_t **out);
 
 /**
  * @param block  what may be a segment of an earlier generation
@@ -58,12 +72,27 @@ apr_status_t tai_segment_format(void *block, apr_size_t bytes, tai_segment_t **o
 tai_segment_t *tai_segment_attach(void *block, apr_size_t bytes);
 
 /**
+ * @return for how many keys it was laid out
+ */
+apr_uint64_t tai_segment_keys(const tai_segment_t *segment);
+
+/**
+ * @return its key table; NULL: it has none
+ */
+tai_records_t *tai_segment_records(tai_segment_t *segment);
+
+/**
+ * @return what it knows of itself as a node
+ */
+tai_node_t *tai_segment_node(tai_segment_t *segment);
+
+/**
  * @return one of its tables
  */
 tai_table_t *tai_segment_table(tai_segment_t *segment, tai_table_e which);
 
 /**
- * @return the name of a table in metrics: "known", "windows", "addresses", "clients", "pairs",
+ * @return the name of a table in metrics: "known", "unknown", "windows", "addresses", "clients", "pairs",
  *         "usernames", "usage"
  */
 const char *tai_segment_table_name(tai_table_e which);

@@ -60,14 +60,15 @@ void tai_store_abandon(tai_store_t *store);
 
 /**
  * Look a key up by digest. May be called from any thread.
- * @param hash    SHA-256 of the whole key, 64 lower-case hex digits
+ * @param key     SHA-256 of the whole key
  * @param p       the record lives here
  * @param record  set to the record, or NULL: there is no such key
+ * @param seq     set to the counter of changes, as read by the same statement
  * @param error   set to a sentence for the log where the database gave no answer; else NULL
  * @return APR_SUCCESS, or APR_EGENERAL: the database gave no answer, nothing is known
  */
-apr_status_t tai_store_find_key(tai_store_t *store, const char *hash, apr_pool_t *p,
-                                tai_record_t **record, const char **error);
+apr_status_t tai_store_find_key(tai_store_t *store, const tai_digest_t *key, apr_pool_t *p,
+                                tai_record_t **record, apr_int64_t *seq, const char **error);
 
 /**
  * The same by the id of the key: for an operator, who has no key.

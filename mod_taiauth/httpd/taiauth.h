@@ -18,6 +18,7 @@
 #include "../core/judge.h"
 #include "../core/key.h"
 #include "../core/limit.h"
+#include "../core/lookup.h"
 #include "../core/refusal.h"
 #include "../core/segment.h"
 #include "../core/store.h"
@@ -126,7 +127,10 @@ typedef struct taiauth_server_t {
 #undef X
     int used;                     /* some location of this server asks for keys */
     apr_table_t *credentials;     /* names of all headers that carry credentials somewhere */
-    apr_size_t shared_memory;     /* bytes; 0: default; main server only */
+    apr_size_t shared_memory;     /* bytes; 0: default; main server only, as the next three */
+    apr_int64_t key_cache;        /* keys; 0: off; TAIAUTH_UNSET: default */
+    apr_uint32_t sync_interval;   /* milliseconds; 0: default */
+    apr_uint32_t lease;           /* milliseconds; 0: default */
     apr_array_header_t *lockouts; /* of const tai_lockout_t *: every policy of every server */
 } taiauth_server_t;
 
@@ -184,9 +188,12 @@ typedef struct taiauth_judgement_t {
     tai_reason_e reason;       /* TAI_ADMITTED: the key is good */
     apr_uint32_t retry_after;  /* seconds, of a lock or throttle */
     const char *prefix;        /* for the log; NULL: nothing that may be shown */
+    tai_token_e asked;         /* what the sources ask for */
+    tai_digest_t key;          /* of what was presented, where it was well-formed */
+    tai_digest_t token;        /* the same of a token that was given */
     tai_record_t *record;      /* NULL unless the key was found */
+    tai_version_t version;     /* what the judgement of the record rests on */
     const char *user;          /* r->user; NULL unless admitted */
-    const char *effective;     /* effective scopes; NULL unless admitted */
     struct taiauth_judgement_t *next;
 } taiauth_judgement_t;
 
@@ -355,7 +362,8 @@ apr_status_t taiauth_memory_open(server_rec *s, apr_size_t bytes);
 void taiauth_memory_watch(request_rec *r, apr_uint64_t now);
 
 /* database.c */
-extern tai_store_t *taiauth_store; /* NULL: there is none, nothing can be decided */
+extern tai_store_t *taiauth_store;   /* NULL: there is none, nothing can be decided */
+extern tai_lookup_t *taiauth_lookup; /* NULL: neither */
 /* 1: it is ready, or may become so by itself; what is wrong is in the log */
 int taiauth_database_check(server_rec *s, apr_pool_t *ptemp);
 void taiauth_database_child_init(apr_pool_t *p, server_rec *s);

@@ -1,0 +1,35 @@
+#ifndef TAI_NODE_H
+#define TAI_NODE_H
+
+#include <pthread.h>
+#include <apr.h>
+#include <apr_errno.h>
+
+/* What a segment knows of itself as a node. In shared memory; its members are revocation.c's. */
+typedef struct tai_node_t {
+    pthread_mutex_t table;   /* guards the key table and the unknown keys against other writers */
+    pthread_mutex_t syncing; /* one at a time */
+    char id[33];             /* 128 random bits in hex; "": not registered. Under table */
+    apr_uint32_t lease_ms;   /* as configured by the newest generation */
+    apr_uint32_t interval_ms;
+    /* read by every request */
+    _Alignas(64) apr_uint64_t lease_end; /* milliseconds of tai_clock_ms; 0: none runs */
+    apr_uint64_t registration;           /* counts registrations; goes with id */
+    apr_int64_t applied_seq;             /* changes up to this one are applied */
+    apr_uint64_t overdue_at;             /* a request that finds it later than this syncs */
+    apr_uint64_t epoch;                  /* of the unknown keys */
+    /* since the start, for the metrics */
+    _Alignas(64) apr_uint64_t syncs;
+    apr_uint64_t sync_failures;
+    apr_uint64_t registrations;
+    apr_uint64_t changes;   /* that were applied */
+    apr_uint64_t synced_at; /* when the last good sync began, milliseconds; 0: never */
+} tai_node_t;
+
+/**
+ * @param node  in zeroed shared memory
+ * @return APR_SUCCESS, or why a mutex could not be made
+ */
+apr_status_t tai_node_format(tai_node_t *node);
+
+#endif

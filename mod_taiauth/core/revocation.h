@@ -1,0 +1,121 @@
+#ifndef TAI_REVOCATION_H
+#define TAI_REVOCATION_H
+
+#include "node.h"
+#include "records.h"
+#include "segment.h"
+#include "store.h"
+#include "store_change.h"
+
+/*
+ * Revocation is immediate:
+ *
+ *   When a revocation returns, no request with that key passes the look (rule 7) any more, on any
+ *   node.
+ *
+ * The eight rules that this rests on stand in revocation.c, in their order, each with the fault that
+ * it prevents. A node is one segment of shared memory with the processes that use it.
+ */
+
+/* Which state of the database a verdict rests on. */
+typedef struct tai_version_t {
+    apr_uint64_t registration;
+    apr_int64_t seq;
+} tai_version_t;
+
+/* Whom a change has reached. */
+typedef struct tai_told_t {
+    int applied; /* nodes on which it is in force: those that said so ... */
+    int of;      /* ... of so many */
+    int silent;  /* the others: their lease has run out, and they were struck off */
+} tai_told_t;
+
+/**
+ * What the configuration says. Another lease takes effect by a new registration.
+ * @param interval_ms  how often to sync, milliseconds
+ * @param lease_ms     how long a sync is good for, milliseconds, 1000 to 60000
+ */
+void tai_node_configure(tai_segment_t *segment, apr_uint32_t interval_ms, apr_uint32_t lease_ms);
+
+/**
+ * Rule 3: ask the database what has changed, if nobody else is at it. Registers the node if need be.
+ * @param p      for the moment
+ * @param error  set to a sentence for the log where the database gave no answer; lives in p
+ * @return APR_SUCCESS; APR_EBUSY: somebody else is syncing; else the lease was not renewed
+ */
+apr_status_t tai_node_sync(tai_segment_t *segment, tai_store_t *store, apr_pool_t *p,
+                           const char **error);
+
+/**
+ * @param now  milliseconds of tai_clock_ms
+ * @return 1: the interval has passed since the last sync began
+ */
+int tai_node_due(tai_segment_t *segment, apr_uint64_t now);
+
+/**
+ * Rule 4: may anything be answered? To be asked before a key is looked up. Where the lease runs this
+ * costs a few reads; a sync that is well overdue is done by the way. Where none runs it syncs, or
+ * waits for who is syncing, at most TAI_LEASE_WAIT_MS.
+ * @param now    milliseconds of tai_clock_ms
+ * @param error  as in tai_node_sync
+ * @return APR_SUCCESS: a lease runs; else nothing may be answered
+ */
+#define TAI_LEASE_WAIT_MS 2000
+apr_status_t tai_node_lease(tai_segment_t *segment, tai_store_t *store, apr_uint64_t now,
+                            apr_pool_t *p, const char **error);
+
+/**
+ * Rule 6: the version of what is read from the key table behind this call. Also to be taken before a
+ * SELECT: its registration is that of the answer, whose seq is the SELECT's own.
+ */
+tai_version_t tai_node_version(tai_segment_t *segment);
+
+/**
+ * Rule 6: may the answer of a SELECT be used? If so, it is kept where wanted.
+ * @param version  the registration from before the SELECT, the counter that the SELECT has read
+ * @param key      whose answer it is
+ * @param record   what was found; NULL: there is no such key
+ * @param keep     0: nothing is remembered
+ * @param now      milliseconds of tai_clock_ms
+ * @return APR_SUCCESS; APR_EAGAIN: something has changed that the SELECT did not see, ask again;
+ *         else the lock could not be had, and it must not be used
+ */
+apr_status_t tai_node_learn(tai_segment_t *segment, tai_version_t version, const tai_digest_t *key,
+                            const tai_record_t *record, int keep, apr_uint64_t now);
+
+/**
+ * Rule 7: the look. Does a verdict still hold at this moment? Reads the clock itself.
+ * @param version  what the verdict rests on
+ * @return 1: yes; 0: the key has to be judged again
+ */
+int tai_node_holds(tai_segment_t *segment, tai_version_t version);
+
+/**
+ * Rule 5: wait until everything that is committed by now is in force on every node, and strike off
+ * those that stay silent for 1.2 times the longest lease. To be called when the change has been
+ * committed.
+ * @param segment  the caller's own node, which syncs at once; NULL: he is none (taictl)
+ * @param told     set where done
+ * @param text     set to a sentence where not
+ * @return DONE, or UNKNOWN: the database gave no answer; the change is made, and repeating is safe
+ */
+tai_change_e tai_node_tell(tai_segment_t *segment, tai_store_t *store, apr_pool_t *p,
+                           tai_told_t *told, const char **text);
+
+/**
+ * Have the log of changes forget what every node has applied, and strike off nodes that have been
+ * silent for longer than their lease. From time to time; may wait as long as tai_node_tell.
+ * @return as tai_node_tell
+ */
+tai_change_e tai_node_tidy(tai_segment_t *segment, tai_store_t *store, apr_pool_t *p,
+                           const char **text);
+
+/**
+ * The node ends, in good order: nobody uses its segment any more. Takes its row out, so that the
+ * next revocation need not wait for it.
+ * @return as tai_node_tell
+ */
+tai_change_e tai_node_leave(tai_segment_t *segment, tai_store_t *store, apr_pool_t *p,
+                            const char **text);
+
+#endif
