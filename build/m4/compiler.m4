@@ -33,3 +33,15 @@ AC_DEFUN([TAI_SANITIZERS], [
   AC_SUBST([SANITIZERS])
   AC_SUBST([SANITIZER_PRELOAD])
 ])
+
+# TAI_FAULT_POINTS
+# ----------------
+# Sets FAULTS. For tests alone: a module built so stops and dies where a test says.
+AC_DEFUN([TAI_FAULT_POINTS], [
+  AC_ARG_ENABLE([faults],
+    [AS_HELP_STRING([--enable-faults], [for tests alone: points where the module stops or dies])])
+  FAULTS=
+  AS_IF([test "x$enable_faults" = xyes], [FAULTS="-DTAI_FAULTS"])
+  AC_SUBST([FAULTS])
+  AM_CONDITIONAL([HAVE_FAULTS], [test "x$enable_faults" = xyes])
+])
