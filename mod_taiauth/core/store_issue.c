@@ -118,6 +118,9 @@ static tai_change_e revoke_replaced(tai_connection_t *connection, const request_
     apr_array_header_t *rows;
     tai_change_e outcome = tai_store_line_keys(connection, info, request->now, p, &rows, text);
 
+    if (outcome == TAI_CHANGE_DONE) {
+        request->issue->ended = rows->nelts;
+    }
     for (int i = 0; outcome == TAI_CHANGE_DONE && i < rows->nelts; i++) {
         const char *id = APR_ARRAY_IDX(rows, i, tai_row_t)[0];
 
@@ -144,6 +147,10 @@ static tai_change_e issue_key(tai_connection_t *connection, const request_t *req
                          .with_token = order->with_token};
     tai_change_e outcome = find_line(connection, request, p, &key.line, text);
 
+    if (outcome == TAI_CHANGE_DONE && key.line != NULL && order->ends_none) {
+        *text = "another key would have to end for this one";
+        return TAI_CHANGE_KEY;
+    }
     if (outcome == TAI_CHANGE_DONE && key.line == NULL) {
         outcome = check_room(connection, request, p, text);
     }

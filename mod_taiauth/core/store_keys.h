@@ -48,6 +48,7 @@ typedef struct tai_key_order_t {
     const char *rate_limit;           /* "N/WINDOW"; NULL: none of its own */
     apr_int64_t expires_at;           /* UTC seconds; TAI_NEVER: none */
     int with_token;
+    int ends_none; /* 1: where it would replace another, KEY instead */
 } tai_key_order_t;
 
 /* A key that was just made: the only time that its text is there. */
@@ -57,6 +58,7 @@ typedef struct tai_key_issue_t {
     const tai_key_info_t *info;
     const char *old_id;      /* of the key that it follows, by a roll */
     apr_int64_t old_ends_at; /* of that: UTC seconds */
+    int ended;               /* how many keys end for it, now or after a grace */
 } tai_key_issue_t;
 
 /* Which key is meant: by one of the two. */
@@ -84,8 +86,8 @@ const char *tai_key_status(const tai_key_info_t *info, apr_int64_t now);
  * @param issue  filled in when done, else emptied; the caller wipes it
  * @param text   set to a sentence unless done
  * @return DONE, INVALID (name, scopes, limit, expiry), NOT_FOUND (account or user), INACTIVE
- *         (account or user, or no active primary administrator), ROLE, PLAN (does not grant a
- *         scope), FULL or UNKNOWN
+ *         (account or user, or no active primary administrator), ROLE, KEY (it was to end none), PLAN
+ *         (does not grant a scope), FULL or UNKNOWN
  */
 tai_change_e tai_store_create_key(tai_store_t *store, const tai_key_order_t *order,
                                   const tai_actor_t *actor, apr_int64_t now, apr_pool_t *p,

@@ -12,6 +12,7 @@
  *   answer.c       what succeeded, in both dialects
  *   page.c         which piece of a list
  *   issue.c        a key that was just made
+ *   tell.c         what is to be in force on every node before it is answered
  *   cookie.c       the cookie of a session
  *   session.c      log in and out
  *   api_account.c  account and scopes        api_keys.c  keys        api_audit.c  the audit log
@@ -102,6 +103,18 @@ int taiauth_page_refuse(request_rec *r, const taiauth_page_t *page);
 json_t *taiauth_issue_headers(const taiauth_dir_t *conf, const tai_key_issue_t *issue);
 /* answer 201 with data, which is given back here, and wipe the key in it and in the issue */
 int taiauth_issue_answer(request_rec *r, json_t *data, tai_key_issue_t *issue);
+
+/* tell.c */
+/* one of the turns there are; APR_EBUSY: all are taken. For the calling thread, and ended by its death */
+apr_status_t taiauth_turn_take(int *turn);
+void taiauth_turn_leave(int turn);
+/* the status of a refusal, by what taiauth_turn_take returned; nothing may have been changed */
+int taiauth_turn_refuse(request_rec *r, apr_status_t rv);
+/*
+ * In turn, behind a change: wait until it is in force on every node. OK and *told; else the status of
+ * a refusal, whose text begins with done: one or more sentences about what was changed.
+ */
+int taiauth_tell(request_rec *r, tai_told_t *told, const char *done);
 
 /* cookie.c */
 #define TAIAUTH_COOKIE_LEN 64 /* lower-case hex digits of a session's id */

@@ -5,11 +5,10 @@
 #include "api.h"
 
 #include <stddef.h>
+#include <openssl/crypto.h>
 #include "../core/describe.h"
 #include "../core/store_usage.h"
 #include "../core/when.h"
-
-#define BUSY_S 1 /* when to come again, where too many are at the same thing */
 
 static tai_key_name_t meant(const taiauth_call_t *call)
 {
@@ -174,30 +173,61 @@ int taiauth_api_create_key(taiauth_call_t *call)
     return taiauth_issue_answer(call->r, issue_json(call, &issue), &issue);
 }
 
+static json_t *roll_json(const taiauth_call_t *call, const tai_key_issue_t *issue)
+{
+    json_t *key = issue_json(call, issue);
+
+    json_object_set_new(
+        key, "replaces",
+        json_pack("{s:s, s:o}", "id", call->id, "ends_at", tai_describe_time(issue->old_ends_at)));
+    return key;
+}
+
+/*
+ * In turn. With a grace the old key goes on, and yet every node has to know by when it ends: one that
+ * is cut off later still ends it.
+ */
+static int roll(taiauth_call_t *call, apr_int64_t grace, tai_key_issue_t *issue)
+{
+    const tai_key_name_t name = meant(call);
+    tai_told_t told;
+    const char *text;
+    tai_change_e outcome =
+        tai_store_roll_key(taiauth_store, &name, grace, call->caller->principal->user_id,
+                           &call->caller->actor, call->now, call->r->pool, issue, &text);
+
+    return outcome == TAI_CHANGE_DONE
+               ? taiauth_tell(
+                     call->r, &told,
+                     "The key was rolled, and the new one has not been shown: look at your "
+                     "keys, and revoke that one or roll it in its turn.")
+               : taiauth_api_refuse_change(call->r, outcome, text);
+}
+
 int taiauth_api_roll_key(taiauth_call_t *call)
 {
     static const tai_input_field_t fields[] = {{"grace_seconds", TAI_INPUT_NUMBER, 1, 0, 0},
                                                {NULL, TAI_INPUT_TEXT, 0, 0, 0}};
-    const tai_key_name_t name = meant(call);
     tai_key_issue_t issue;
-    tai_change_e outcome;
     apr_int64_t grace;
+    apr_status_t rv;
+    int turn, status;
     const char *text = tai_input_read(call->body, fields, &grace, call->r->pool);
-    json_t *key;
 
     if (text) {
         return taiauth_refuse(call->r, TAI_BAD_REQUEST, text, 0, NULL);
     }
-    outcome = tai_store_roll_key(taiauth_store, &name, grace, call->caller->principal->user_id,
-                                 &call->caller->actor, call->now, call->r->pool, &issue, &text);
-    if (outcome != TAI_CHANGE_DONE) {
-        return taiauth_api_refuse_change(call->r, outcome, text);
+    rv = taiauth_turn_take(&turn);
+    if (rv != APR_SUCCESS) {
+        return taiauth_turn_refuse(call->r, rv);
     }
-    key = issue_json(call, &issue);
-    json_object_set_new(
-        key, "replaces",
-        json_pack("{s:s, s:o}", "id", call->id, "ends_at", tai_describe_time(issue.old_ends_at)));
-    return taiauth_issue_answer(call->r, key, &issue);
+    status = roll(call, grace, &issue);
+    taiauth_turn_leave(turn);
+    if (status != OK) {
+        OPENSSL_cleanse(&issue, sizeof(issue));
+        return status;
+    }
+    return taiauth_issue_answer(call->r, roll_json(call, &issue), &issue);
 }
 
 /* ---- changing ----------------------------------------------------------------------------- */
@@ -226,31 +256,11 @@ int taiauth_api_rename_key(taiauth_call_t *call)
     return taiauth_answer(call->r, HTTP_OK, key_json(call, info));
 }
 
-/* Every request asks the database: what is committed is in force on this node, and there is no
- * other to wait for. */
-static json_t *nodes_told(void)
+static json_t *revocation_json(const tai_key_info_t *info, const tai_told_t *told)
 {
-    return json_pack("{s:i, s:i, s:i}", "applied", 1, "of", 1, "silent", 0);
-}
-
-/*
- * What is to be in force everywhere before it is answered holds a worker until then: of all that
- * there are on this node, so many at the most.
- */
-static int take_turn(request_rec *r, int *slot)
-{
-    apr_status_t rv =
-        tai_slots_take(tai_segment_revocations(taiauth_segment), TAI_SLOT_ANYONE, slot);
-
-    if (rv == APR_EBUSY) {
-        return taiauth_refuse(r, TAI_REVOCATIONS_BUSY,
-                              "Too many revocations are under way. Nothing was changed; try again "
-                              "shortly.",
-                              BUSY_S, NULL);
-    }
-    return rv == APR_SUCCESS
-               ? OK
-               : taiauth_refuse(r, TAI_SHARED_MEMORY, NULL, TAIAUTH_UNDECIDED_S, NULL);
+    return json_pack("{s:s, s:o, s:{s:i, s:i, s:i}}", "id", info->id, "revoked_at",
+                     tai_describe_time(info->revoked_at), "nodes", "applied", told->applied, "of",
+                     told->of, "silent", told->silent);
 }
 
 int taiauth_api_revoke_key(taiauth_call_t *call)
@@ -258,19 +268,19 @@ int taiauth_api_revoke_key(taiauth_call_t *call)
     const tai_key_name_t name = meant(call);
     const tai_key_info_t *info;
     tai_change_e outcome;
+    tai_told_t told;
     const char *text;
-    int again, slot, status = take_turn(call->r, &slot);
+    int again, turn, status;
+    apr_status_t rv = taiauth_turn_take(&turn);
 
-    if (status != OK) {
-        return status;
+    if (rv != APR_SUCCESS) {
+        return taiauth_turn_refuse(call->r, rv);
     }
     outcome = tai_store_revoke_key(taiauth_store, &name, &call->caller->actor, call->now,
                                    call->r->pool, &info, &again, &text);
-    tai_slots_leave(tai_segment_revocations(taiauth_segment), slot);
-    if (outcome != TAI_CHANGE_DONE) {
-        return taiauth_api_refuse_change(call->r, outcome, text);
-    }
-    return taiauth_answer(call->r, HTTP_OK,
-                          json_pack("{s:s, s:o, s:o}", "id", info->id, "revoked_at",
-                                    tai_describe_time(info->revoked_at), "nodes", nodes_told()));
+    status = outcome == TAI_CHANGE_DONE
+                 ? taiauth_tell(call->r, &told, "The key is revoked; asking again is safe.")
+                 : taiauth_api_refuse_change(call->r, outcome, text);
+    taiauth_turn_leave(turn);
+    return status == OK ? taiauth_answer(call->r, HTTP_OK, revocation_json(info, &told)) : status;
 }

@@ -4,6 +4,7 @@
 
 #include "api.h"
 
+#include <openssl/crypto.h>
 #include "../core/when.h"
 
 #define KEY_NAME "auth/token"
@@ -19,9 +20,33 @@ static int check_caller(request_rec *r, const taiauth_dir_t *conf, const tai_pri
     return taiauth_limits_charge_user(r, taiauth_request(r), conf, principal);
 }
 
-/* In the place of the key that this user got here before. */
+/*
+ * In the place of the key that this user got here before; that one ends on every node before the new
+ * one is shown.
+ */
+static int make_key(request_rec *r, const tai_key_order_t *order, tai_key_issue_t *issue)
+{
+    const tai_actor_t actor = {order->principal->username, taiauth_caller_client(r)};
+    tai_told_t told;
+    const char *text;
+    tai_change_e outcome =
+        tai_store_create_key(taiauth_store, order, &actor, tai_when_now(), r->pool, issue, &text);
+
+    if (outcome == TAI_CHANGE_KEY) {
+        return taiauth_turn_refuse(r, APR_EBUSY);
+    }
+    if (outcome != TAI_CHANGE_DONE) {
+        return taiauth_api_refuse_change(r, outcome, text);
+    }
+    return issue->ended ? taiauth_tell(r, &told,
+                                       "The key that you got here before is revoked; asking again "
+                                       "is safe.")
+                        : OK;
+}
+
 static int issue_key(request_rec *r, const taiauth_dir_t *conf, const tai_principal_t *principal)
 {
+    int turn, in_turn = taiauth_turn_take(&turn) == APR_SUCCESS;
     const tai_key_order_t order = {
         .user_id = principal->user_id,
         .principal = principal,
@@ -29,15 +54,17 @@ static int issue_key(request_rec *r, const taiauth_dir_t *conf, const tai_princi
         .name = KEY_NAME,
         .expires_at = TAI_NEVER,
         .with_token = 1,
+        .ends_none = !in_turn,
     };
-    const tai_actor_t actor = {principal->username, taiauth_caller_client(r)};
     tai_key_issue_t issue;
-    const char *text;
-    tai_change_e outcome =
-        tai_store_create_key(taiauth_store, &order, &actor, tai_when_now(), r->pool, &issue, &text);
+    int status = make_key(r, &order, &issue);
 
-    if (outcome != TAI_CHANGE_DONE) {
-        return taiauth_api_refuse_change(r, outcome, text);
+    if (in_turn) {
+        taiauth_turn_leave(turn);
+    }
+    if (status != OK) {
+        OPENSSL_cleanse(&issue, sizeof(issue));
+        return status;
     }
     return taiauth_issue_answer(r,
                                 json_pack("{s:s, s:s, s:o}", "apikey", issue.key, "token",
