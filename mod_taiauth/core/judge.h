@@ -1,7 +1,6 @@
 #ifndef TAI_JUDGE_H
 #define TAI_JUDGE_H
 
-#include <apr_pools.h>
 #include "record.h"
 #include "verdict.h"
 
@@ -15,14 +14,14 @@ typedef enum {
 /**
  * Does this key open anything at all? In this order: the token, revoked, expired, the standing of
  * account and user.
- * @param record      as the database has it now
- * @param token       what the place asks for and what was presented
- * @param token_hash  SHA-256 of the presented token in hex; used only with TAI_TOKEN_GIVEN
- * @param now         wall clock, UTC seconds
+ * @param record     as the database has it now
+ * @param token      what the place asks for and what was presented
+ * @param presented  SHA-256 of the presented token; used only with TAI_TOKEN_GIVEN
+ * @param now        wall clock, UTC seconds
  * @return TAI_ADMITTED, or the exact reason why not
  */
-tai_reason_e tai_judge_key(const tai_record_t *record, tai_token_e token, const char *token_hash,
-                           apr_int64_t now);
+tai_reason_e tai_judge_key(const tai_record_t *record, tai_token_e token,
+                           const tai_digest_t *presented, apr_int64_t now);
 
 /**
  * Effective scopes are those of the key that the plan grants now.
@@ -31,10 +30,5 @@ tai_reason_e tai_judge_key(const tai_record_t *record, tai_token_e token, const 
  * @return TAI_ADMITTED, TAI_SCOPE_NOT_HELD, or TAI_SCOPE_NOT_IN_PLAN: the key has it, its plan not
  */
 tai_reason_e tai_judge_scope(const tai_record_t *record, const char *scope);
-
-/**
- * @return the effective scopes, separated by blanks, in the order of the key; lives in p
- */
-const char *tai_judge_effective(const tai_record_t *record, apr_pool_t *p);
 
 #endif

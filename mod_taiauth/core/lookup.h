@@ -2,6 +2,7 @@
 #define TAI_LOOKUP_H
 
 #include "revocation.h"
+#include "verdict.h"
 
 /*
  * Reader of keys: from shared memory, else from the database. One for each process.
@@ -19,6 +20,7 @@ typedef enum {
 typedef struct tai_known_key_t {
     tai_record_t *record;  /* with FOUND, else NULL */
     tai_version_t version; /* with FOUND and UNKNOWN: what they rest on */
+    tai_reason_e failure;  /* with FAILED: TAI_DATABASE or TAI_SHARED_MEMORY */
 } tai_known_key_t;
 
 /**

@@ -31,6 +31,20 @@ typedef struct tai_record_t {
     tai_standing_e user_standing;
 } tai_record_t;
 
+/* The members that are texts: whoever moves a record to another place has these to move. */
+#define TAI_RECORD_TEXTS(X) \
+    X(id)                   \
+    X(line)                 \
+    X(prefix)               \
+    X(rate_limit)           \
+    X(account_id)           \
+    X(account)              \
+    X(user)                 \
+    X(plan)                 \
+    X(plan_rate_limit)      \
+    X(scopes)               \
+    X(effective)
+
 #define TAI_NEVER     APR_INT64_C(-1)
 #define TAI_MALFORMED APR_INT64_C(-2)
 

@@ -50,3 +50,18 @@ int tai_scope_in(const apr_array_header_t *list, const char *name)
     }
     return 0;
 }
+
+int tai_scope_listed(const char *list, const char *name)
+{
+    size_t wanted = strlen(name);
+    size_t len;
+
+    for (list += strspn(list, " "); *list != '\0'; list += strspn(list, " ")) {
+        len = strcspn(list, " ");
+        if (len == wanted && memcmp(list, name, len) == 0) {
+            return 1;
+        }
+        list += len;
+    }
+    return 0;
+}

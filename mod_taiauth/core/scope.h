@@ -27,4 +27,10 @@ apr_array_header_t *tai_scope_split(const char *text, apr_pool_t *p);
  */
 int tai_scope_in(const apr_array_header_t *list, const char *name);
 
+/**
+ * The same of a text.
+ * @param list  names separated by blanks
+ */
+int tai_scope_listed(const char *list, const char *name);
+
 #endif

@@ -2,6 +2,7 @@
 #define TAI_STORE_H
 
 #include <apr_pools.h>
+#include <apr_tables.h>
 #include "record.h"
 
 /*

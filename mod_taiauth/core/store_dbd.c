@@ -1,4 +1,5 @@
 #include "store_private.h"
+#include "pool.h"
 #include "scope.h"
 
 #include <string.h>
@@ -41,30 +42,6 @@ static apr_status_t leave_connection(void *connection, void *data, apr_pool_t *p
     return APR_SUCCESS;
 }
 
-/* Connections are made by whichever thread needs one: their pool must not share an allocator. */
-static apr_status_t make_pool(apr_pool_t **out)
-{
-    apr_allocator_t *allocator;
-    apr_thread_mutex_t *mutex;
-    apr_status_t rv;
-
-    rv = apr_allocator_create(&allocator);
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    rv = apr_pool_create_unmanaged_ex(out, NULL, allocator);
-    if (rv != APR_SUCCESS) {
-        apr_allocator_destroy(allocator);
-        return rv;
-    }
-    apr_allocator_owner_set(allocator, *out);
-    rv = apr_thread_mutex_create(&mutex, APR_THREAD_MUTEX_DEFAULT, *out);
-    if (rv == APR_SUCCESS) {
-        apr_allocator_mutex_set(allocator, mutex);
-    }
-    return rv;
-}
-
 static apr_status_t make_list(apr_reslist_t **out, tai_store_t *store, int max, int wait_s,
                               apr_pool_t *p)
 {
@@ -95,7 +72,7 @@ apr_status_t tai_store_create(tai_store_t **out, const char *driver, const char 
     const char *error;
     apr_status_t rv;
 
-    rv = make_pool(&pool);
+    rv = tai_pool_create(&pool); /* connections are made by whichever thread needs one */
     if (rv != APR_SUCCESS) {
         return rv;
     }
@@ -244,8 +221,9 @@ tai_change_e tai_store_view(tai_store_t *store, tai_change_fn *view, void *data,
     return outcome;
 }
 
-/* The columns of FIND_KEY and FIND_KEY_BY_ID. */
+/* The columns of FIND_KEY and FIND_KEY_BY_ID; where there is no such key, all but COUNTER are NULL. */
 enum {
+    COUNTER,
     KEY_ID,
     KEY_LINE,
     KEY_PREFIX,
@@ -274,20 +252,37 @@ static apr_int64_t revocation(const char *text)
     return at == TAI_MALFORMED ? 0 : at;
 }
 
-/* One row for each scope that the plan grants, NULL for a plan that grants none. */
-static apr_array_header_t *granted_scopes(const apr_array_header_t *rows, apr_pool_t *p)
+static int grants(const apr_array_header_t *rows, const char *scope)
 {
-    apr_array_header_t *granted = apr_array_make(p, rows->nelts, sizeof(const char *));
+    int i = 0;
+
+    while (i < rows->nelts) {
+        const char *granted = APR_ARRAY_IDX(rows, i, tai_row_t)[PLAN_SCOPE];
+
+        if (granted && !strcmp(granted, scope)) {
+            return 1;
+        }
+        i++;
+    }
+    return 0;
+}
+
+/* Of all the scopes of a key those that its plan grants: one row for each. */
+static void read_scopes(const apr_array_header_t *rows, apr_pool_t *p, tai_record_t *record)
+{
+    apr_array_header_t *all = tai_scope_split(APR_ARRAY_IDX(rows, 0, tai_row_t)[KEY_SCOPES], p);
+    apr_array_header_t *effective = apr_array_make(p, all->nelts + 1, sizeof(const char *));
     int i;
 
-    for (i = 0; i < rows->nelts; i++) {
-        tai_row_t row = APR_ARRAY_IDX(rows, i, tai_row_t);
+    for (i = 0; i < all->nelts; i++) {
+        const char *scope = APR_ARRAY_IDX(all, i, const char *);
 
-        if (row[PLAN_SCOPE]) {
-            APR_ARRAY_PUSH(granted, const char *) = row[PLAN_SCOPE];
+        if (grants(rows, scope)) {
+            APR_ARRAY_PUSH(effective, const char *) = scope;
         }
     }
-    return granted;
+    record->scopes = apr_array_pstrcat(p, all, ' ');
+    record->effective = apr_array_pstrcat(p, effective, ' ');
 }
 
 /* The driver reads an empty blob as NULL, also where the schema says NOT NULL. */
@@ -303,25 +298,27 @@ static int is_complete(tai_row_t row)
     return i == sizeof(needed) / sizeof(needed[0]);
 }
 
+/* NULL: the row is none that this program has written. */
 static tai_record_t *make_record(const apr_array_header_t *rows, apr_pool_t *p)
 {
     tai_row_t row = APR_ARRAY_IDX(rows, 0, tai_row_t);
     tai_record_t *record = apr_pcalloc(p, sizeof(*record));
 
+    record->has_token = row[KEY_TOKEN_HASH] != NULL;
+    if (!is_complete(row) || !tai_digest_from_hex(row[KEY_HASH], &record->key) ||
+        (record->has_token && !tai_digest_from_hex(row[KEY_TOKEN_HASH], &record->token))) {
+        return NULL;
+    }
     record->id = row[KEY_ID];
     record->line = row[KEY_LINE];
     record->prefix = row[KEY_PREFIX];
-    record->key_hash = row[KEY_HASH];
-    record->token_hash = row[KEY_TOKEN_HASH];
     record->rate_limit = row[KEY_RATE_LIMIT];
     record->account_id = row[ACCOUNT_ID];
     record->account = row[ACCOUNT_NAME];
-    record->user_id = row[USER_ID];
     record->user = row[USER_NAME];
     record->plan = row[PLAN_NAME];
     record->plan_rate_limit = row[PLAN_RATE_LIMIT];
-    record->scopes = tai_scope_split(row[KEY_SCOPES], p);
-    record->granted = granted_scopes(rows, p);
+    read_scopes(rows, p, record);
     record->expires_at = tai_store_seconds(row[KEY_EXPIRES_AT]);
     record->revoked_at = revocation(row[KEY_REVOKED_AT]);
     record->account_standing = tai_store_standing(row[ACCOUNT_STATUS]);
@@ -329,9 +326,21 @@ static tai_record_t *make_record(const apr_array_header_t *rows, apr_pool_t *p)
     return record;
 }
 
+/* Is there a key at all? */
+static int is_found(tai_row_t row)
+{
+    int column = KEY_ID;
+
+    while (column < PLAN_SCOPE && !row[column]) {
+        column++;
+    }
+    return column < PLAN_SCOPE;
+}
+
 /* by: FIND_KEY or FIND_KEY_BY_ID */
 static apr_status_t find_record(tai_store_t *store, tai_statement_e by, const char *value,
-                                apr_pool_t *p, tai_record_t **record, const char **error)
+                                apr_pool_t *p, tai_record_t **record, apr_int64_t *seq,
+                                const char **error)
 {
     apr_array_header_t *rows;
     apr_status_t rv;
@@ -342,28 +351,40 @@ static apr_status_t find_record(tai_store_t *store, tai_statement_e by, const ch
     if (rv != APR_SUCCESS) {
         return rv;
     }
+    *seq = rows->nelts ? tai_store_seconds(APR_ARRAY_IDX(rows, 0, tai_row_t)[COUNTER]) : -1;
+    if (*seq < 0) {
+        *error =
+            apr_psprintf(p, "database %s: change_counter holds no number", store->database->path);
+        return APR_EGENERAL;
+    }
     *error = NULL; /* a first try may have failed */
-    if (rows->nelts > 0 && !is_complete(APR_ARRAY_IDX(rows, 0, tai_row_t))) {
+    if (!is_found(APR_ARRAY_IDX(rows, 0, tai_row_t))) {
+        return APR_SUCCESS;
+    }
+    *record = make_record(rows, p);
+    if (!*record) {
         *error =
             apr_psprintf(p, "database %s: the row of a key is incomplete", store->database->path);
         return APR_EGENERAL;
     }
-    if (rows->nelts > 0) {
-        *record = make_record(rows, p);
-    }
     return APR_SUCCESS;
 }
 
-apr_status_t tai_store_find_key(tai_store_t *store, const char *hash, apr_pool_t *p,
-                                tai_record_t **record, const char **error)
+apr_status_t tai_store_find_key(tai_store_t *store, const tai_digest_t *key, apr_pool_t *p,
+                                tai_record_t **record, apr_int64_t *seq, const char **error)
 {
-    return find_record(store, TAI_SQL_FIND_KEY, hash, p, record, error);
+    char hex[TAI_DIGEST_HEX + 1];
+
+    tai_digest_to_hex(key, hex);
+    return find_record(store, TAI_SQL_FIND_KEY, hex, p, record, seq, error);
 }
 
 apr_status_t tai_store_find_key_by_id(tai_store_t *store, const char *id, apr_pool_t *p,
                                       tai_record_t **record, const char **error)
 {
-    return find_record(store, TAI_SQL_FIND_KEY_BY_ID, id, p, record, error);
+    apr_int64_t seq;
+
+    return find_record(store, TAI_SQL_FIND_KEY_BY_ID, id, p, record, &seq, error);
 }
 
 apr_status_t tai_store_scope_plans(tai_store_t *store, const char *scope, apr_pool_t *p,

@@ -34,16 +34,20 @@
     "SELECT l.seq, l.at, a.name, l.actor, l.client, l.action, l.subject, l.detail" \
     " FROM audit_log l LEFT JOIN accounts a ON a.id = l.account_id"
 
-/* What a request needs of a key: one row for each scope that the plan grants. */
-#define TAI_SQL_SELECT_RECORD                                                          \
-    "SELECT k.id, k.line, k.prefix, k.key_hash, k.token_hash, k.rate_limit, k.scopes," \
-    " k.expires_at, k.revoked_at, a.id, a.name, a.status, u.id, u.username,"           \
-    " u.status, p.name, p.rate_limit, s.scope"                                         \
-    " FROM api_keys k"                                                                 \
-    " JOIN accounts a ON a.id = k.account_id"                                          \
-    " JOIN users u ON u.id = k.user_id AND u.account_id = k.account_id"                \
-    " JOIN plans p ON p.name = a.plan"                                                 \
-    " LEFT JOIN plan_scopes s ON s.plan = p.name"
+/*
+ * What a request needs of a key: one row for each scope that the plan grants. Each row has the
+ * counter of changes, also where there is no such key: read by another statement it would tell
+ * nothing of this one.
+ */
+#define TAI_SQL_SELECT_RECORD(which)                                                          \
+    "SELECT c.seq, k.id, k.line, k.prefix, k.key_hash, k.token_hash, k.rate_limit, k.scopes," \
+    " k.expires_at, k.revoked_at, a.id, a.name, a.status, u.id, u.username,"                  \
+    " u.status, p.name, p.rate_limit, s.scope"                                                \
+    " FROM change_counter c"                                                                  \
+    " LEFT JOIN (api_keys k"                                                                  \
+    " JOIN accounts a ON a.id = k.account_id"                                                 \
+    " JOIN users u ON u.id = k.user_id AND u.account_id = k.account_id"                       \
+    " JOIN plans p ON p.name = a.plan) ON " which " LEFT JOIN plan_scopes s ON s.plan = p.name"
 
 /* A user with his account, as one who asks for something. */
 #define TAI_SQL_PRINCIPAL_COLUMNS \
@@ -68,8 +72,8 @@
     X(SCHEMA_VERSION, "SELECT MAX(version) FROM schema_version")                                \
     X(SCHEMA_APPLIED, "INSERT INTO schema_version (version, applied_at) VALUES (%lld, %lld)")   \
     /* what a request needs */                                                                  \
-    X(FIND_KEY, TAI_SQL_SELECT_RECORD " WHERE k.key_hash = %s ORDER BY s.scope")                \
-    X(FIND_KEY_BY_ID, TAI_SQL_SELECT_RECORD " WHERE k.id = %s ORDER BY s.scope")                \
+    X(FIND_KEY, TAI_SQL_SELECT_RECORD("k.key_hash = %s"))                                       \
+    X(FIND_KEY_BY_ID, TAI_SQL_SELECT_RECORD("k.id = %s"))                                       \
     X(SCOPE_PLANS, "SELECT p.title FROM plans p JOIN plan_scopes s ON s.plan = p.name"          \
                    " WHERE s.scope = %s ORDER BY p.rank")                                       \
     /* plans and scopes */                                                                      \
