@@ -10,6 +10,7 @@
 #define DEFAULT_CONNECTIONS 10 /* DBDMax's own default */
 
 tai_store_t *taiauth_store;
+tai_lookup_t *taiauth_lookup;
 
 /* ---- start -------------------------------------------------------------------------------- */
 
@@ -56,11 +57,16 @@ void taiauth_database_child_init(apr_pool_t *p, server_rec *s)
     apr_status_t rv;
 
     taiauth_store = NULL;
+    taiauth_lookup = NULL;
     if (!conf->dbd_driver || !conf->dbd_params || tai_store_driver_check(conf->dbd_driver, p)) {
         return; /* not ours, and nothing that needs it has passed the check of the configuration */
     }
     check_as_child(s, p);
     rv = tai_store_create(&taiauth_store, conf->dbd_driver, conf->dbd_params, max > 0 ? max : 1, p);
+    if (rv == APR_SUCCESS && taiauth_segment) {
+        rv = tai_lookup_create(&taiauth_lookup, taiauth_segment, taiauth_store,
+                               conf->key_cache != 0, p);
+    }
     if (rv != APR_SUCCESS) {
         taiauth_store = NULL;
         ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,

@@ -100,12 +100,12 @@ void taiauth_explain_require(request_rec *r)
 static const char *token_detail(const tai_record_t *record, tai_token_e asked)
 {
     if (asked == TAI_TOKEN_NOT_ASKED) {
-        return record->token_hash
+        return record->has_token
                    ? "none is asked for here, and this key is good with its token alone"
                    : "none is asked for, and the key has none";
     }
-    return record->token_hash ? "asked for, and the key has one; taken to be the right one"
-                              : "asked for, and the key has none";
+    return record->has_token ? "asked for, and the key has one; taken to be the right one"
+                             : "asked for, and the key has none";
 }
 
 static const char *at(const char *what, apr_int64_t seconds, apr_pool_t *p)

@@ -41,7 +41,7 @@ static const char *plan(const taiauth_judgement_t *j, apr_pool_t *p)
 static const char *scopes(const taiauth_judgement_t *j, apr_pool_t *p)
 {
     (void)p;
-    return j->effective;
+    return j->record->effective;
 }
 
 static const identity_t identities[] = {

@@ -97,8 +97,7 @@ static void explain_line(request_rec *r, const taiauth_scope_line_t *line,
     if (ctx && ctx->explanation && record) {
         taiauth_explain_step(r, "scopes", "%s needs %s; the key has %s; of them plan %s grants %s",
                              r->method, apr_array_pstrcat(r->pool, line->scopes, ' '),
-                             apr_array_pstrcat(r->pool, record->scopes, ' '), record->plan,
-                             tai_judge_effective(record, r->pool));
+                             record->scopes, record->plan, record->effective);
     }
 }
 

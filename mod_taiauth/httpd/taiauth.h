@@ -263,7 +263,8 @@ taiauth_judgement_t *taiauth_verify(request_rec *r, taiauth_request_t *ctx,
 /* 1: one more look-up of a ticket is within what this client and all of the node are granted */
 int taiauth_may_look_ticket_up(request_rec *r);
 /* what failures are counted against under a policy; digest: of the apikey of a pair, NULL: none */
-tai_id_t taiauth_failures_id(request_rec *r, const tai_lockout_t *lockout, const char *digest);
+tai_id_t taiauth_failures_id(request_rec *r, const tai_lockout_t *lockout,
+                             const tai_digest_t *digest);
 
 /* scopes.c */
 /* judge the TaiAuthScope lines; OK, or the status of a refusal */

@@ -25,7 +25,7 @@ static const char *outcome(apr_status_t rv)
 }
 
 /* Under each policy of the configuration, as failures are counted. digest NULL: of the client */
-static apr_status_t lift(request_rec *r, tai_table_e which, const char *digest, int *locks)
+static apr_status_t lift(request_rec *r, tai_table_e which, const tai_digest_t *digest, int *locks)
 {
     const apr_array_header_t *lockouts = taiauth_server(r->server)->lockouts;
     tai_table_t *table = tai_segment_table(taiauth_segment, which);
@@ -87,7 +87,7 @@ static const char *unlock_key(request_rec *r, const taiauth_order_t *order, unlo
     done->account_id = record->account_id;
     done->subject = record->id;
     done->name = apr_pstrcat(r->pool, "key ", record->id, ", client ", order->client, NULL);
-    return outcome(lift(r, TAI_TABLE_PAIRS, record->key_hash, &done->locks));
+    return outcome(lift(r, TAI_TABLE_PAIRS, &record->key, &done->locks));
 }
 
 static const char *unlock(request_rec *r, const taiauth_order_t *order, unlocked_t *done)

@@ -1,5 +1,6 @@
 /*
- * From a presented credential to a judgement: form, locks and throttles, digest, database, record.
+ * From a presented credential to a judgement: form, digest, lock of the pair, key table, throttles,
+ * database, record.
  * What fails is counted against the client's prefix and, in the key-and-token dialect, against the
  * pair of apikey and prefix.
  */
@@ -7,7 +8,6 @@
 #include "order.h"
 
 #include "../core/clock.h"
-#include "../core/digest.h"
 #include "../core/failures.h"
 #include "../core/key.h"
 #include "../core/known.h"
@@ -30,13 +30,12 @@ typedef struct verification_t {
     int dry;                      /* lockout verdicts are not enforced */
     int supposed;                 /* an operator asks: nothing is counted */
     taiauth_credential_t credential;
-    char digest[TAI_DIGEST_HEX + 1];
-    char token_digest[TAI_DIGEST_HEX + 1];
     apr_uint64_t now;
-    tai_id_t known;
-    int seen; /* the digest is a known one */
-    tai_id_t client;
+    tai_id_t client; /* both only where there is a lockout */
     tai_id_t pair;
+    tai_id_t known; /* only where the database is asked, as what follows */
+    int charged;    /* as a look-up of an unknown key */
+    tai_charge_t charge;
     taiauth_judgement_t *j;
 } verification_t;
 
@@ -49,9 +48,9 @@ static tai_reason_e settle(verification_t *v, tai_reason_e reason, apr_uint64_t 
 
 /* kind | policy | principal, folded; the policy is N/W/D of the lockout */
 static tai_id_t identify(request_rec *r, const tai_lockout_t *lockout, char kind,
-                         const char *digest)
+                         const tai_digest_t *digest)
 {
-    unsigned char bytes[128];
+    unsigned char bytes[64];
     apr_size_t len = 0;
     apr_uint32_t policy[3] = {0, 0, 0};
 
@@ -65,13 +64,14 @@ static tai_id_t identify(request_rec *r, const tai_lockout_t *lockout, char kind
     len += sizeof(policy);
     len += taiauth_client_prefix(r, bytes + len);
     if (digest) {
-        memcpy(bytes + len, digest, TAI_DIGEST_HEX);
-        len += TAI_DIGEST_HEX;
+        memcpy(bytes + len, digest->bytes, sizeof(digest->bytes));
+        len += sizeof(digest->bytes);
     }
     return tai_segment_id(taiauth_segment, bytes, len);
 }
 
-tai_id_t taiauth_failures_id(request_rec *r, const tai_lockout_t *lockout, const char *digest)
+tai_id_t taiauth_failures_id(request_rec *r, const tai_lockout_t *lockout,
+                             const tai_digest_t *digest)
 {
     return identify(r, lockout, digest ? 'p' : 'c', digest);
 }
@@ -132,7 +132,7 @@ static tai_reason_e fail(verification_t *v, tai_reason_e reason, int apikey_exis
     return lock == TAI_ADMITTED ? settle(v, reason, 0) : settle(v, lock, left);
 }
 
-/* ---- before the database ------------------------------------------------------------------ */
+/* ---- locks and throttles ------------------------------------------------------------------ */
 
 /* A locked pair is refused, the right token included. */
 static tai_reason_e check_pair_lock(verification_t *v)
@@ -153,33 +153,38 @@ static tai_reason_e check_pair_lock(verification_t *v)
     return left ? settle(v, TAI_PAIR_LOCKED, left) : TAI_ADMITTED;
 }
 
-static apr_status_t charge_lookup(tai_table_e table, tai_id_t id, const tai_limit_t *limit,
-                                  apr_uint64_t now, int *admitted)
+/* Of one client. */
+static apr_status_t charge_client(tai_id_t id, const tai_limit_t *limit, apr_uint64_t now,
+                                  int *admitted)
 {
-    tai_charge_t charge = {
-        .table = tai_segment_table(taiauth_segment, table), .id = id, .limit = *limit};
+    tai_charge_t charge = {.table = tai_segment_table(taiauth_segment, TAI_TABLE_ADDRESSES),
+                           .id = id,
+                           .limit = *limit};
 
     return tai_windows_charge(&charge, 1, now, admitted);
 }
 
-static apr_status_t charge_node(apr_uint64_t now, int *admitted)
+static apr_status_t charge_node(tai_charge_t *charge, apr_uint64_t now, int *admitted)
 {
     static const char node[] = "node look-ups";
 
-    return charge_lookup(TAI_TABLE_WINDOWS, tai_segment_id(taiauth_segment, node, sizeof(node)),
-                         &node_lookups, now, admitted);
+    charge->table = tai_segment_table(taiauth_segment, TAI_TABLE_WINDOWS);
+    charge->id = tai_segment_id(taiauth_segment, node, sizeof(node));
+    charge->limit = node_lookups;
+    return tai_windows_charge(charge, 1, now, admitted);
 }
 
 /* No lock stops who makes tickets up: from one address they must not use up what keys need. */
 int taiauth_may_look_ticket_up(request_rec *r)
 {
     apr_uint64_t now = tai_clock_ms();
+    tai_charge_t charge = {0};
     int admitted = 0;
 
     return taiauth_segment &&
-           charge_lookup(TAI_TABLE_ADDRESSES, identify(r, NULL, 't', NULL), &client_tickets, now,
-                         &admitted) == APR_SUCCESS &&
-           admitted && charge_node(now, &admitted) == APR_SUCCESS && admitted;
+           charge_client(identify(r, NULL, 't', NULL), &client_tickets, now, &admitted) ==
+               APR_SUCCESS &&
+           admitted && charge_node(&charge, now, &admitted) == APR_SUCCESS && admitted;
 }
 
 /* The look-ups of a locked prefix are few, so that a lock is one for the database too. */
@@ -195,8 +200,8 @@ static tai_reason_e throttle_client(verification_t *v)
     rv = tai_failures_locked(tai_segment_table(taiauth_segment, TAI_TABLE_CLIENTS), v->client,
                              v->now, &left);
     if (rv == APR_SUCCESS && left) {
-        rv = charge_lookup(TAI_TABLE_ADDRESSES, identify(v->r, v->lockout, 'l', NULL),
-                           &client_lookups, v->now, &admitted);
+        rv = charge_client(identify(v->r, v->lockout, 'l', NULL), &client_lookups, v->now,
+                           &admitted);
     }
     if (rv != APR_SUCCESS) {
         return settle(v, TAI_SHARED_MEMORY, UNDECIDED_MS);
@@ -204,46 +209,66 @@ static tai_reason_e throttle_client(verification_t *v)
     return admitted ? TAI_ADMITTED : settle(v, TAI_CLIENT_LOOKUPS, 1000);
 }
 
+/* Whom the throttles do not concern has been seen with this key within the hour. */
 static tai_reason_e throttle(verification_t *v)
 {
+    int seen = 0;
     int admitted = 0;
     apr_status_t rv;
 
+    v->known = tai_segment_id(taiauth_segment, v->j->key.bytes, sizeof(v->j->key.bytes));
     rv = tai_known_seen(tai_segment_table(taiauth_segment, TAI_TABLE_KNOWN), v->known, v->now,
-                        &v->seen);
-    if (rv == APR_SUCCESS && v->seen) {
+                        &seen);
+    if (rv == APR_SUCCESS && seen) {
         return TAI_ADMITTED;
     }
     if (rv == APR_SUCCESS && throttle_client(v) != TAI_ADMITTED) {
         return v->j->reason;
     }
     if (rv == APR_SUCCESS) {
-        rv = charge_node(v->now, &admitted);
+        rv = charge_node(&v->charge, v->now, &admitted);
     }
     if (rv != APR_SUCCESS) {
         return settle(v, TAI_SHARED_MEMORY, UNDECIDED_MS);
     }
+    v->charged = admitted;
     return admitted ? TAI_ADMITTED : settle(v, TAI_NODE_LOOKUPS, 1000);
 }
 
-/* ---- the database ------------------------------------------------------------------------- */
+/* It was no look-up of an unknown key: many real ones at once, after a start, hold nobody back. */
+static void confirm(verification_t *v)
+{
+    if (v->charged) {
+        /* failing in either costs the key no more than a throttled look-up later */
+        (void)tai_windows_refund(&v->charge, 1);
+        (void)tai_known_confirm(tai_segment_table(taiauth_segment, TAI_TABLE_KNOWN), v->known,
+                                v->now);
+    }
+}
+
+/* ---- key table and database ----------------------------------------------------------------- */
 
 static tai_reason_e look_up(verification_t *v)
 {
-    apr_uint64_t start = tai_clock_us();
     const char *error = "no database is configured";
-    apr_status_t rv = APR_EGENERAL;
+    tai_known_key_t known = {.failure = TAI_DATABASE};
+    tai_lookup_e found = TAI_LOOKUP_FAILED;
 
-    if (taiauth_store) {
-        rv = tai_store_find_key(taiauth_store, v->digest, v->p, &v->j->record, &error);
+    if (taiauth_lookup) {
+        found = tai_lookup_recall(taiauth_lookup, &v->j->key, v->now, v->p, &known, &error);
     }
-    tai_metrics_lookup(tai_segment_metrics(taiauth_segment), tai_clock_us() - start,
-                       rv != APR_SUCCESS);
-    if (rv != APR_SUCCESS) {
-        v->j->record = NULL;
+    if (found == TAI_LOOKUP_ABSENT) {
+        if (throttle(v) != TAI_ADMITTED) {
+            return v->j->reason;
+        }
+        found = tai_lookup_ask(taiauth_lookup, &v->j->key, v->now, v->p, &known, &error);
+    }
+    if (found == TAI_LOOKUP_FAILED) {
         taiauth_database_complain(v->r, error);
-        return settle(v, TAI_DATABASE, UNDECIDED_MS);
+        return settle(v, known.failure, UNDECIDED_MS);
     }
+    v->j->record = known.record;
+    v->j->version = known.version;
     return TAI_ADMITTED;
 }
 
@@ -252,7 +277,6 @@ static void admit(verification_t *v)
     taiauth_judgement_t *j = v->j;
 
     j->user = is_pair(v) ? j->record->user : j->record->account;
-    j->effective = tai_judge_effective(j->record, v->p);
     settle(v, TAI_ADMITTED, 0);
 }
 
@@ -264,17 +288,12 @@ static tai_reason_e judge_record(verification_t *v)
     if (!record) {
         return fail(v, TAI_KEY_UNKNOWN, 0);
     }
-    reason =
-        tai_judge_key(record, v->credential.asked, v->token_digest, apr_time_sec(apr_time_now()));
+    reason = tai_judge_key(record, v->credential.asked, &v->j->token, apr_time_sec(apr_time_now()));
     taiauth_explain_judged(v->r, record, v->credential.asked, reason);
     if (tai_reason_code(reason) == TAI_CODE_INVALID_API_KEY) {
         return fail(v, reason, 1);
     }
-    if (!v->seen) {
-        /* failing to note it costs the key no more than a throttled look-up later */
-        (void)tai_known_confirm(tai_segment_table(taiauth_segment, TAI_TABLE_KNOWN), v->known,
-                                v->now);
-    }
+    confirm(v);
     if (reason != TAI_ADMITTED) {
         return settle(v, reason, 0);
     }
@@ -286,28 +305,37 @@ static tai_reason_e judge_record(verification_t *v)
 
 static int digest_credential(verification_t *v)
 {
-    if (tai_digest_hex(v->credential.key, v->digest) != APR_SUCCESS) {
-        return 0;
+    taiauth_judgement_t *j = v->j;
+
+    j->asked = v->credential.asked;
+    return tai_digest(v->credential.key, &j->key) == APR_SUCCESS &&
+           (j->asked != TAI_TOKEN_GIVEN ||
+            tai_digest(v->credential.token, &j->token) == APR_SUCCESS);
+}
+
+/* What failures will be counted against. */
+static void identify_failures(verification_t *v)
+{
+    if (v->lockout) {
+        v->client = taiauth_failures_id(v->r, v->lockout, NULL);
     }
-    return v->credential.asked != TAI_TOKEN_GIVEN ||
-           tai_digest_hex(v->credential.token, v->token_digest) == APR_SUCCESS;
+    if (v->lockout && is_pair(v)) {
+        v->pair = taiauth_failures_id(v->r, v->lockout, &v->j->key);
+    }
 }
 
 static void verify(verification_t *v)
 {
-    v->client = taiauth_failures_id(v->r, v->lockout, NULL);
+    int digested = v->credential.reason != TAI_ADMITTED || digest_credential(v);
+
+    identify_failures(v);
     if (v->credential.reason != TAI_ADMITTED) {
         fail(v, v->credential.reason, 0);
-        return;
     }
-    if (!digest_credential(v)) {
+    else if (!digested) {
         settle(v, TAI_DIGEST, UNDECIDED_MS);
-        return;
     }
-    v->known = tai_segment_id(taiauth_segment, v->digest, TAI_DIGEST_HEX);
-    v->pair = taiauth_failures_id(v->r, v->lockout, v->digest);
-    if (check_pair_lock(v) == TAI_ADMITTED && throttle(v) == TAI_ADMITTED &&
-        look_up(v) == TAI_ADMITTED) {
+    else if (check_pair_lock(v) == TAI_ADMITTED && look_up(v) == TAI_ADMITTED) {
         judge_record(v);
     }
 }
@@ -339,10 +367,10 @@ static tai_reason_e suppose_credential(verification_t *v, const taiauth_dir_t *c
                                            TAIAUTH_GET(taiauth_server(v->r->server), key_format));
 
     v->credential.asked = taiauth_token_header(conf) ? TAI_TOKEN_GIVEN : TAI_TOKEN_NOT_ASKED;
-    apr_cpystrn(v->digest, record->key_hash, sizeof(v->digest));
-    apr_cpystrn(v->token_digest, record->token_hash ? record->token_hash : "",
-                sizeof(v->token_digest));
-    v->pair = taiauth_failures_id(v->r, v->lockout, v->digest);
+    v->j->asked = v->credential.asked;
+    v->j->key = record->key;
+    v->j->token = record->token;
+    identify_failures(v);
     taiauth_explain_step(v->r, "key", "%s, %s...: account %s, user %s, plan %s", record->id,
                          record->prefix, record->account, record->user, record->plan);
     return form == TAI_ADMITTED ? form : fail(v, form, 0);
@@ -376,11 +404,10 @@ static void verify_supposed(verification_t *v, const taiauth_order_t *order,
     int off = !v->lockout;
 
     v->supposed = 1;
-    v->seen = 1; /* nobody has shown the key: nothing is noted of it */
     if (!order->client) {
         v->lockout = NULL; /* the locks of nobody in particular */
     }
-    v->client = taiauth_failures_id(v->r, v->lockout, NULL);
+    identify_failures(v); /* one that is not there counts against the client too */
     if (look_up_by_id(v, order->key_id) != TAI_ADMITTED ||
         suppose_credential(v, conf) != TAI_ADMITTED) {
         return;

@@ -17,8 +17,8 @@
 typedef struct credential_t {
     tai_shape_e shape;
     tai_token_e token; /* a place asks for one if one was given */
-    char key_hash[TAI_DIGEST_HEX + 1];
-    char token_hash[TAI_DIGEST_HEX + 1];
+    tai_digest_t key;
+    tai_digest_t presented; /* of the token */
 } credential_t;
 
 /* What is said of it. */
@@ -49,8 +49,8 @@ static const char *read_credential(credential_t *credential)
         taictl_read_optional("Token, if it has one", token, &error)) {
         credential->shape = tai_key_shape(TAI_KIND_KEY, key);
         credential->token = judge_form(token);
-        error = tai_digest_hex(key, credential->key_hash) == APR_SUCCESS &&
-                        tai_digest_hex(token, credential->token_hash) == APR_SUCCESS
+        error = tai_digest(key, &credential->key) == APR_SUCCESS &&
+                        tai_digest(token, &credential->presented) == APR_SUCCESS
                     ? NULL
                     : "SHA-256 failed";
     }
@@ -75,15 +75,17 @@ static tai_reason_e judge_shape(tai_shape_e shape)
 static const char *find(tai_store_t *store, const credential_t *credential, finding_t *finding,
                         apr_pool_t *p)
 {
-    const tai_key_name_t name = {.hash = credential->key_hash};
+    char hash[TAI_DIGEST_HEX + 1];
+    const tai_key_name_t name = {.hash = hash};
     tai_record_t *record = NULL;
     const char *error = NULL;
+    apr_int64_t seq;
 
     finding->reason = judge_shape(credential->shape);
     if (finding->reason != TAI_ADMITTED) {
         return NULL;
     }
-    if (tai_store_find_key(store, credential->key_hash, p, &record, &error) != APR_SUCCESS) {
+    if (tai_store_find_key(store, &credential->key, p, &record, &seq, &error) != APR_SUCCESS) {
         return error;
     }
     if (record == NULL) {
@@ -92,8 +94,9 @@ static const char *find(tai_store_t *store, const credential_t *credential, find
         return NULL;
     }
     finding->record = record;
+    tai_digest_to_hex(&record->key, hash);
     finding->reason =
-        tai_judge_key(record, credential->token, credential->token_hash, tai_when_now());
+        tai_judge_key(record, credential->token, &credential->presented, tai_when_now());
     return tai_store_show_key(store, &name, tai_when_now(), p, &finding->info, &error) ==
                    TAI_CHANGE_DONE
                ? NULL
