@@ -18,12 +18,13 @@
 typedef struct tai_records_t tai_records_t;
 
 /*
- * What a table of n keys takes is n times this, in whole sets. It holds that many records whose
- * names and lists of scopes are of usual length; longer ones take the room of several.
+ * What a table of n keys takes is n times this, in whole sets, and 73 KiB for what many records have
+ * in common. It holds that many records whose names are of usual length; longer ones take the room
+ * of several.
  */
 #define TAI_RECORDS_KEY_BYTES 192
 
-/* A record whose texts are longer together, in bytes, is not kept. */
+/* A record whose texts are longer together, in bytes with their NULs, is not kept. */
 #define TAI_RECORD_TEXT_MAX 1536
 
 /* A copy of a record: where its texts live. */
@@ -47,6 +48,12 @@ typedef struct tai_records_usage_t {
  * @return bytes that it takes, a multiple of 64; 0 for no keys
  */
 apr_size_t tai_records_bytes(apr_uint64_t keys);
+
+/**
+ * @param bytes  that may be used
+ * @return for how many keys a table of them is; 0: not even one
+ */
+apr_uint64_t tai_records_keys(apr_size_t bytes);
 
 /**
  * Lay out a new table in zeroed memory.

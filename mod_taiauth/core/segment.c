@@ -4,6 +4,7 @@
 #include "failures.h"
 #include "known.h"
 #include "segment.h"
+#include "unknown.h"
 #include "usage.h"
 #include "windows.h"
 
@@ -18,6 +19,7 @@
 typedef struct tai_shape_t {
     apr_uint64_t layout;
     apr_uint64_t bytes;
+    apr_uint64_t records_size;
     apr_uint64_t header_size;
     apr_uint64_t mutex_size;
     apr_uint64_t set_size[TAI_TABLE_COUNT];
@@ -26,8 +28,10 @@ typedef struct tai_shape_t {
 struct tai_segment_t {
     apr_uint64_t magic; /* written last */
     tai_shape_t shape;
+    apr_uint64_t keys; /* for how many there is to be a key table; 0: none */
     unsigned char secret[2][APR_SIPHASH_KSIZE];
     apr_uint64_t table[TAI_TABLE_COUNT]; /* offsets from the start of the segment, bytes */
+    _Alignas(CACHE_LINE) tai_node_t node;
     _Alignas(CACHE_LINE) tai_metrics_t metrics;
     _Alignas(CACHE_LINE) tai_slots_t slots;
     _Alignas(CACHE_LINE) tai_slots_t revocations;
@@ -36,13 +40,14 @@ struct tai_segment_t {
     apr_uint64_t unwritten_at; /* usage that cannot be written: not before, as complain_at */
 };
 
-/* The tables in their order in the segment, and how many sixteenths of it each takes. */
+/* The tables in their order, and how many sixteenths of what the key table leaves each takes. */
 static const struct {
     const char *name;
     unsigned share;
     apr_size_t (*entry_size)(void);
 } tables[TAI_TABLE_COUNT] = {
-    [TAI_TABLE_KNOWN] = {"known", 2, tai_known_entry_size},
+    [TAI_TABLE_KNOWN] = {"known", 1, tai_known_entry_size},
+    [TAI_TABLE_UNKNOWN] = {"unknown", 1, tai_unknown_entry_size},
     [TAI_TABLE_WINDOWS] = {"windows", 8, tai_windows_entry_size},
     [TAI_TABLE_ADDRESSES] = {"addresses", 2, tai_windows_entry_size},
     [TAI_TABLE_CLIENTS] = {"clients", 1, tai_failures_entry_size},
@@ -51,11 +56,12 @@ static const struct {
     [TAI_TABLE_USAGE] = {"usage", 1, tai_usage_entry_size},
 };
 
-static tai_shape_t shape_of(apr_size_t bytes)
+static tai_shape_t shape_of(apr_size_t bytes, apr_uint64_t keys)
 {
     tai_shape_t shape = {
         .layout = TAI_SEGMENT_LAYOUT,
         .bytes = bytes,
+        .records_size = tai_records_bytes(keys),
         .header_size = sizeof(tai_segment_t),
         .mutex_size = sizeof(pthread_mutex_t),
     };
@@ -67,10 +73,9 @@ static tai_shape_t shape_of(apr_size_t bytes)
     return shape;
 }
 
-static apr_status_t format_tables(tai_segment_t *segment, apr_size_t bytes)
+static apr_status_t format_tables(tai_segment_t *segment, apr_size_t bytes, apr_size_t offset)
 {
-    const apr_size_t share = (bytes - sizeof(*segment)) / SIXTEENTHS;
-    apr_size_t offset = sizeof(*segment);
+    const apr_size_t share = (bytes - offset) / SIXTEENTHS;
     apr_status_t rv = APR_SUCCESS;
     int i;
 
@@ -85,13 +90,24 @@ static apr_status_t format_tables(tai_segment_t *segment, apr_size_t bytes)
     return rv;
 }
 
-apr_status_t tai_segment_format(void *block, apr_size_t bytes, tai_segment_t **out)
+apr_size_t tai_segment_needs(apr_uint64_t keys)
+{
+    return TAI_SEGMENT_MIN_BYTES + tai_records_bytes(keys);
+}
+
+apr_status_t tai_segment_format(void *block, apr_size_t bytes, apr_uint64_t keys,
+                                tai_segment_t **out)
 {
     tai_segment_t *segment = block;
     apr_status_t rv;
 
-    if (bytes < TAI_SEGMENT_MIN_BYTES) {
+    if (bytes < tai_segment_needs(keys)) {
         return APR_EINVAL;
+    }
+    segment->shape = shape_of(bytes, keys);
+    segment->keys = keys;
+    if (keys > 0) {
+        tai_records_format(tai_segment_records(segment), keys);
     }
     rv = apr_generate_random_bytes(segment->secret[0], sizeof(segment->secret));
     if (rv == APR_SUCCESS) {
@@ -101,12 +117,14 @@ apr_status_t tai_segment_format(void *block, apr_size_t bytes, tai_segment_t **o
         rv = tai_slots_format(&segment->revocations, TAI_REVOCATION_SLOTS);
     }
     if (rv == APR_SUCCESS) {
-        rv = format_tables(segment, bytes);
+        rv = tai_node_format(&segment->node);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = format_tables(segment, bytes, sizeof(*segment) + tai_records_bytes(keys));
     }
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    segment->shape = shape_of(bytes);
     __atomic_store_n(&segment->magic, MAGIC, __ATOMIC_RELEASE);
     *out = segment;
     return APR_SUCCESS;
@@ -115,13 +133,28 @@ apr_status_t tai_segment_format(void *block, apr_size_t bytes, tai_segment_t **o
 tai_segment_t *tai_segment_attach(void *block, apr_size_t bytes)
 {
     tai_segment_t *segment = block;
-    const tai_shape_t shape = shape_of(bytes);
+    tai_shape_t shape;
 
-    if (bytes < sizeof(*segment) || __atomic_load_n(&segment->magic, __ATOMIC_ACQUIRE) != MAGIC ||
-        memcmp(&segment->shape, &shape, sizeof(shape)) != 0) {
+    if (bytes < sizeof(*segment) || __atomic_load_n(&segment->magic, __ATOMIC_ACQUIRE) != MAGIC) {
         return NULL;
     }
-    return segment;
+    shape = shape_of(bytes, segment->keys);
+    return memcmp(&segment->shape, &shape, sizeof(shape)) == 0 ? segment : NULL;
+}
+
+apr_uint64_t tai_segment_keys(const tai_segment_t *segment)
+{
+    return segment->keys;
+}
+
+tai_records_t *tai_segment_records(tai_segment_t *segment)
+{
+    return segment->keys > 0 ? (tai_records_t *)(segment + 1) : NULL;
+}
+
+tai_node_t *tai_segment_node(tai_segment_t *segment)
+{
+    return &segment->node;
 }
 
 tai_table_t *tai_segment_table(tai_segment_t *segment, tai_table_e which)

@@ -45,7 +45,7 @@ typedef enum {
 typedef struct tai_segment_t tai_segment_t;
 
 /* What the tables beside the key table need at the least. */
-#define TAI_SEGMENT_MIN_BYTES ((apr_size_t)4 << 20)
+#define TAI_SEGMENT_MIN_BYTES ((apr_size_t)3 << 20)
 
 /**
  * @param keys  for how many keys there is to be a key table; 0: none
