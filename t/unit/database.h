@@ -120,4 +120,31 @@ static inline tai_store_t *open_store(const char *params, int max)
     return store;
 }
 
+/* A digest of its 64 digits. */
+static inline tai_digest_t digest_from(const char *hex)
+{
+    tai_digest_t digest;
+
+    ck_assert_msg(tai_digest_from_hex(hex, &digest), "%s", hex);
+    return digest;
+}
+
+static inline const char *hex_of(const tai_digest_t *digest)
+{
+    char *hex = apr_palloc(pool, TAI_DIGEST_HEX + 1);
+
+    tai_digest_to_hex(digest, hex);
+    return hex;
+}
+
+/* Look a key up by the 64 digits of its digest. */
+static inline apr_status_t find_key(tai_store_t *store, const char *hex, tai_record_t **record,
+                                    const char **error)
+{
+    tai_digest_t key = digest_from(hex);
+    apr_int64_t seq;
+
+    return tai_store_find_key(store, &key, pool, record, &seq, error);
+}
+
 #endif

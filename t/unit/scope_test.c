@@ -92,6 +92,10 @@ static const struct {
     {"programs:read", "PROGRAMS:READ", 0},
     {"programs:read", "", 0},
     {"", "programs:read", 0},
+    {"programs:read  programs:write", "", 0},
+    {"programs:read programs:write", "programs:read programs:write", 0},
+    {"programs:readers programs:read", "programs:read", 1},
+    {" programs:read ", "programs:read", 1},
 };
 
 START_TEST(membership_of_row)
@@ -100,6 +104,8 @@ START_TEST(membership_of_row)
 
     ck_assert_msg(tai_scope_in(list, holdings[_i].name) == holdings[_i].held, "\"%s\" in \"%s\"",
                   holdings[_i].name, holdings[_i].list);
+    ck_assert_msg(tai_scope_listed(holdings[_i].list, holdings[_i].name) == holdings[_i].held,
+                  "\"%s\" listed in \"%s\"", holdings[_i].name, holdings[_i].list);
 }
 END_TEST
 

@@ -150,9 +150,9 @@ START_TEST(who_is_killed_leaves_whole_keys)
         check_whole();
     }
     for (int i = 0; i < keys->nelts; i++) {
-        ck_assert_int_eq(tai_store_find_key(store, digest_of(APR_ARRAY_IDX(keys, i, const char *)),
-                                            pool, &record, &error),
-                         APR_SUCCESS);
+        ck_assert_int_eq(
+            find_key(store, digest_of(APR_ARRAY_IDX(keys, i, const char *)), &record, &error),
+            APR_SUCCESS);
         ck_assert_ptr_nonnull(record);
     }
 }

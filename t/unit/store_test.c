@@ -19,7 +19,8 @@ static void make_database(const char *file)
                   " 'active', 100)");
     raw_run(file, "INSERT INTO api_keys VALUES ('key_1', 'key_0', 'acc_1', 'usr_1', 'first',"
                   " 'tai_8f3a2b1c', '" HASH_OF_KEY "', '" HASH_OF_TOKEN "',"
-                  " 'programs:read analytics:read', '5/60s', 100, 4000000000, NULL, NULL, 'api')");
+                  " 'reviews:read analytics:read programs:read', '5/60s', 100, 4000000000, NULL, "
+                  "NULL, 'api')");
 }
 
 static const tai_record_t *found(tai_store_t *store)
@@ -27,8 +28,7 @@ static const tai_record_t *found(tai_store_t *store)
     tai_record_t *record;
     const char *error;
 
-    ck_assert_msg(tai_store_find_key(store, HASH_OF_KEY, pool, &record, &error) == APR_SUCCESS,
-                  "%s", error);
+    ck_assert_msg(find_key(store, HASH_OF_KEY, &record, &error) == APR_SUCCESS, "%s", error);
     ck_assert_ptr_null(error);
     ck_assert_ptr_nonnull(record);
     return record;
@@ -40,15 +40,10 @@ static const char *unanswered(tai_store_t *store)
     tai_record_t *record;
     const char *error;
 
-    ck_assert_int_eq(tai_store_find_key(store, HASH_OF_KEY, pool, &record, &error), APR_EGENERAL);
+    ck_assert_int_eq(find_key(store, HASH_OF_KEY, &record, &error), APR_EGENERAL);
     ck_assert_ptr_null(record);
     ck_assert_ptr_nonnull(strstr(error, path));
     return error;
-}
-
-static const char *join(const apr_array_header_t *list)
-{
-    return apr_array_pstrcat(pool, list, ' ');
 }
 
 START_TEST(a_record_holds_what_the_database_says)
@@ -61,19 +56,17 @@ START_TEST(a_record_holds_what_the_database_says)
     ck_assert_str_eq(record->id, "key_1");
     ck_assert_str_eq(record->line, "key_0");
     ck_assert_str_eq(record->prefix, "tai_8f3a2b1c");
-    ck_assert_str_eq(record->key_hash, HASH_OF_KEY);
-    ck_assert_str_eq(record->token_hash, HASH_OF_TOKEN);
+    ck_assert_str_eq(hex_of(&record->key), HASH_OF_KEY);
+    ck_assert_int_eq(record->has_token, 1);
+    ck_assert_str_eq(hex_of(&record->token), HASH_OF_TOKEN);
     ck_assert_str_eq(record->rate_limit, "5/60s");
     ck_assert_str_eq(record->account_id, "acc_1");
     ck_assert_str_eq(record->account, "acme");
-    ck_assert_str_eq(record->user_id, "usr_1");
     ck_assert_str_eq(record->user, "ann");
     ck_assert_str_eq(record->plan, "claimed");
     ck_assert_str_eq(record->plan_rate_limit, "9/1h");
-    ck_assert_str_eq(join(record->scopes), "programs:read analytics:read");
-    ck_assert_str_eq(join(record->granted),
-                     "categories:read organizations:read organizations:write programs:read "
-                     "programs:write reviews:read");
+    ck_assert_str_eq(record->scopes, "reviews:read analytics:read programs:read");
+    ck_assert_str_eq(record->effective, "reviews:read programs:read");
     ck_assert_int_eq(record->expires_at, 4000000000);
     ck_assert_int_eq(record->revoked_at, TAI_NEVER);
     ck_assert_int_eq(record->account_standing, TAI_STANDING_ACTIVE);
@@ -90,12 +83,78 @@ START_TEST(an_operator_finds_a_record_by_its_id)
     make_database(path);
     store = open_store(path, 1);
     ck_assert_int_eq(tai_store_find_key_by_id(store, "key_1", pool, &record, &error), APR_SUCCESS);
-    ck_assert_str_eq(record->key_hash, HASH_OF_KEY);
-    ck_assert_str_eq(join(record->granted), join(found(store)->granted));
+    ck_assert_str_eq(hex_of(&record->key), HASH_OF_KEY);
+    ck_assert_str_eq(record->effective, found(store)->effective);
     ck_assert_int_eq(tai_store_find_key_by_id(store, HASH_OF_KEY, pool, &record, &error),
                      APR_SUCCESS);
     ck_assert_ptr_null(record);
     ck_assert_ptr_null(error);
+}
+END_TEST
+
+/* Lists of scopes that somebody has put there by hand. */
+static const struct {
+    const char *scopes;
+    const char *all;
+    const char *effective;
+} lists[] = {
+    {"programs:read", "programs:read", "programs:read"},
+    {" programs:read,  analytics:read,", "programs:read analytics:read", "programs:read"},
+    {"analytics:read", "analytics:read", ""},
+    {"", "", ""},
+};
+
+START_TEST(scopes_of_row)
+{
+    const tai_record_t *record;
+
+    make_database(path);
+    raw_run(path, apr_pstrcat(pool, "DROP TRIGGER api_keys_fixed; " UPDATE_KEY "scopes = '",
+                              lists[_i].scopes, "'", NULL));
+    record = found(open_store(path, 1));
+    ck_assert_str_eq(record->scopes, lists[_i].all);
+    ck_assert_str_eq(record->effective, lists[_i].effective);
+}
+END_TEST
+
+/* The counter comes with the answer, whatever that is. */
+START_TEST(an_answer_says_which_changes_it_has_seen)
+{
+    static const char *const hashes[] = {HASH_OF_KEY, NO_HASH};
+    tai_record_t *record;
+    const char *error;
+    tai_digest_t key;
+    apr_int64_t seq;
+    int i;
+
+    make_database(path);
+    raw_run(path, "UPDATE change_counter SET seq = 4711");
+    for (i = 0; i < ROWS(hashes); i++) {
+        key = digest_from(hashes[i]);
+        seq = 0;
+        ck_assert_int_eq(tai_store_find_key(open_store(path, 1), &key, pool, &record, &seq, &error),
+                         APR_SUCCESS);
+        ck_assert_int_eq(record != NULL, i == 0);
+        ck_assert_int_eq(seq, 4711);
+    }
+    raw_run(path, "DELETE FROM change_counter");
+    ck_assert_ptr_nonnull(strstr(unanswered(open_store(path, 1)), "change_counter"));
+}
+END_TEST
+
+/* What is no digest is not compared with one. */
+static const char *const digests[] = {
+    UPDATE_KEY "token_hash = REPLACE(token_hash, '2', 'x')",
+    UPDATE_KEY "token_hash = SUBSTR(token_hash, 2)",
+};
+
+START_TEST(a_malformed_digest_is_no_answer)
+{
+    make_database(path);
+    raw_run(path,
+            apr_pstrcat(pool, "PRAGMA ignore_check_constraints = ON; DROP TRIGGER api_keys_fixed; ",
+                        digests[_i], NULL));
+    ck_assert_ptr_nonnull(strstr(unanswered(open_store(path, 1)), "incomplete"));
 }
 END_TEST
 
@@ -105,8 +164,7 @@ START_TEST(an_unknown_key_is_an_answer)
     const char *error;
 
     make_database(path);
-    ck_assert_int_eq(tai_store_find_key(open_store(path, 1), NO_HASH, pool, &record, &error),
-                     APR_SUCCESS);
+    ck_assert_int_eq(find_key(open_store(path, 1), NO_HASH, &record, &error), APR_SUCCESS);
     ck_assert_ptr_null(record);
     ck_assert_ptr_null(error);
 }
@@ -117,7 +175,7 @@ START_TEST(a_plan_may_grant_nothing)
     make_database(path);
     raw_run(path, "INSERT INTO plans VALUES ('bare', 'Bare', 9, NULL, 1)");
     raw_run(path, "UPDATE accounts SET plan = 'bare'");
-    ck_assert_int_eq(found(open_store(path, 1))->granted->nelts, 0);
+    ck_assert_str_eq(found(open_store(path, 1))->effective, "");
 }
 END_TEST
 
@@ -225,11 +283,15 @@ START_TEST(a_user_of_another_account_is_no_owner)
     make_database(path);
     raw_run(path, "INSERT INTO accounts VALUES ('acc_2', 'bolt', 'pro', 'active', 100)");
     raw_run(path, "UPDATE users SET account_id = 'acc_2'");
-    ck_assert_int_eq(tai_store_find_key(open_store(path, 1), HASH_OF_KEY, pool, &record, &error),
-                     APR_SUCCESS);
+    ck_assert_int_eq(find_key(open_store(path, 1), HASH_OF_KEY, &record, &error), APR_SUCCESS);
     ck_assert_ptr_null(record);
 }
 END_TEST
+
+static const char *join(const apr_array_header_t *list)
+{
+    return apr_array_pstrcat(pool, list, ' ');
+}
 
 START_TEST(plans_that_grant_a_scope_come_by_rank)
 {
@@ -301,7 +363,7 @@ START_TEST(nothing_is_ever_created_for_row)
     ck_assert_int_eq(tai_store_check("sqlite3", params, pool, &text), TAI_STORE_ABSENT);
     ck_assert_ptr_nonnull(strstr(text, apr_pstrcat(pool, dir, "/", names[_i].name, NULL)));
     ck_assert_ptr_nonnull(strstr(text, "taictl db init --database "));
-    ck_assert_int_eq(tai_store_find_key(store, HASH_OF_KEY, pool, &record, &error), APR_EGENERAL);
+    ck_assert_int_eq(find_key(store, HASH_OF_KEY, &record, &error), APR_EGENERAL);
     ck_assert_ptr_nonnull(strstr(error, names[_i].name));
     ck_assert_int_eq(entries(), 0);
 }
@@ -522,14 +584,16 @@ END_TEST
 
 static void *find_often(apr_thread_t *thread, void *data)
 {
+    const tai_digest_t key = digest_from(HASH_OF_KEY);
     apr_pool_t *p;
     tai_record_t *record;
+    apr_int64_t seq;
     const char *error;
     apr_status_t rv = APR_SUCCESS;
 
     apr_pool_create_unmanaged_ex(&p, NULL, NULL);
     for (int i = 0; i < FINDS && rv == APR_SUCCESS; i++) {
-        rv = tai_store_find_key(data, HASH_OF_KEY, p, &record, &error);
+        rv = tai_store_find_key(data, &key, p, &record, &seq, &error);
         rv = rv == APR_SUCCESS && record == NULL ? APR_NOTFOUND : rv;
         apr_pool_clear(p);
     }
@@ -563,6 +627,9 @@ static void add(TCase *tests)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, a_record_holds_what_the_database_says);
     tcase_add_test(tests, an_operator_finds_a_record_by_its_id);
+    tcase_add_loop_test(tests, scopes_of_row, 0, ROWS(lists));
+    tcase_add_test(tests, an_answer_says_which_changes_it_has_seen);
+    tcase_add_loop_test(tests, a_malformed_digest_is_no_answer, 0, ROWS(digests));
     tcase_add_test(tests, an_unknown_key_is_an_answer);
     tcase_add_test(tests, a_plan_may_grant_nothing);
     tcase_add_loop_test(tests, times_of_row, 0, ROWS(times));
