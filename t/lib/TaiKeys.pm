@@ -4,33 +4,20 @@ package TaiKeys;
 use strict;
 use warnings;
 
-use Compress::Zlib ();
 use Digest::SHA qw(sha256_hex);
 use Exporter 'import';
 use JSON::PP ();
 use TaiTest;
+use TaiText qw(credential_text);
 
 our @EXPORT = qw(unknown_key unknown_token import_key plant_key metric reason_of last_refusal);
-
-my @digits = ('0' .. '9', 'A' .. 'Z', 'a' .. 'z');
 
 # --- texts --------------------------------------------------------------------------------------
 
 # A key that nobody was given: right shape, right checksum.
 sub unknown_key { return text('tai_') }
 sub unknown_token { return text('tat_') }
-
-sub text {
-    my ($kind) = @_;
-    my $text = $kind . join '', map { $digits[rand 62] } 1 .. 32;
-    my $crc = Compress::Zlib::crc32($text);
-    my $check = '';
-    for (1 .. 6) {
-        $check = $digits[$crc % 62] . $check;
-        $crc = int $crc / 62;
-    }
-    return secret($text . $check);
-}
+sub text { return secret(credential_text($_[0])) }
 
 # A text of the caller's as a key of an account, as an operator imports keys. Returns it.
 sub import_key {

@@ -1,0 +1,74 @@
+# A database with an account of the pro plan and any number of keys in it, and their texts in files
+# that the load generator reads.
+package BenchKeys;
+
+use strict;
+use warnings;
+
+use JSON::PP ();
+use TaiText qw(credential_text);
+
+# run: what BenchRun knows; name: of the database
+sub new {
+    my ($class, $run, $name) = @_;
+    my $self = bless { run => $run, database => "$run->{dir}/$name.db" }, $class;
+    $self->taictl(qw(db init));
+    $self->taictl(qw(account add bench --plan pro));
+    $self->taictl(qw(user add bench bench --no-password));
+    return $self;
+}
+
+sub database { $_[0]{database} }
+
+# taictl on the database, with this on its standard input; its output.
+sub taictl {
+    my ($self, @args) = @_;
+    my $input = ref $args[0] ? ${shift @args} : '/dev/null';
+    my $command = join ' ', map { "'$_'" } $self->{run}{taictl}, '--database', $self->{database}, @args;
+    my $said = qx($command <'$input');
+    die "taictl @args failed\n" if $?;
+    return $said;
+}
+
+# A key with these options of `key create`; what taictl says of it.
+sub create {
+    my ($self, @options) = @_;
+    return JSON::PP->new->decode($self->taictl(qw(--json key create bench --name bench), @options));
+}
+
+# So many keys with the default scopes. Returns a file with their texts, one in a line.
+sub import_many {
+    my ($self, $n) = @_;
+    my $texts = $self->texts($n);
+    my $csv = "$self->{run}{dir}/import.csv";
+    open my $in, '<', $texts or die "$texts: $!\n";
+    open my $out, '>', $csv or die "$csv: $!\n";
+    print $out "name,key\n";
+    print $out "bench,$_" while <$in>;
+    close $out or die "$csv: $!\n";
+    $self->taictl(qw(import bench), $csv);
+    unlink $csv;
+    return $texts;
+}
+
+# A file with so many texts that nobody was given, right checksums included.
+sub texts {
+    my ($self, $n) = @_;
+    my $path = "$self->{run}{dir}/texts" . $self->{files}++;
+    open my $out, '>', $path or die "$path: $!\n";
+    print $out credential_text('tai_'), "\n" for 1 .. $n;
+    close $out or die "$path: $!\n";
+    return $path;
+}
+
+# What httpd needs to be told of it.
+sub conf {
+    my ($self) = @_;
+    return <<"CONF";
+DBDriver sqlite3
+DBDParams "file:$self->{database}?mode=rw"
+DBDMin 0
+CONF
+}
+
+1;
