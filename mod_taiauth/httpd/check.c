@@ -57,6 +57,24 @@ static int check_database(server_rec *s, const taiauth_server_t *global, apr_poo
     return error ? complain(s, error) : OK;
 }
 
+/* Also where nothing but a .htaccess file asks for keys. */
+static int check_memory(server_rec *s, apr_pool_t *p)
+{
+    const taiauth_server_t *conf = taiauth_server(s);
+    const apr_uint64_t keys = taiauth_memory_keys(conf);
+    const apr_size_t needs = tai_segment_needs(keys);
+
+    if (needs <= taiauth_memory_bytes(conf)) {
+        return OK;
+    }
+    return complain(s,
+                    apr_psprintf(p,
+                                 "TaiAuthKeyCache %" APR_UINT64_T_FMT
+                                 " needs TaiAuthSharedMemory of at least %" APR_SIZE_T_FMT
+                                 "K; it is %" APR_SIZE_T_FMT "K",
+                                 keys, (needs + 1023) / 1024, taiauth_memory_bytes(conf) / 1024));
+}
+
 /* Each is asked of each server, where some location of any of them asks for keys. */
 static int (*const checks[])(server_rec *s, const taiauth_server_t *global, apr_pool_t *p) = {
     check_virtual_host,
@@ -68,18 +86,18 @@ int taiauth_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                          server_rec *main_server)
 {
     const taiauth_server_t *global = taiauth_server(main_server);
+    int status = check_memory(main_server, ptemp);
     apr_size_t i;
     server_rec *s;
 
     (void)pconf;
     (void)plog;
-    if (!taiauth_config_used(main_server)) {
-        return OK;
+    if (status != OK || !taiauth_config_used(main_server)) {
+        return status;
     }
     for (i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
         for (s = main_server; s; s = s->next) {
-            int status = checks[i](s, global, ptemp);
-
+            status = checks[i](s, global, ptemp);
             if (status != OK) {
                 return status;
             }

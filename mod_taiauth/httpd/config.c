@@ -50,6 +50,7 @@ void *taiauth_server_create(apr_pool_t *p, server_rec *s)
     TAIAUTH_SERVER_NUMBERS(X)
 #undef X
     conf->credentials = apr_table_make(p, 4);
+    conf->key_cache = TAIAUTH_UNSET;
     return conf;
 }
 
@@ -69,6 +70,7 @@ void *taiauth_server_merge(apr_pool_t *p, void *base_, void *add_)
     conf->used = base->used || add->used;
     conf->credentials = apr_table_overlay(p, add->credentials, base->credentials);
     conf->shared_memory = base->shared_memory;
+    conf->key_cache = base->key_cache;
     conf->lockouts = add->lockouts; /* those of the base are its own */
     return conf;
 }

@@ -65,7 +65,7 @@ void taiauth_database_child_init(apr_pool_t *p, server_rec *s)
     rv = tai_store_create(&taiauth_store, conf->dbd_driver, conf->dbd_params, max > 0 ? max : 1, p);
     if (rv == APR_SUCCESS && taiauth_segment) {
         rv = tai_lookup_create(&taiauth_lookup, taiauth_segment, taiauth_store,
-                               conf->key_cache != 0, p);
+                               taiauth_memory_keeps(conf), p);
     }
     if (rv != APR_SUCCESS) {
         taiauth_store = NULL;

@@ -8,7 +8,9 @@
 #include <apr_lib.h>
 #include "directive.h"
 
+#define MEMORY_MIN ((apr_uint64_t)4 << 20)
 #define MEMORY_MAX ((apr_uint64_t)1 << 40)
+#define KEYS_MAX   100000000
 
 /* ---- helpers ------------------------------------------------------------------------------ */
 
@@ -51,10 +53,31 @@ static const char *set_shared_memory(cmd_parms *cmd, void *dir, const char *valu
     end += shift ? 1 : 0;
     if (!apr_isdigit(*value) || *end || number <= 0 ||
         (apr_uint64_t)number > (MEMORY_MAX >> shift) ||
-        ((apr_uint64_t)number << shift) < TAI_SEGMENT_MIN_BYTES) {
+        ((apr_uint64_t)number << shift) < MEMORY_MIN) {
         return taiauth_wrong(cmd, value, allowed);
     }
     taiauth_server(cmd->server)->shared_memory = (apr_size_t)number << shift;
+    return NULL;
+}
+
+static const char *set_key_cache(cmd_parms *cmd, void *dir, const char *value)
+{
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    taiauth_server_t *conf = taiauth_server(cmd->server);
+    char *end;
+
+    (void)dir;
+    if (error) {
+        return error;
+    }
+    if (!ap_cstr_casecmp(value, "off")) {
+        conf->key_cache = 0;
+        return NULL;
+    }
+    conf->key_cache = apr_strtoi64(value, &end, 10);
+    if (!apr_isdigit(*value) || *end || conf->key_cache < 1 || conf->key_cache > KEYS_MAX) {
+        return taiauth_wrong(cmd, value, "1 to 100000000 keys, or off");
+    }
     return NULL;
 }
 
@@ -357,6 +380,8 @@ const command_rec taiauth_directives[] = {
 
     AP_INIT_TAKE1("TaiAuthSharedMemory", set_shared_memory, NULL, RSRC_CONF,
                   "bytes of shared memory, such as 128M"),
+    AP_INIT_TAKE1("TaiAuthKeyCache", set_key_cache, NULL, RSRC_CONF,
+                  "how many keys to remember, or Off"),
     AP_INIT_TAKE1("TaiAuthLimiter", set_limiter, NULL, RSRC_CONF, "where windows are kept: shm"),
 
     AP_INIT_TAKE1("TaiAuthKeyFormat", set_key_format, NULL, RSRC_CONF, "strict or any"),

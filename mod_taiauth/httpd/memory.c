@@ -10,6 +10,8 @@
 
 #define RETAINED      "taiauth-segment"
 #define DEFAULT_BYTES ((apr_size_t)128 << 20)
+#define DEFAULT_KEYS  100000
+#define DEFAULT_SHARE 4 /* ... in one so-manieth of the memory at the most */
 
 tai_segment_t *taiauth_segment;
 
@@ -21,17 +23,41 @@ typedef struct retained_t {
     apr_size_t bytes;
 } retained_t;
 
+apr_size_t taiauth_memory_bytes(const taiauth_server_t *conf)
+{
+    return conf->shared_memory ? conf->shared_memory : DEFAULT_BYTES;
+}
+
+apr_uint64_t taiauth_memory_keys(const taiauth_server_t *conf)
+{
+    apr_uint64_t fit;
+
+    if (conf->key_cache != TAIAUTH_UNSET) {
+        return (apr_uint64_t)conf->key_cache;
+    }
+    fit = tai_records_keys(taiauth_memory_bytes(conf) / DEFAULT_SHARE);
+    return fit < DEFAULT_KEYS ? fit : DEFAULT_KEYS;
+}
+
+int taiauth_memory_keeps(const taiauth_server_t *conf)
+{
+    return taiauth_segment && tai_segment_records(taiauth_segment) && taiauth_memory_keys(conf);
+}
+
 static void *block_of(const apr_shm_t *shm)
 {
     return (void *)APR_ALIGN((apr_uintptr_t)apr_shm_baseaddr_get(shm), PAGE_BYTES);
 }
 
-static apr_status_t make(server_rec *s, apr_size_t bytes, retained_t *retained)
+static apr_status_t make(server_rec *s, retained_t *retained)
 {
+    const taiauth_server_t *conf = taiauth_server(s);
+    const apr_size_t bytes = taiauth_memory_bytes(conf);
     apr_status_t rv = apr_shm_create(&retained->shm, bytes + PAGE_BYTES, NULL, s->process->pool);
 
     if (rv == APR_SUCCESS) {
-        rv = tai_segment_format(block_of(retained->shm), bytes, &taiauth_segment);
+        rv = tai_segment_format(block_of(retained->shm), bytes, taiauth_memory_keys(conf),
+                                &taiauth_segment);
     }
     if (rv != APR_SUCCESS) {
         taiauth_segment = NULL;
@@ -44,15 +70,34 @@ static apr_status_t make(server_rec *s, apr_size_t bytes, retained_t *retained)
     return APR_SUCCESS;
 }
 
-apr_status_t taiauth_memory_open(server_rec *s, apr_size_t bytes)
+/* What was changed at a reload and has to wait. Off need not: nobody looks into the table then. */
+static void tell_what_stays(server_rec *s, const retained_t *retained)
+{
+    const taiauth_server_t *conf = taiauth_server(s);
+    const apr_uint64_t laid_out = tai_segment_keys(taiauth_segment);
+
+    if (retained->bytes != taiauth_memory_bytes(conf)) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     "taiauth: TaiAuthSharedMemory stays at %" APR_SIZE_T_FMT
+                     " bytes; %" APR_SIZE_T_FMT " take effect at the next full start",
+                     retained->bytes, taiauth_memory_bytes(conf));
+    }
+    if (conf->key_cache && laid_out != taiauth_memory_keys(conf)) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     "taiauth: TaiAuthKeyCache stays at %" APR_UINT64_T_FMT
+                     " keys; %" APR_UINT64_T_FMT " take effect at the next full start",
+                     laid_out, taiauth_memory_keys(conf));
+    }
+}
+
+apr_status_t taiauth_memory_open(server_rec *s)
 {
     retained_t *retained = ap_retained_data_get(RETAINED);
 
     taiauth_segment = NULL;
-    bytes = bytes ? bytes : DEFAULT_BYTES;
     if (!retained) {
         retained = ap_retained_data_create(RETAINED, sizeof(*retained));
-        return make(s, bytes, retained);
+        return make(s, retained);
     }
     if (retained->bytes) {
         taiauth_segment = tai_segment_attach(block_of(retained->shm), retained->bytes);
@@ -61,14 +106,9 @@ apr_status_t taiauth_memory_open(server_rec *s, apr_size_t bytes)
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
                      "taiauth: another version of the module is loaded: counters and lockouts "
                      "begin anew");
-        return make(s, bytes, retained);
+        return make(s, retained);
     }
-    if (retained->bytes != bytes) {
-        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
-                     "taiauth: TaiAuthSharedMemory stays at %" APR_SIZE_T_FMT
-                     " bytes; %" APR_SIZE_T_FMT " take effect at the next full start",
-                     retained->bytes, bytes);
-    }
+    tell_what_stays(s, retained);
     return APR_SUCCESS;
 }
 

@@ -49,8 +49,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s, "taiauth: OpenSSL offers no SHA-256");
     }
     taiauth_watchdog_open(s, pconf);
-    return end_post_config(rv == APR_SUCCESS &&
-                           taiauth_memory_open(s, conf->shared_memory) == APR_SUCCESS &&
+    return end_post_config(rv == APR_SUCCESS && taiauth_memory_open(s) == APR_SUCCESS &&
                            taiauth_database_check(s, ptemp));
 }
 

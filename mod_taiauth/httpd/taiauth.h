@@ -358,7 +358,12 @@ void taiauth_require_register(apr_pool_t *p);
 
 /* memory.c: the only file that knows the lifetime of shared memory */
 extern tai_segment_t *taiauth_segment; /* NULL: there is none, nothing can be decided */
-apr_status_t taiauth_memory_open(server_rec *s, apr_size_t bytes);
+apr_status_t taiauth_memory_open(server_rec *s);
+/* what the configuration says, or its default: bytes of the segment; keys of its key table, 0: off */
+apr_size_t taiauth_memory_bytes(const taiauth_server_t *conf);
+apr_uint64_t taiauth_memory_keys(const taiauth_server_t *conf);
+/* 1: there is a key table, and it is to be used */
+int taiauth_memory_keeps(const taiauth_server_t *conf);
 /* log, at most once a minute on this host, which tables had to give up live entries */
 void taiauth_memory_watch(request_rec *r, apr_uint64_t now);
 
