@@ -4,7 +4,8 @@
 #include <time.h>
 
 #define NS_PER_SECOND    1000000000
-#define LONGEST_SLEEP_NS 100000000
+#define NS_PER_MS        1000000
+#define LONGEST_SLEEP_MS 100
 
 apr_status_t tai_mutex_init(pthread_mutex_t *mutex)
 {
@@ -33,6 +34,17 @@ static apr_status_t inherit(pthread_mutex_t *mutex)
     return rv;
 }
 
+static int wait_a_while(pthread_mutex_t *mutex, apr_uint32_t ms)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &until);
+    until.tv_nsec += (long)ms * NS_PER_MS;
+    until.tv_sec += until.tv_nsec / NS_PER_SECOND;
+    until.tv_nsec %= NS_PER_SECOND;
+    return pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &until);
+}
+
 /*
  * Nobody sleeps for long at a time. A waiter that is killed between being woken and taking the mutex
  * takes the wake-up with it, and if somebody else has got in meanwhile, the mutex no longer says
@@ -41,19 +53,30 @@ static apr_status_t inherit(pthread_mutex_t *mutex)
  */
 apr_status_t tai_mutex_lock(pthread_mutex_t *mutex, int *inherited)
 {
-    struct timespec until;
     int rv;
 
     /* no trylock before it: glibc's leaves a mutex locked that is not recoverable */
     do {
-        clock_gettime(CLOCK_MONOTONIC_COARSE, &until);
-        until.tv_nsec += LONGEST_SLEEP_NS;
-        until.tv_sec += until.tv_nsec / NS_PER_SECOND;
-        until.tv_nsec %= NS_PER_SECOND;
-        rv = pthread_mutex_clocklock(mutex, CLOCK_MONOTONIC, &until);
+        rv = wait_a_while(mutex, LONGEST_SLEEP_MS);
     } while (rv == ETIMEDOUT);
     *inherited = rv == EOWNERDEAD;
     return *inherited ? inherit(mutex) : rv;
+}
+
+apr_status_t tai_mutex_wait(pthread_mutex_t *mutex, apr_uint32_t wait_ms)
+{
+    apr_uint32_t left = wait_ms, sleep;
+    int rv;
+
+    do {
+        sleep = left < LONGEST_SLEEP_MS ? left : LONGEST_SLEEP_MS;
+        rv = wait_a_while(mutex, sleep);
+        left -= sleep;
+    } while (rv == ETIMEDOUT && left > 0);
+    if (rv == EOWNERDEAD) {
+        return inherit(mutex);
+    }
+    return rv == ETIMEDOUT ? APR_TIMEUP : rv;
 }
 
 apr_status_t tai_mutex_try(pthread_mutex_t *mutex)

@@ -29,6 +29,13 @@ apr_status_t tai_mutex_lock(pthread_mutex_t *mutex, int *inherited);
 apr_status_t tai_mutex_try(pthread_mutex_t *mutex);
 
 /**
+ * Wait for what may be held for long.
+ * @param wait_ms  how long at the most, milliseconds; 0: not at all
+ * @return APR_SUCCESS, also where its holder died; APR_TIMEUP: somebody has it; else it is not held
+ */
+apr_status_t tai_mutex_wait(pthread_mutex_t *mutex, apr_uint32_t wait_ms);
+
+/**
  * Let it go, in the thread that took it.
  */
 void tai_mutex_unlock(pthread_mutex_t *mutex);

@@ -9,6 +9,7 @@
 /* How long a caller waits for a connection while all are busy, in seconds. */
 #define READER_WAIT_S 2
 #define WRITER_WAIT_S 10
+#define NODE_WAIT_S   2
 
 /*
  * Whoever writes waits for his turn, for seconds where somebody else keeps the database: with a
@@ -21,6 +22,7 @@ struct tai_store_t {
     const tai_database_t *database;
     apr_reslist_t *readers;
     apr_reslist_t *writer; /* the one that changes are made with */
+    apr_reslist_t *node;   /* the one that the node syncs with */
 };
 
 static apr_status_t make_connection(void **out, void *data, apr_pool_t *p)
@@ -84,6 +86,9 @@ apr_status_t tai_store_create(tai_store_t **out, const char *driver, const char 
     }
     if (rv == APR_SUCCESS) {
         rv = make_list(&store->writer, store, 1, WRITER_WAIT_S, pool);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = make_list(&store->node, store, 1, NODE_WAIT_S, pool);
     }
     if (rv != APR_SUCCESS) {
         apr_pool_destroy(pool);
@@ -203,22 +208,34 @@ static tai_change_e view_once(tai_store_t *store, tai_connection_t *connection, 
                : TAI_CHANGE_UNKNOWN;
 }
 
-tai_change_e tai_store_view(tai_store_t *store, tai_change_fn *view, void *data, apr_pool_t *p,
-                            const char **text)
+static tai_change_e view_with(tai_store_t *store, apr_reslist_t *list, tai_change_fn *view,
+                              void *data, apr_pool_t *p, const char **text)
 {
     tai_connection_t *connection;
     tai_change_e outcome;
     int reused;
 
-    if (acquire(store, store->readers, p, &connection, text) != APR_SUCCESS) {
+    if (acquire(store, list, p, &connection, text) != APR_SUCCESS) {
         return TAI_CHANGE_UNKNOWN;
     }
     outcome = view_once(store, connection, view, data, p, &reused, text);
     if (outcome == TAI_CHANGE_UNKNOWN && reused) {
         outcome = view_once(store, connection, view, data, p, &reused, text);
     }
-    apr_reslist_release(store->readers, connection);
+    apr_reslist_release(list, connection);
     return outcome;
+}
+
+tai_change_e tai_store_view(tai_store_t *store, tai_change_fn *view, void *data, apr_pool_t *p,
+                            const char **text)
+{
+    return view_with(store, store->readers, view, data, p, text);
+}
+
+tai_change_e tai_store_attend(tai_store_t *store, tai_change_fn *what, void *data, apr_pool_t *p,
+                              const char **text)
+{
+    return view_with(store, store->node, what, data, p, text);
 }
 
 /* The columns of FIND_KEY and FIND_KEY_BY_ID; where there is no such key, all but COUNTER are NULL. */

@@ -59,6 +59,13 @@ tai_change_e tai_store_view(tai_store_t *store, tai_change_fn *view, void *data,
                             const char **text);
 
 /**
+ * The same on a connection that is for the node's own affairs alone: a sync must not wait for those
+ * who read or change something.
+ */
+tai_change_e tai_store_attend(tai_store_t *store, tai_change_fn *what, void *data, apr_pool_t *p,
+                              const char **text);
+
+/**
  * Find an account by name, or say that there is none.
  * @return DONE, NOT_FOUND or UNKNOWN
  */

@@ -138,6 +138,24 @@
     X(COUNT_CHANGE, "UPDATE change_counter SET seq = seq + 1")                                  \
     X(CHANGE_EVERY_KEY, "INSERT INTO key_changes (seq, key_hash, account_id)"                   \
                         " SELECT seq, NULL, NULL FROM change_counter")                          \
+    /* nodes: what has changed since one of them, and the others */                             \
+    X(NEWS, "SELECT c.seq, n.lease_ms, n.applied_seq, k.seq, k.key_hash, k.account_id"          \
+            " FROM change_counter c LEFT JOIN nodes n ON n.id = %s"                             \
+            " LEFT JOIN key_changes k ON k.seq > n.applied_seq"                                 \
+            " ORDER BY k.seq LIMIT 10000")                                                      \
+    X(NODE, "SELECT applied_seq FROM nodes WHERE id = %s")                                      \
+    X(NODES, "SELECT id, lease_ms, applied_seq, registered_at FROM nodes ORDER BY id")          \
+    /* an id of a node is hexadecimal: these are nobody's */                                    \
+    X(DISOWN_NODES, "UPDATE nodes SET id = 'x' || SUBSTR(id, 2), applied_seq = -1")             \
+    X(CHANGE_COUNTER, "SELECT seq FROM change_counter")                                         \
+    X(ADD_NODE, "INSERT INTO nodes (id, lease_ms, applied_seq, registered_at)"                  \
+                " SELECT %s, %lld, seq, %lld FROM change_counter")                              \
+    X(ACKNOWLEDGE, "UPDATE nodes SET applied_seq = %lld WHERE id = %s")                         \
+    X(REMOVE_NODE, "DELETE FROM nodes WHERE id = %s")                                           \
+    X(STRIKE_NODE, "DELETE FROM nodes WHERE id = %s AND applied_seq < %lld")                    \
+    X(FORGET_CHANGES, "DELETE FROM key_changes WHERE seq <="                                    \
+                      " COALESCE((SELECT MIN(applied_seq) FROM nodes),"                         \
+                      " (SELECT seq FROM change_counter))")                                     \
     /* the audit log */                                                                         \
     X(ADD_AUDIT, "INSERT INTO audit_log (at, account_id, actor, client, action, subject,"       \
                  " detail) VALUES (%lld, %s, %s, %s, %s, %s, %s)")                              \
