@@ -2,6 +2,7 @@
 #include "describe.h"
 #include "output.h"
 #include "prompt.h"
+#include "tell.h"
 #include "when.h"
 
 #include <unistd.h>
@@ -101,14 +102,14 @@ int taictl_account_show(taictl_t *run)
 }
 
 /* What changed, in the words of the command line. */
-static int report(const taictl_t *run, tai_change_e outcome, const char *member, const char *value,
-                  const char *text)
+static int report(const taictl_t *run, tai_store_t *store, tai_change_e outcome, const char *member,
+                  const char *value, const char *text)
 {
     if (outcome != TAI_CHANGE_DONE) {
         return taictl_fail(text);
     }
-    return taictl_print_done(
-        run, json_pack("{s:s, s:s}", "name", run->args[0], member, value),
+    return taictl_print_told(
+        run, store, json_pack("{s:s, s:s}", "name", run->args[0], member, value),
         apr_psprintf(run->pool, "account %s: %s %s", run->args[0], member, value));
 }
 
@@ -123,7 +124,7 @@ int taictl_account_set_plan(taictl_t *run)
     }
     outcome = tai_store_set_plan(store, run->args[0], run->args[1], taictl_actor(run),
                                  tai_when_now(), run->pool, &text);
-    return report(run, outcome, "plan", run->args[1], text);
+    return report(run, store, outcome, "plan", run->args[1], text);
 }
 
 static int set_suspended(taictl_t *run, int suspended)
@@ -137,7 +138,7 @@ static int set_suspended(taictl_t *run, int suspended)
     }
     outcome = tai_store_set_suspended(store, run->args[0], suspended, taictl_actor(run),
                                       tai_when_now(), run->pool, &text);
-    return report(run, outcome, "status", suspended ? "suspended" : "active", text);
+    return report(run, store, outcome, "status", suspended ? "suspended" : "active", text);
 }
 
 int taictl_account_suspend(taictl_t *run)
@@ -182,5 +183,5 @@ int taictl_account_close(taictl_t *run)
     }
     outcome = tai_store_close_account(store, run->args[0], taictl_actor(run), tai_when_now(),
                                       run->pool, &text);
-    return report(run, outcome, "status", "closed", text);
+    return report(run, store, outcome, "status", "closed", text);
 }

@@ -75,6 +75,12 @@ static const taictl_command_t commands[] = {
          BIT(OPTION_DRY_RUN),
      taictl_import},
 
+    {"nodes", "clear", "",
+     "Have every node register anew and forget what it remembers of keys: after a restore.", 0, 0,
+     0, taictl_nodes_clear},
+    {"nodes", NULL, "", "The servers that answer from this database, and how far each has come.", 0,
+     0, 0, taictl_nodes},
+
     {"explain", NULL,
      "METHOD PATH --key-id ID [--client ADDRESS]\n"
      "                    [--url URL] [--host NAME] [--insecure]",

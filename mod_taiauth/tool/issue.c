@@ -2,6 +2,7 @@
 #include "describe.h"
 #include "output.h"
 #include "scope.h"
+#include "tell.h"
 #include "when.h"
 
 #include <stdio.h>
@@ -30,7 +31,7 @@ static const char *read_expiry(const taictl_t *run, apr_int64_t now, apr_int64_t
     return text;
 }
 
-static json_t *issue_json(const taictl_t *run, const tai_key_issue_t *issue)
+static json_t *issue_json(const taictl_t *run, const tai_key_issue_t *issue, const tai_told_t *told)
 {
     json_t *object = taictl_key_json(issue->info, run->pool);
 
@@ -44,22 +45,29 @@ static json_t *issue_json(const taictl_t *run, const tai_key_issue_t *issue)
                                       tai_describe_text(issue->old_id, run->pool), "ends_at",
                                       tai_describe_time(issue->old_ends_at)));
     }
+    if (told != NULL) {
+        json_object_set_new(object, "nodes", taictl_told_json(told));
+    }
     return object;
 }
 
-static void print_old(const tai_key_issue_t *issue)
+static void print_old(const taictl_t *run, const tai_key_issue_t *issue, const tai_told_t *told)
 {
     char at[TAI_WHEN_LEN + 1];
 
     if (issue->old_id != NULL && tai_when_text(issue->old_ends_at, at)) {
         printf("ends   %s, the key before it, at %s\n", issue->old_id, at);
     }
+    if (told != NULL) {
+        printf("nodes  %s\n", taictl_told_text(told, run->pool));
+    }
 }
 
-static int print_issue(const taictl_t *run, const tai_key_issue_t *issue)
+/* told: of one that ends another, where it is known; else NULL */
+static int print_issue(const taictl_t *run, const tai_key_issue_t *issue, const tai_told_t *told)
 {
     if (run->option[OPTION_JSON] != NULL) {
-        return taictl_print_done(run, issue_json(run, issue), "");
+        return taictl_print_done(run, issue_json(run, issue, told), "");
     }
     printf("key    %s\n", issue->key);
     if (issue->token[0] != '\0') {
@@ -67,7 +75,7 @@ static int print_issue(const taictl_t *run, const tai_key_issue_t *issue)
     }
     printf("id     %s\nscopes %s\n", issue->info->id,
            apr_array_pstrcat(run->pool, issue->info->scopes, ' '));
-    print_old(issue);
+    print_old(run, issue, told);
     puts("\nKeep it now: it is not stored and not shown again.\n");
     if (issue->token[0] != '\0') {
         printf("  curl -H 'apikey: %s' -H 'x-ts-authorization: %s' URL\n", issue->key,
@@ -108,7 +116,7 @@ int taictl_key_create(taictl_t *run)
         TAI_CHANGE_DONE) {
         return taictl_fail(text);
     }
-    print_issue(run, &issue);
+    print_issue(run, &issue, NULL);
     OPENSSL_cleanse(&issue, sizeof(issue));
     return TAICTL_DONE;
 }
@@ -128,6 +136,7 @@ int taictl_key_roll(taictl_t *run)
 {
     tai_key_issue_t issue;
     tai_key_name_t name;
+    tai_told_t told;
     tai_store_t *store;
     apr_int64_t grace;
     const char *text;
@@ -152,7 +161,8 @@ int taictl_key_roll(taictl_t *run)
                            &issue, &text) != TAI_CHANGE_DONE) {
         return taictl_fail(text);
     }
-    print_issue(run, &issue);
+    text = taictl_tell(run, store, &told);
+    print_issue(run, &issue, text == NULL ? &told : NULL);
     OPENSSL_cleanse(&issue, sizeof(issue));
-    return TAICTL_DONE;
+    return text == NULL ? TAICTL_DONE : taictl_fail(text);
 }

@@ -3,6 +3,7 @@
 #include "digest.h"
 #include "output.h"
 #include "prompt.h"
+#include "tell.h"
 #include "when.h"
 
 #include <apr_strings.h>
@@ -149,8 +150,8 @@ int taictl_key_revoke(taictl_t *run)
     text = apr_psprintf(run->pool, "key %s (%s...) %s %s", info->id, info->prefix,
                         again ? "was revoked already at" : "revoked at",
                         json_is_string(at) ? json_string_value(at) : "an unknown time");
-    return taictl_print_done(
-        run,
+    return taictl_print_told(
+        run, store,
         json_pack("{s:o, s:o, s:o, s:b}", "id", tai_describe_text(info->id, run->pool), "prefix",
                   tai_describe_text(info->prefix, run->pool), "revoked_at", at, "again", again),
         text);

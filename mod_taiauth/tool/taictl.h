@@ -79,6 +79,7 @@ taictl_command_fn taictl_user_add, taictl_user_list, taictl_user_passwd, taictl_
 taictl_command_fn taictl_key_create, taictl_key_list, taictl_key_show, taictl_key_rename,
     taictl_key_roll, taictl_key_revoke, taictl_key_verify;
 taictl_command_fn taictl_scope_list, taictl_audit, taictl_import, taictl_export;
+taictl_command_fn taictl_nodes, taictl_nodes_clear;
 
 taictl_command_fn taictl_explain;
 taictl_command_fn taictl_unlock_client, taictl_unlock_user, taictl_unlock_key;

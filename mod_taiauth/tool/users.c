@@ -3,6 +3,7 @@
 #include "output.h"
 #include "password.h"
 #include "prompt.h"
+#include "tell.h"
 #include "when.h"
 
 #include <apr_strings.h>
@@ -76,13 +77,13 @@ int taictl_user_passwd(taictl_t *run)
                              apr_psprintf(run->pool, "user %s: password set", run->args[0]));
 }
 
-static int report_status(const taictl_t *run, tai_change_e outcome, const char *status,
-                         const char *text)
+static int report_status(const taictl_t *run, tai_store_t *store, tai_change_e outcome,
+                         const char *status, const char *text)
 {
     if (outcome != TAI_CHANGE_DONE) {
         return taictl_fail(text);
     }
-    return taictl_print_done(run,
+    return taictl_print_told(run, store,
                              json_pack("{s:s, s:s}", "username", run->args[0], "status", status),
                              apr_psprintf(run->pool, "user %s: status %s", run->args[0], status));
 }
@@ -98,7 +99,7 @@ int taictl_user_disable(taictl_t *run)
     }
     outcome = tai_store_disable_user(store, run->args[0], taictl_actor(run), tai_when_now(),
                                      run->pool, &text);
-    return report_status(run, outcome, "disabled", text);
+    return report_status(run, store, outcome, "disabled", text);
 }
 
 int taictl_user_enable(taictl_t *run)
@@ -112,7 +113,7 @@ int taictl_user_enable(taictl_t *run)
     }
     outcome = tai_store_enable_user(store, run->args[0], taictl_actor(run), tai_when_now(),
                                     run->pool, &text);
-    return report_status(run, outcome, "active", text);
+    return report_status(run, store, outcome, "active", text);
 }
 
 int taictl_user_list(taictl_t *run)

@@ -35,7 +35,7 @@ is index($lines[$_], 'acc_'), index($lines[0], 'ID'), "line $_ is aligned" for 1
 unlike "@lines", qr/%/, 'numbers are numbers';
 
 like done('account set-plan', 'account', 'set-plan', 'acme', 'claimed')->{out},
-    qr/^account acme: plan claimed$/, 'another plan';
+    qr/^account acme: plan claimed; no node is running$/, 'another plan';
 refused(qr/no plan "gold"; allowed: free, claimed, pro/, 'an unknown plan', 'account', 'set-plan',
     'acme', 'gold');
 refused(qr/no account "acne"/, 'an unknown account', 'account', 'set-plan', 'acne', 'pro');
@@ -44,7 +44,8 @@ like done('account suspend', 'account', 'suspend', 'acme')->{out}, qr/status sus
 done('account suspend again', 'account', 'suspend', 'acme');
 is json_of('account', 'list')->[0]{status}, 'suspended', 'the list says so';
 done('account reinstate', 'account', 'reinstate', 'acme');
-is_deeply json_of('account', 'reinstate', 'acme'), { name => 'acme', status => 'active' },
+is_deeply json_of('account', 'reinstate', 'acme'), { name => 'acme', status => 'active',
+    nodes => { applied => 0, of => 0, silent => 0 } },
     'reinstated twice, as JSON';
 refused(qr/no account "acne"/, "$_ of an unknown account", 'account', $_, 'acne')
     for 'suspend', 'reinstate';
@@ -82,7 +83,7 @@ SKIP: {
     is $status, 0, 'yes';
 }
 like done('account close', 'account', 'close', 'gone', '--yes')->{out},
-    qr/^account gone: status closed$/, 'closes it, again where it was closed';
+    qr/^account gone: status closed; no node is running$/, 'closes it, again where it was closed';
 is json_of('account', 'show', 'gone')->{status}, 'closed', 'for all to see';
 refused(qr/account "gone" is closed/, "a closed account: $_", 'account', $_, 'gone')
     for 'reinstate', 'suspend';

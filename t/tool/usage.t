@@ -13,7 +13,7 @@ for my $command ('db init', 'db status', 'db migrate', 'account add', 'account l
     'account set-plan', 'account suspend', 'account reinstate', 'account close', 'user add',
     'user list', 'user passwd', 'user disable', 'user enable', 'key create', 'key list', 'key show',
     'key rename', 'key roll', 'key revoke', 'key verify', 'scope list', 'audit', 'export',
-    'import') {
+    'import', 'nodes', 'nodes clear') {
     ok((grep { $_ eq $command } @commands), "--help knows $command");
 }
 

@@ -66,13 +66,16 @@ refused(qr/no user "nobody"/, 'the password of an unknown user', \"$password\n",
 refused(qr/12 to 72 bytes/, 'a new password that is too short', \"short\n", 'user', 'passwd',
     'ann');
 
+my $none = { applied => 0, of => 0, silent => 0 };
 done('user disable', 'user', 'disable', 'ann');
-is_deeply json_of('user', 'disable', 'ann'), { username => 'ann', status => 'disabled' },
+is_deeply json_of('user', 'disable', 'ann'), { username => 'ann', status => 'disabled',
+    nodes => $none },
     'twice, as JSON';
 refused(qr/no user "nobody"/, "an unknown user is not ${_}d", 'user', $_, 'nobody')
     for 'disable', 'enable';
-like done('user enable', 'user', 'enable', 'ann')->{out}, qr/^user ann: status active$/, 'enabled';
-is_deeply json_of('user', 'enable', 'ann'), { username => 'ann', status => 'active' },
+like done('user enable', 'user', 'enable', 'ann')->{out}, qr/^user ann: status active; no node is running$/, 'enabled';
+is_deeply json_of('user', 'enable', 'ann'), { username => 'ann', status => 'active',
+    nodes => $none },
     'twice, as JSON';
 done('user disable again', 'user', 'disable', 'ann');
 is json_of(\"$password\n", 'user', 'add', 'acme', 'ann2')->{role}, 'primary_admin',
