@@ -202,11 +202,16 @@ static void end(tai_records_t *table, set_t *set)
     __atomic_store_n(&table->changing, 0, __ATOMIC_RELEASE);
 }
 
-static void clear(set_t *set)
+static void clear_slots(set_t *set)
 {
     memset(set->slot, 0, sizeof(set->slot));
-    set->used = 0;
     set->live = 0;
+}
+
+static void clear(set_t *set)
+{
+    clear_slots(set);
+    set->used = 0;
     set->hand = 0;
 }
 
@@ -243,13 +248,13 @@ static void take_marks(set_t *set)
     }
 }
 
-/* Close the gaps of entries that are gone. */
-static void compact(set_t *set)
+/* Close the gaps of entries that are gone. The slots are no longer right then. */
+static void close_gaps(set_t *set)
 {
     const apr_uint32_t end_of_all = set->used, hand = set->hand;
     apr_uint32_t from, to = 0, size;
 
-    clear(set);
+    set->hand = 0;
     for (from = 0; from < end_of_all; from += size) {
         tai_entry_t *entry = entry_at(set, from);
 
@@ -259,7 +264,6 @@ static void compact(set_t *set)
         }
         if (!(entry->flags & TAI_ENTRY_GONE)) {
             memmove(entry_at(set, to), entry, size);
-            add_slot(set, entry_at(set, to));
             to += size;
         }
         TAI_FAULT("records.compact");
@@ -267,9 +271,20 @@ static void compact(set_t *set)
     set->used = to;
 }
 
+static void make_slots(set_t *set)
+{
+    apr_uint32_t at;
+
+    clear_slots(set);
+    for (at = 0; at < set->used; at += (apr_uint32_t)tai_entry_size(entry_at(set, at))) {
+        add_slot(set, entry_at(set, at));
+    }
+}
+
 /*
- * The clock: it goes round over the entries; one that was read since it last came by stays, the
- * others go, until there is room.
+ * The clock: its hand goes round over the entries; one that was read since it last came by stays,
+ * the others go, until there is room. What comes new stands right behind the hand, so that it has a
+ * whole round to be read in.
  * @param freed  bytes of entries that are gone already
  */
 static void evict(tai_records_t *table, set_t *set, apr_size_t freed, apr_size_t needed)
@@ -306,19 +321,26 @@ static void make_room(tai_records_t *table, set_t *set, apr_uint32_t old, apr_si
         freed = tai_entry_size(entry);
     }
     evict(table, set, freed, needed);
-    compact(set);
+    close_gaps(set);
 }
 
-/* A new entry counts as read: else it would go before old ones when the clock comes by. */
-static void append(set_t *set, tai_entry_room_t *room)
+/* @return the new entry, in front of what stood there */
+static tai_entry_t *place(set_t *set, apr_uint32_t at, const tai_entry_room_t *room)
 {
-    tai_entry_t *entry = entry_at(set, set->used);
+    const apr_size_t size = tai_entry_size(&room->entry);
 
-    room->entry.flags |= TAI_ENTRY_READ;
-    memcpy(entry, room, tai_entry_size(&room->entry));
+    memmove(entry_at(set, at + size), entry_at(set, at), set->used - at);
+    memcpy(entry_at(set, at), room, size);
     TAI_FAULT("records.put");
-    set->used += (apr_uint32_t)tai_entry_size(&room->entry);
-    add_slot(set, entry);
+    set->used += (apr_uint32_t)size;
+    return entry_at(set, at);
+}
+
+static void place_at_hand(set_t *set, const tai_entry_room_t *room)
+{
+    place(set, set->hand, room);
+    set->hand += (apr_uint32_t)tai_entry_size(&room->entry);
+    make_slots(set);
 }
 
 /* ---- the table ---------------------------------------------------------------------------- */
@@ -377,8 +399,11 @@ int tai_records_put(tai_records_t *table, const tai_record_t *record)
     begin(table, set);
     if (old != 0 || ARENA - set->used < size) {
         make_room(table, set, old, size);
+        place_at_hand(set, &room);
     }
-    append(set, &room);
+    else {
+        add_slot(set, place(set, set->used, &room));
+    }
     end(table, set);
     return 1;
 }
@@ -392,6 +417,7 @@ void tai_records_strike(tai_records_t *table, const tai_digest_t *key)
     if (old != 0) {
         begin(table, set);
         make_room(table, set, old, 0);
+        make_slots(set);
         end(table, set);
     }
 }
@@ -417,7 +443,8 @@ static void strike_account_in(tai_records_t *table, set_t *set, apr_uint32_t fir
         entry_at(set, at)->flags |= TAI_ENTRY_GONE;
         at += (apr_uint32_t)tai_entry_size(entry_at(set, at));
     }
-    compact(set);
+    close_gaps(set);
+    make_slots(set);
     end(table, set);
 }
 
