@@ -15,6 +15,11 @@ void tai_metrics_add(apr_uint64_t *counter)
     add(counter, 1);
 }
 
+void tai_metrics_take(apr_uint64_t *number)
+{
+    __atomic_fetch_sub(number, 1, __ATOMIC_RELAXED);
+}
+
 apr_uint64_t tai_metrics_read(const apr_uint64_t *counter)
 {
     return __atomic_load_n(counter, __ATOMIC_RELAXED);

@@ -14,9 +14,11 @@ typedef struct tai_metrics_t {
     apr_uint64_t verdict[TAI_REASON_COUNT]; /* one per answered client request */
     apr_uint64_t dry_run[TAI_REASON_COUNT]; /* verdicts that TaiAuthDryRun did not enforce */
     apr_uint64_t locks_started;
-    apr_uint64_t lookups;                               /* SELECTs for a key */
-    apr_uint64_t lookup_failures;                       /* of them, the ones that got no answer */
-    apr_uint64_t lookup_us;                             /* time they took together, microseconds */
+    apr_uint64_t long_responses;  /* that are being sent: one for each key that one rests on */
+    apr_uint64_t cut;             /* connections that were shut down amid a response */
+    apr_uint64_t lookups;         /* SELECTs for a key */
+    apr_uint64_t lookup_failures; /* of them, the ones that got no answer */
+    apr_uint64_t lookup_us;       /* time they took together, microseconds */
     apr_uint64_t lookup_bucket[TAI_LOOKUP_BUCKETS + 1]; /* by upper bound; the last: beyond all */
 } tai_metrics_t;
 
@@ -27,6 +29,11 @@ extern const apr_uint32_t tai_lookup_bound_us[TAI_LOOKUP_BUCKETS];
  * Add one to a counter.
  */
 void tai_metrics_add(apr_uint64_t *counter);
+
+/**
+ * Take one from a number that goes up and down.
+ */
+void tai_metrics_take(apr_uint64_t *number);
 
 /**
  * Read a counter that others are adding to.

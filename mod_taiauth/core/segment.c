@@ -38,6 +38,8 @@ struct tai_segment_t {
     _Alignas(CACHE_LINE) apr_uint64_t complain_at; /* not before, milliseconds of tai_clock_ms */
     apr_uint64_t complained_of[TAI_TABLE_COUNT];   /* losses that have been told */
     apr_uint64_t unwritten_at; /* usage that cannot be written: not before, as complain_at */
+    apr_uint64_t unsynced_at;  /* changes that cannot be read: the same */
+    int unsynced;              /* that was said, and not yet that they can */
 };
 
 /* The tables in their order, and how many sixteenths of what the key table leaves each takes. */
@@ -218,6 +220,22 @@ int tai_segment_pressure(tai_segment_t *segment, apr_uint64_t now,
 int tai_segment_unwritten(tai_segment_t *segment, apr_uint64_t now)
 {
     return may_complain(&segment->unwritten_at, now);
+}
+
+int tai_segment_unsynced(tai_segment_t *segment, apr_uint64_t now)
+{
+    int mine = may_complain(&segment->unsynced_at, now);
+
+    if (mine) {
+        __atomic_store_n(&segment->unsynced, 1, __ATOMIC_RELAXED);
+    }
+    return mine;
+}
+
+int tai_segment_synced(tai_segment_t *segment)
+{
+    return __atomic_load_n(&segment->unsynced, __ATOMIC_RELAXED) &&
+           __atomic_exchange_n(&segment->unsynced, 0, __ATOMIC_RELAXED);
 }
 
 tai_id_t tai_segment_id(const tai_segment_t *segment, const void *data, apr_size_t len)

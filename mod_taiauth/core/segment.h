@@ -138,6 +138,19 @@ int tai_segment_pressure(tai_segment_t *segment, apr_uint64_t now,
 int tai_segment_unwritten(tai_segment_t *segment, apr_uint64_t now);
 
 /**
+ * What has changed of keys could not be read. For the log: as tai_segment_unwritten.
+ * @param now  milliseconds of tai_clock_ms
+ * @return 1: it is for the caller to say it
+ */
+int tai_segment_unsynced(tai_segment_t *segment, apr_uint64_t now);
+
+/**
+ * It could be read.
+ * @return 1: that it could not was said, and it is for the caller to say that it can again
+ */
+int tai_segment_synced(tai_segment_t *segment);
+
+/**
  * Fold bytes into an identity.
  * @param data  what it stands for; two different things must differ in these bytes
  * @param len   how many

@@ -204,7 +204,7 @@ int taiauth_fixups(request_rec *r)
  * client asked for, whose method stays; a redirect to GET within one section skips the access hooks.
  * Either way the scopes that were judged are those of another method.
  */
-int taiauth_handler_check(request_rec *r)
+static int check_landing(request_rec *r)
 {
     const taiauth_dir_t *conf = taiauth_dir(r);
     taiauth_request_t *ctx;
@@ -225,5 +225,17 @@ int taiauth_handler_check(request_rec *r)
         return refuse_unproven(r);
     }
     status = taiauth_scopes_check(r, conf, taiauth_judged(r));
-    return status == OK ? DECLINED : status;
+    if (status != OK) {
+        return status;
+    }
+    ctx->scoped = conf;
+    ctx->scoped_method = r->method;
+    return DECLINED;
+}
+
+int taiauth_handler_check(request_rec *r)
+{
+    int status = check_landing(r);
+
+    return status == DECLINED ? taiauth_look_before_upgrade(r) : status;
 }

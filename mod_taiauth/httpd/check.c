@@ -75,6 +75,23 @@ static int check_memory(server_rec *s, apr_pool_t *p)
                                  keys, (needs + 1023) / 1024, taiauth_memory_bytes(conf) / 1024));
 }
 
+/* A sync or two may fail, and take its time, before anybody notices. */
+#define SYNCS_OF_LEASE 4
+
+static int check_lease(server_rec *s, apr_pool_t *p)
+{
+    const taiauth_server_t *conf = taiauth_server(s);
+    const apr_uint32_t needs = SYNCS_OF_LEASE * taiauth_sync_interval(conf);
+
+    if (needs <= taiauth_lease(conf)) {
+        return OK;
+    }
+    return complain(s, apr_psprintf(p,
+                                    "TaiAuthLease must be at least %d times TaiAuthSyncInterval, "
+                                    "%ums; it is %ums",
+                                    SYNCS_OF_LEASE, needs, taiauth_lease(conf)));
+}
+
 /* Each is asked of each server, where some location of any of them asks for keys. */
 static int (*const checks[])(server_rec *s, const taiauth_server_t *global, apr_pool_t *p) = {
     check_virtual_host,
@@ -92,6 +109,9 @@ int taiauth_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
 
     (void)pconf;
     (void)plog;
+    if (status == OK) {
+        status = check_lease(main_server, ptemp);
+    }
     if (status != OK || !taiauth_config_used(main_server)) {
         return status;
     }

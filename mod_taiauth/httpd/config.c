@@ -139,6 +139,16 @@ const apr_array_header_t *taiauth_key_headers(const taiauth_dir_t *conf)
     return conf->key_headers ? conf->key_headers : &standard;
 }
 
+apr_uint32_t taiauth_sync_interval(const taiauth_server_t *conf)
+{
+    return conf->sync_interval ? conf->sync_interval : 250;
+}
+
+apr_uint32_t taiauth_lease(const taiauth_server_t *conf)
+{
+    return conf->lease ? conf->lease : 10000;
+}
+
 const char *taiauth_token_header(const taiauth_dir_t *conf)
 {
     return conf->token_header && *conf->token_header ? conf->token_header : NULL;

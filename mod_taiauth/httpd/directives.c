@@ -8,9 +8,11 @@
 #include <apr_lib.h>
 #include "directive.h"
 
-#define MEMORY_MIN ((apr_uint64_t)4 << 20)
-#define MEMORY_MAX ((apr_uint64_t)1 << 40)
-#define KEYS_MAX   100000000
+#define MEMORY_MIN  ((apr_uint64_t)4 << 20)
+#define MEMORY_MAX  ((apr_uint64_t)1 << 40)
+#define KEYS_MAX    100000000
+#define SYNC_MIN_MS 100u
+#define SYNC_MAX_MS 10000u
 
 /* ---- helpers ------------------------------------------------------------------------------ */
 
@@ -79,6 +81,30 @@ static const char *set_key_cache(cmd_parms *cmd, void *dir, const char *value)
         return taiauth_wrong(cmd, value, "1 to 100000000 keys, or off");
     }
     return NULL;
+}
+
+static const char *set_sync_interval(cmd_parms *cmd, void *dir, const char *value)
+{
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    (void)dir;
+    if (!error && tai_duration_parse(value, SYNC_MIN_MS, SYNC_MAX_MS,
+                                     &taiauth_server(cmd->server)->sync_interval)) {
+        error = taiauth_wrong(cmd, value, "100ms to 10s, such as 250ms");
+    }
+    return error;
+}
+
+static const char *set_lease(cmd_parms *cmd, void *dir, const char *value)
+{
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+
+    (void)dir;
+    if (!error && tai_duration_parse(value, TAI_LEASE_MIN_MS, TAI_LEASE_MAX_MS,
+                                     &taiauth_server(cmd->server)->lease)) {
+        error = taiauth_wrong(cmd, value, "1s to 60s, such as 10s");
+    }
+    return error;
 }
 
 static const char *set_limiter(cmd_parms *cmd, void *dir, const char *value)
@@ -382,6 +408,10 @@ const command_rec taiauth_directives[] = {
                   "bytes of shared memory, such as 128M"),
     AP_INIT_TAKE1("TaiAuthKeyCache", set_key_cache, NULL, RSRC_CONF,
                   "how many keys to remember, or Off"),
+    AP_INIT_TAKE1("TaiAuthSyncInterval", set_sync_interval, NULL, RSRC_CONF,
+                  "how often the database is asked what has changed, such as 250ms"),
+    AP_INIT_TAKE1("TaiAuthLease", set_lease, NULL, RSRC_CONF,
+                  "how long keys are answered for without the database, such as 10s"),
     AP_INIT_TAKE1("TaiAuthLimiter", set_limiter, NULL, RSRC_CONF, "where windows are kept: shm"),
 
     AP_INIT_TAKE1("TaiAuthKeyFormat", set_key_format, NULL, RSRC_CONF, "strict or any"),

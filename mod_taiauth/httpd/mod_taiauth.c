@@ -9,8 +9,11 @@
  *   authn, authz       Require tai-scope and its kin                           require.c
  *   fixups, first      identity for the application; rate limits               access.c, ratelimit.c
  *   handler, first     scopes again where another method or file is at hand    access.c
+ *                      is the key still good? for what leaves the filters      look.c
  *   handler            the management API                                      api.c
- *   output filters     headers of an answer; the body of a refusal             response.c, refuse.c
+ *   output filters     is the key still good? headers of an answer; the body   look.c, response.c,
+ *                      of a refusal                                            refuse.c
+ *   from then on       is it still? for what takes its time                    long_response.c
  */
 
 #define TAIAUTH_MODULE_FILE
@@ -49,8 +52,11 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
         ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s, "taiauth: OpenSSL offers no SHA-256");
     }
     taiauth_watchdog_open(s, pconf);
-    return end_post_config(rv == APR_SUCCESS && taiauth_memory_open(s) == APR_SUCCESS &&
-                           taiauth_database_check(s, ptemp));
+    if (rv == APR_SUCCESS) {
+        rv = taiauth_memory_open(s);
+    }
+    taiauth_node_open(s, pconf);
+    return end_post_config(rv == APR_SUCCESS && taiauth_database_check(s, ptemp));
 }
 
 static void child_init(apr_pool_t *p, server_rec *s)

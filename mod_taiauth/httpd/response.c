@@ -107,12 +107,60 @@ static int say(void *request, const char *name, const char *value)
     return 1;
 }
 
+void taiauth_response_forget(request_rec *r, const taiauth_dir_t *conf)
+{
+    apr_table_clear(r->err_headers_out);
+    taiauth_response_protect(r, conf);
+}
+
+/* httpd's own way to take a response back: an error in its place, which it answers as any other. */
+static apr_status_t take_back(ap_filter_t *f, apr_bucket_brigade *bb, int status)
+{
+    apr_bucket_alloc_t *alloc = f->c->bucket_alloc;
+
+    f->ctx = NULL;
+    taiauth_request(f->r)->taken_back = 1;
+    f->r->status = HTTP_OK; /* no error of the application is reported beside it */
+    f->r->status_line = NULL;
+    apr_table_unset(f->r->headers_in, "Range");
+    apr_brigade_cleanup(bb);
+    APR_BRIGADE_INSERT_TAIL(bb, ap_bucket_error_create(status, NULL, f->r->pool, alloc));
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(alloc));
+    return ap_pass_brigade(f->next, bb);
+}
+
+/*
+ * What is said in place of a response that was taken back is the last that goes out of the request:
+ * its handler may not have noticed, and what it writes behind the end would be taken for another
+ * response on the same connection.
+ */
+static apr_status_t pass_refusal(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    if (!APR_BRIGADE_EMPTY(bb) && APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(bb))) {
+        f->ctx = NULL;
+    }
+    return ap_pass_brigade(f->next, bb);
+}
+
 static apr_status_t response_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 {
+    const taiauth_request_t *ctx = taiauth_request_find(f->r);
     apr_table_t *fields = f->ctx;
+    int status;
 
+    if (!fields) { /* taken back, or its refusal has ended: who goes on writing writes for nobody */
+        apr_brigade_cleanup(bb);
+        return AP_FILTER_ERROR;
+    }
+    status = taiauth_look_at_response(f->r, bb);
+    if (status != OK) {
+        return take_back(f, bb, status);
+    }
     settle_cache_control(f->r, fields);
     apr_table_do(say, f->r, fields, NULL);
+    if (ctx && ctx->taken_back) {
+        return pass_refusal(f, bb);
+    }
     ap_remove_output_filter(f);
     return ap_pass_brigade(f->next, bb);
 }
@@ -132,7 +180,8 @@ void taiauth_response_insert_filter(request_rec *r)
     if (is_call(r, conf)) {
         taiauth_response_manage(r->err_headers_out); /* before the handler: ours() is asked now */
     }
-    if (!r->main && (ours_to_say || (ctx && ctx->refusal))) {
+    /* a request that was redirected to an open place was admitted all the same */
+    if (!r->main && (ours_to_say || (ctx && (ctx->refusal || ctx->judgements)))) {
         ap_add_output_filter_handle(filter_handle, ours(r), r, r->connection);
     }
 }

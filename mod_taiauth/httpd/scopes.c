@@ -79,8 +79,8 @@ const char *taiauth_scope_text(request_rec *r, tai_reason_e reason, const char *
     return tai_refusal_plan_text(scope, titles, r->pool);
 }
 
-static int refuse_scope(request_rec *r, const taiauth_dir_t *conf, tai_reason_e reason,
-                        const char *scope)
+int taiauth_scopes_refuse(request_rec *r, const taiauth_dir_t *conf, tai_reason_e reason,
+                          const char *scope)
 {
     if (TAIAUTH_GET(conf, dry_run) & TAIAUTH_DRY_SCOPE) {
         taiauth_refuse_dry(r, reason);
@@ -123,7 +123,7 @@ static int check_lines(request_rec *r, const taiauth_dir_t *conf, const apr_arra
         }
         reason = check_line(record, line, &missing);
         if (reason != TAI_ADMITTED) {
-            int status = refuse_scope(r, conf, reason, missing);
+            int status = taiauth_scopes_refuse(r, conf, reason, missing);
 
             if (status != OK) {
                 return status;
@@ -143,4 +143,29 @@ int taiauth_scopes_check(request_rec *r, const taiauth_dir_t *conf, const taiaut
     int status = check_lines(r, conf, conf->scopes, record);
 
     return status == OK ? check_lines(r, conf, conf->scopes_added, record) : status;
+}
+
+static tai_reason_e judge_lines(const apr_array_header_t *lines, const char *method,
+                                const tai_record_t *record, const char **missing)
+{
+    tai_reason_e reason = TAI_ADMITTED;
+    int i;
+
+    for (i = 0; lines && i < lines->nelts && reason == TAI_ADMITTED; i++) {
+        const taiauth_scope_line_t *line = &APR_ARRAY_IDX(lines, i, taiauth_scope_line_t);
+
+        if (names_method(line->methods, method)) {
+            reason = check_line(record, line, missing);
+        }
+    }
+    return reason;
+}
+
+tai_reason_e taiauth_scopes_judge(const taiauth_dir_t *conf, const char *method,
+                                  const tai_record_t *record, const char **missing)
+{
+    tai_reason_e reason = judge_lines(conf->scopes, method, record, missing);
+
+    return reason == TAI_ADMITTED ? judge_lines(conf->scopes_added, method, record, missing)
+                                  : reason;
 }

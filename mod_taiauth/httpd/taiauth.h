@@ -129,8 +129,8 @@ typedef struct taiauth_server_t {
     apr_table_t *credentials;     /* names of all headers that carry credentials somewhere */
     apr_size_t shared_memory;     /* bytes; 0: default; main server only, as the next three */
     apr_int64_t key_cache;        /* keys; 0: off; TAIAUTH_UNSET: default */
-    apr_uint32_t sync_interval;   /* milliseconds; 0: default */
-    apr_uint32_t lease;           /* milliseconds; 0: default */
+    apr_uint32_t sync_interval;   /* milliseconds; 0: default; see taiauth_sync_interval */
+    apr_uint32_t lease;           /* milliseconds; 0: default; see taiauth_lease */
     apr_array_header_t *lockouts; /* of const tai_lockout_t *: every policy of every server */
 } taiauth_server_t;
 
@@ -174,6 +174,10 @@ int taiauth_is_managed(const taiauth_dir_t *conf);
 /* 1: both take their credential from the same places */
 int taiauth_same_sources(const taiauth_dir_t *a, const taiauth_dir_t *b);
 
+/* milliseconds */
+apr_uint32_t taiauth_sync_interval(const taiauth_server_t *conf);
+apr_uint32_t taiauth_lease(const taiauth_server_t *conf);
+
 /* check.c */
 int taiauth_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
 
@@ -209,6 +213,8 @@ typedef struct taiauth_request_t {
     tai_reason_e challenge_reason;   /* why it refused */
     const taiauth_dir_t *scoped;     /* where the scopes of the client request were judged ... */
     const char *scoped_method;       /* ... and for which method */
+    int listed;                      /* it is on the list of long responses */
+    int taken_back;                  /* a look has put a refusal in the place of its response */
     const request_rec *awaiting; /* passed our check: what refuses it before fixups is a Require */
     const request_rec *authenticated; /* passed authentication by httpd's own providers too */
     int charging;                     /* fixups of the client request itself have begun */
@@ -269,6 +275,15 @@ tai_id_t taiauth_failures_id(request_rec *r, const tai_lockout_t *lockout,
 /* scopes.c */
 /* judge the TaiAuthScope lines; OK, or the status of a refusal */
 int taiauth_scopes_check(request_rec *r, const taiauth_dir_t *conf, const taiauth_judgement_t *j);
+/* refuse a scope, or note it where TaiAuthDryRun does not enforce it; OK, or the status */
+int taiauth_scopes_refuse(request_rec *r, const taiauth_dir_t *conf, tai_reason_e reason,
+                          const char *scope);
+/*
+ * The same lines once more, when a record has changed: TAI_ADMITTED, or why not, and which scope is
+ * missing.
+ */
+tai_reason_e taiauth_scopes_judge(const taiauth_dir_t *conf, const char *method,
+                                  const tai_record_t *record, const char **missing);
 /* the sentence for a scope that was refused, naming the plans that grant it */
 const char *taiauth_scope_text(request_rec *r, tai_reason_e reason, const char *scope);
 
@@ -352,6 +367,42 @@ void taiauth_response_protect(request_rec *r, const taiauth_dir_t *conf);
 void taiauth_response_keep_out_of_cache(request_rec *r);
 void taiauth_response_insert_filter(request_rec *r);
 void taiauth_response_register(apr_pool_t *p);
+
+/* have nothing go out of what was said in an answer that does not; conf: whose Vary holds */
+void taiauth_response_forget(request_rec *r, const taiauth_dir_t *conf);
+
+/* look.c */
+/* What was shown for a key, as it is judged again. */
+typedef struct taiauth_shown_t {
+    tai_digest_t key;
+    tai_digest_t token; /* with TAI_TOKEN_GIVEN */
+    tai_token_e asked;
+} taiauth_shown_t;
+/* rule 7: does what admitted the client request still hold? OK, or the status of a refusal */
+int taiauth_look(request_rec *r);
+/* the same when a response begins, with bb */
+int taiauth_look_at_response(request_rec *r, const apr_bucket_brigade *bb);
+/* the same, before a handler, for what leaves the filters; DECLINED, or the status of a refusal */
+int taiauth_look_before_upgrade(request_rec *r);
+/* judge a key again, from any thread; error: for the log, where it cannot be asked for */
+tai_reason_e taiauth_look_again(const taiauth_shown_t *shown, apr_pool_t *p, tai_known_key_t *known,
+                                const char **error);
+/* the place where the scopes of a judgement were judged, for ctx->scoped_method; NULL: nowhere */
+const taiauth_dir_t *taiauth_scoped(const taiauth_request_t *ctx, const taiauth_judgement_t *j);
+taiauth_shown_t taiauth_shown(const taiauth_judgement_t *j);
+
+/* long_response.c */
+/* r's response may take its time: from now on it is looked after; OK, or the status of a refusal */
+int taiauth_long_response_add(request_rec *r);
+/* shut down the connections of those whose key is good no more */
+void taiauth_long_responses_look(server_rec *s, apr_pool_t *p);
+
+/* node.c */
+void taiauth_node_open(server_rec *s, apr_pool_t *pconf);
+/* have the database say what has changed, if it is time to; from any thread of any child */
+void taiauth_node_sync(server_rec *s, apr_pool_t *p);
+/* milliseconds that the lease still runs; 0: it does not */
+apr_uint64_t taiauth_node_lease_left(void);
 
 /* require.c */
 void taiauth_require_register(apr_pool_t *p);
