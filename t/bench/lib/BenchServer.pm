@@ -105,7 +105,7 @@ sub pids {
 sub cpu {
     my ($self) = @_;
     my $sum = 0;
-    $sum += clock_gettime((~$_ << 3) | 2) for $self->pids;
+    $sum += clock_gettime((~(0 + $_) << 3) | 2) for $self->pids;
     return $sum;
 }
 

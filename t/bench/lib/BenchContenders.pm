@@ -1,0 +1,121 @@
+# What a check adds to a request: to httpd by this module and by its own, to nginx and HAProxy by
+# theirs. Each is compared with the same server without a check.
+package BenchContenders;
+
+use strict;
+use warnings;
+
+use BenchBasic;
+use BenchHaproxy;
+use BenchHttpd;
+use BenchKeys;
+use BenchLoad;
+use BenchNginx;
+use BenchPlot;
+use BenchRounds;
+
+my $KEYS = 1000; # in random order
+
+# name | its base | program it needs | title
+my @CONTENDERS = (
+    [qw(httpd - httpd),        'httpd, no check'],
+    [qw(off httpd httpd),      'httpd, mod_taiauth loaded, `TaiAuth Off` here'],
+    [qw(taiauth httpd httpd),  '**httpd, mod_taiauth**'],
+    [qw(socache httpd httpd),  'httpd, mod_auth_basic, mod_authn_dbd, mod_authn_socache'],
+    [qw(dbd httpd httpd),      'httpd, mod_auth_basic, mod_authn_dbd'],
+    [qw(nginx - nginx),        'nginx, no check'],
+    [qw(lua nginx nginx),      'nginx, Lua, shared dictionary'],
+    [qw(haproxy - haproxy),    'HAProxy, no check'],
+    [qw(stick haproxy haproxy), 'HAProxy, map, stick table'],
+);
+
+sub measure {
+    my ($run, $report, %skipped) = @_;
+    my @names = map { $_->[0] } grep { !$skipped{$_->[2]} } @CONTENDERS;
+    my %servers = servers($run, map { $_ => 1 } @names);
+    my $seen = in_turn(\@names, sub { turn($servers{$_[0]}) });
+    my %cpu = map { my $name = $_; $name => [map { $_->{cpu} } @{$seen->{$name}}] } @names;
+    my %row = map { $_->[0] => row($_, \%cpu) } grep { $cpu{$_->[0]} } @CONTENDERS;
+    report($report, [@row{@names}]);
+    $report->figures(contenders => { map { $_ => { %{$row{$_}}, rounds => $seen->{$_} } } @names });
+    BenchPlot::contenders("$run->{results}/bench.svg", [grep { exists $_->{added} } @row{@names}]);
+    return;
+}
+
+# name -> a server that runs during its turns alone, and what it is sent.
+sub servers {
+    my ($run, %wanted) = @_;
+    my $keys = BenchKeys->new($run, 'contenders');
+    my $values = $keys->import_many($KEYS);
+    my ($database, $basic) = BenchBasic::make_database($run, $values);
+    my %made = (
+        httpd   => sub { plain($run, $keys) },
+        off     => sub { ours($run, $keys, 'off', 'Off') },
+        taiauth => sub { ours($run, $keys, 'taiauth', 'On') },
+        (map { my $p = $_; $p => sub { BenchBasic->new(run => $run, name => $p, provider => $p, database => $database) } }
+            qw(dbd socache)),
+        nginx   => sub { BenchNginx->new(run => $run, name => 'nginx') },
+        lua     => sub { BenchNginx->new(run => $run, name => 'lua', values => $values) },
+        haproxy => sub { BenchHaproxy->new(run => $run, name => 'haproxy') },
+        stick   => sub { BenchHaproxy->new(run => $run, name => 'stick', values => $values) },
+    );
+    my @key = (path => '/on/x', status => 200, header => 'X-API-Key', values => $values);
+    my @password = (path => '/on/x', status => 200, header => 'Authorization', prefix => 'Basic ', values => $basic);
+    return map { $_ => { server => $made{$_}->(), /^(?:dbd|socache)$/ ? @password : @key } } grep { $made{$_} } keys %wanted;
+}
+
+sub plain {
+    my ($run, $keys) = @_;
+    return BenchHttpd->new(run => $run, name => 'httpd', modules => [qw(dbd watchdog)],
+        conf => $keys->conf . "<Location /on>\n    Require all granted\n</Location>\n");
+}
+
+sub ours {
+    my ($run, $keys, $name, $mode) = @_;
+    return BenchHttpd->new(run => $run, name => $name, modules => [qw(dbd watchdog taiauth)], conf => $keys->conf . <<"CONF");
+<Location /on>
+    TaiAuth $mode
+    TaiAuthScope programs:read
+    TaiAuthRateLimit 1000000000/60s
+</Location>
+CONF
+}
+
+# A life of its own for each turn: where a process lies in memory has some effect on its speed.
+sub turn {
+    my ($contender) = @_;
+    $contender->{server}->start;
+    load(%$contender); # every key once
+    my $seen = load(%$contender, seconds => seconds());
+    $contender->{server}->stop;
+    return $seen;
+}
+
+sub row {
+    my ($contender, $cpu) = @_;
+    my ($name, $base, undef, $title) = @$contender;
+    my @all = @{$cpu->{$name}};
+    my @added = $base eq '-' ? () : minus($cpu->{$name}, $cpu->{$base});
+    return {
+        name => $name, title => $title, cpu => median(@all), cpu_quartiles => [quartiles(@all)],
+        @added ? (added => median(@added), added_quartiles => [quartiles(@added)]) : (),
+    };
+}
+
+sub report {
+    my ($report, $rows) = @_;
+    my @lines = map {
+        my $added = $_->{added};
+        [$_->{title}, sprintf('%.2f', $_->{cpu}), sprintf('%.2f to %.2f', @{$_->{cpu_quartiles}}),
+            defined $added ? (sprintf('%.2f', $added), sprintf '%.2f to %.2f', @{$_->{added_quartiles}}) : ('', '')]
+    } @$rows;
+    $report->table('What a check costs: microseconds of processor time for each request', ['', 'in all', 'half of the rounds', 'added', 'half of the rounds'],
+        \@lines);
+    my %added = map { $_->{name} => $_->{added} } @$rows;
+    $report->aim('a checked request, added to httpd without the module', 'us', '<=', 1.5, $added{taiauth});
+    $report->aim('... against what HAProxy adds to itself', 'us', '<', $added{stick}, $added{taiauth}) if defined $added{stick};
+    $report->aim('... against what nginx with Lua adds to itself', 'us', '<', $added{lua}, $added{taiauth}) if defined $added{lua};
+    return;
+}
+
+1;

@@ -1,0 +1,46 @@
+-- What wrk sends: one header, each time with a value from a file.
+--   wrk ... URL -- ORDER FILE HEADER PREFIX
+-- ORDER: random, or each: every value once, in their order; then it says so and stops.
+-- FILE: values of the same length, one in a line; they are cut out of its text as they are needed,
+-- for a million strings would fill the memory that Lua has.
+local values, width, count, head
+local sent = 0
+
+local order = {}
+
+function order.random()
+    return math.random(0, count - 1)
+end
+
+function order.each()
+    sent = sent + 1
+    if sent == count then
+        io.write("sent all\n")
+        io.flush()
+    elseif sent > count then
+        wrk.thread:stop()
+        return 0
+    end
+    return sent - 1
+end
+
+function init(args)
+    local file = assert(io.open(args[2]))
+    values = file:read("*a")
+    file:close()
+    width = values:find("\n")
+    count = #values / width
+    head = "GET " .. wrk.path .. " HTTP/1.1\r\nHost: localhost\r\n" .. args[3] .. ": " .. (args[4] or "")
+    local choose = assert(order[args[1]])
+    math.randomseed(os.time())
+    request = function()
+        local at = choose() * width
+        return head .. values:sub(at + 1, at + width - 1) .. "\r\n\r\n"
+    end
+end
+
+function done(summary)
+    local errors = summary.errors
+    io.write(string.format("done %d %d %d %d\n", summary.requests, summary.duration, errors.status,
+        errors.connect + errors.read + errors.write + errors.timeout))
+end
