@@ -27,27 +27,34 @@ const char *tai_kind_prefix(tai_kind_e kind)
     return prefix[kind];
 }
 
-int tai_key_digit(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
-}
+/* What a character may stand in. */
+#define BASE62  1
+#define HEX     2
+#define VISIBLE 4
 
-static int hex_digit(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
-}
+static const unsigned char classes[256] = {
+    ['!' ... '/'] = VISIBLE,
+    ['0' ... '9'] = VISIBLE | BASE62 | HEX,
+    [':' ... '@'] = VISIBLE,
+    ['A' ... 'F'] = VISIBLE | BASE62 | HEX,
+    ['G' ... 'Z'] = VISIBLE | BASE62,
+    ['[' ... '`'] = VISIBLE,
+    ['a' ... 'f'] = VISIBLE | BASE62 | HEX,
+    ['g' ... 'z'] = VISIBLE | BASE62,
+    ['{' ... '~'] = VISIBLE,
+};
 
-static int visible(char c)
+static int all(int class, const char *text, apr_size_t len)
 {
-    return c >= 0x21 && c <= 0x7e;
-}
-
-static int all(int (*is)(char), const char *text, apr_size_t len)
-{
-    while (len > 0 && is(text[len - 1])) {
+    while (len > 0 && (classes[(unsigned char)text[len - 1]] & class)) {
         len--;
     }
     return len == 0;
+}
+
+int tai_key_digit(char c)
+{
+    return (classes[(unsigned char)c] & BASE62) != 0;
 }
 
 /* The reflected CRC-32 of zlib and IEEE 802.3, polynomial 0xedb88320, four bits at a time. */
@@ -118,13 +125,13 @@ apr_status_t tai_key_generate(tai_kind_e kind, char out[TAI_KEY_LEN + 1])
 static int ours(tai_kind_e kind, const char *text, apr_size_t len)
 {
     return len == TAI_KEY_LEN && memcmp(text, prefix[kind], PREFIX_LEN) == 0 &&
-           all(tai_key_digit, text + PREFIX_LEN, TAI_KEY_LEN - PREFIX_LEN);
+           all(BASE62, text + PREFIX_LEN, TAI_KEY_LEN - PREFIX_LEN);
 }
 
 static int imported(const char *text, apr_size_t len)
 {
-    return len >= IMPORTED_MIN && len <= IMPORTED_MAX && all(visible, text, len) &&
-           (len >= IMPORTED_MIN_HEX || !all(hex_digit, text, len));
+    return len >= IMPORTED_MIN && len <= IMPORTED_MAX && all(VISIBLE, text, len) &&
+           (len >= IMPORTED_MIN_HEX || !all(HEX, text, len));
 }
 
 tai_shape_e tai_key_shape(tai_kind_e kind, const char *text)

@@ -107,7 +107,10 @@ static apr_uint32_t find_way(const tai_set_t *set, tai_id_t id)
 
     for (way = 0; way < TAI_TABLE_WAYS; way += 4) {
         memcpy(&four, &set->tag[way], sizeof(four));
-        for (i = way; i < way + 4 && zero_lane(four ^ wanted); i++) {
+        if (!zero_lane(four ^ wanted)) {
+            continue;
+        }
+        for (i = way; i < way + 4; i++) {
             if (set->tag[i] == tag && set->id[i].lo == id.lo && set->id[i].hi == id.hi) {
                 return i;
             }

@@ -70,26 +70,42 @@ static void drop(tai_window_t *w, unsigned oldest)
     }
 }
 
+/* What follows from how many count, of which this bucket is the oldest. */
+static void tell(const tai_window_t *w, const tai_limit_t *limit, apr_uint64_t now, unsigned oldest,
+                 tai_window_view_t *view)
+{
+    const unsigned used = ring_used(w);
+    apr_uint32_t remain = view->counted;
+    unsigned i;
+
+    /* Both times are for the caller's clock, which may be behind newest. */
+    view->reset_ms = oldest < used ? bucket_latest(w, oldest) + limit->window_ms - now : 0;
+    view->wait_ms = 0;
+    for (i = oldest; i < used && remain >= limit->max; i++) {
+        remain -= bucket_count(w, i);
+        view->wait_ms = bucket_latest(w, i) + limit->window_ms - now;
+    }
+}
+
 void tai_window_test(const tai_window_t *w, const tai_limit_t *limit, apr_uint64_t now,
                      tai_window_view_t *view)
 {
     const unsigned used = ring_used(w);
     const unsigned oldest = aged(w, own_time(w, now), limit->window_ms);
-    apr_uint32_t remain, i;
+    unsigned i;
 
     view->counted = 0;
     for (i = oldest; i < used; i++) {
         view->counted += bucket_count(w, i);
     }
+    tell(w, limit, now, oldest, view);
+}
 
-    /* Both times are for the caller's clock, which may be behind newest. */
-    view->reset_ms = oldest < used ? bucket_latest(w, oldest) + limit->window_ms - now : 0;
-    view->wait_ms = 0;
-    remain = view->counted;
-    for (i = oldest; i < used && remain >= limit->max; i++) {
-        remain -= bucket_count(w, i);
-        view->wait_ms = bucket_latest(w, i) + limit->window_ms - now;
-    }
+void tai_window_admitted(const tai_window_t *w, const tai_limit_t *limit, apr_uint64_t now,
+                         tai_window_view_t *view)
+{
+    view->counted++;
+    tell(w, limit, now, 0, view); /* the admission has dropped what was older */
 }
 
 apr_uint64_t tai_window_leaves(const tai_window_t *w, const tai_limit_t *limit, apr_uint64_t now)

@@ -64,6 +64,16 @@ apr_uint64_t tai_window_leaves(const tai_window_t *w, const tai_limit_t *limit, 
 void tai_window_admit(tai_window_t *w, const tai_limit_t *limit, apr_uint64_t now);
 
 /**
+ * What tai_window_test would say now, without counting again.
+ * @param w      the window, locked by the caller, right behind tai_window_admit
+ * @param limit  N and W
+ * @param now    the time that was tested
+ * @param view   as it was tested before the admission; brought up to date
+ */
+void tai_window_admitted(const tai_window_t *w, const tai_limit_t *limit, apr_uint64_t now,
+                         tai_window_view_t *view);
+
+/**
  * Take one admission back. The count of the bucket that it went into falls; where that leaves the
  * newest bucket empty, the bucket goes.
  * @param w   the window, locked by the caller

@@ -43,7 +43,7 @@ static void charge_one(tai_charge_t *charge, apr_uint64_t now, tai_place_t *plac
     tai_table_set_due(place, tai_window_leaves(w, &charge->limit, now));
     tai_window_admit(w, &charge->limit, now);
     charge->at = w->newest;
-    tai_window_test(w, &charge->limit, now, &charge->view);
+    tai_window_admitted(w, &charge->limit, now, &charge->view);
 }
 
 /* Unlocked by the caller, where the answer is APR_SUCCESS. */

@@ -145,7 +145,14 @@ static void check_view(const model_t *m, apr_uint64_t now, const tai_window_view
 
 static void admit(model_t *m, apr_uint64_t now)
 {
+    tai_window_view_t view, tested;
+
+    tai_window_test(&m->window, &m->limit, now, &view);
     tai_window_admit(&m->window, &m->limit, now);
+    tai_window_admitted(&m->window, &m->limit, now, &view);
+    tai_window_test(&m->window, &m->limit, now, &tested);
+    HOLDS(m, view.counted == tested.counted);
+    HOLDS(m, view.wait_ms == tested.wait_ms && view.reset_ms == tested.reset_ms);
     now = own_time(m, now);
     m->log[m->logged++] = m->newest = now;
     HOLDS(m, counted(m, now, m->limit.window_ms) <= m->limit.max);
