@@ -37,15 +37,18 @@ static void tidy(server_rec *s, apr_pool_t *p)
 }
 
 typedef struct job_t {
-    apr_uint64_t every_ms;
+    apr_uint64_t first_ms, every_ms;
     void (*run)(server_rec *s, apr_pool_t *p);
-    apr_uint64_t due; /* milliseconds of tai_clock_ms */
+    apr_uint64_t due; /* milliseconds of tai_clock_ms; 0: first_ms from now on */
 } job_t;
 
-static job_t jobs_of_host[] = {
-    {10000, taiauth_usage_write, 0}, {60000, sweep, 0}, {60000, tidy, 0}, {0, NULL, 0}};
+/* Tidying waits for the lease of who was killed: at a start he may be the one before. */
+static job_t jobs_of_host[] = {{0, 10000, taiauth_usage_write, 0},
+                               {0, 60000, sweep, 0},
+                               {60000, 60000, tidy, 0},
+                               {0, 0, NULL, 0}};
 static job_t jobs_of_child[] = {
-    {0, taiauth_node_sync, 0}, {0, taiauth_long_responses_look, 0}, {0, NULL, 0}};
+    {0, 0, taiauth_node_sync, 0}, {0, 0, taiauth_long_responses_look, 0}, {0, 0, NULL, 0}};
 
 /* ---- when --------------------------------------------------------------------------------- */
 
@@ -78,6 +81,7 @@ static void run_jobs(worker_t *worker, apr_pool_t *p)
     job_t *job;
 
     for (job = worker->jobs; job->run; job++) {
+        job->due = job->due ? job->due : now + job->first_ms;
         if (now >= job->due) {
             job->run(worker->s, p);
             job->due = now + job->every_ms;
