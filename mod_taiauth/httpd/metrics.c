@@ -108,6 +108,37 @@ static void write_tables(request_rec *r)
     }
 }
 
+static const struct {
+    const char *name, *type, *help;
+    apr_size_t offset;
+} key_cache_numbers[] = {
+    {"key_cache_bytes", "gauge", "Size of the key cache.", offsetof(tai_records_usage_t, bytes)},
+    {"key_cache_used_bytes", "gauge", "Of it, what is in use.",
+     offsetof(tai_records_usage_t, used)},
+    {"key_cache_keys", "gauge", "Keys that are remembered.", offsetof(tai_records_usage_t, live)},
+    {"key_cache_evicted_total", "counter", "Keys that had to make room for others.",
+     offsetof(tai_records_usage_t, evicted)},
+    {"key_cache_torn_total", "counter", "Parts of it that a process that died left to be emptied.",
+     offsetof(tai_records_usage_t, torn)},
+};
+
+static void write_key_cache(request_rec *r)
+{
+    tai_records_t *records = tai_segment_records(taiauth_segment);
+    tai_records_usage_t usage = {0};
+    apr_size_t i;
+
+    if (records) {
+        tai_records_usage(records, &usage);
+    }
+    for (i = 0; i < sizeof(key_cache_numbers) / sizeof(key_cache_numbers[0]); i++) {
+        const char *value = (const char *)&usage + key_cache_numbers[i].offset;
+
+        head(r, key_cache_numbers[i].name, key_cache_numbers[i].type, key_cache_numbers[i].help);
+        number(r, key_cache_numbers[i].name, "", *(const apr_uint64_t *)value);
+    }
+}
+
 static void write_page(request_rec *r)
 {
     const tai_metrics_t *m = tai_segment_metrics(taiauth_segment);
@@ -117,6 +148,7 @@ static void write_page(request_rec *r)
     head(r, "locks_started_total", "counter", "Lockouts begun.");
     number(r, "locks_started_total", "", tai_metrics_read(&m->locks_started));
     write_lookups(r, m);
+    write_key_cache(r);
     write_tables(r);
 }
 

@@ -35,6 +35,17 @@ static apr_uint64_t lockouts(void)
     return sum;
 }
 
+static apr_uint64_t cached_keys(void)
+{
+    tai_records_t *records = tai_segment_records(taiauth_segment);
+    tai_records_usage_t usage = {0};
+
+    if (records) {
+        tai_records_usage(records, &usage);
+    }
+    return usage.live;
+}
+
 /* "TaiAuth-ADMITTED: 12" a line for ?auto; "TaiAuth: ADMITTED 12, ..." in one for people. */
 static int status_hook(request_rec *r, int flags)
 {
@@ -52,6 +63,7 @@ static int status_hook(request_rec *r, int flags)
         ap_rprintf(r, form, tai_code((tai_code_e)code)->name, verdicts(m, (tai_code_e)code));
     }
     ap_rprintf(r, form, "DatabaseLookups", tai_metrics_read(&m->lookups));
+    ap_rprintf(r, form, "CachedKeys", cached_keys());
     ap_rprintf(r, brief ? form : "%s %" APR_UINT64_T_FMT "\n", "LockoutsInForce", lockouts());
     return OK;
 }
