@@ -177,7 +177,7 @@ START_TEST(killed_at_any_moment)
     int round, inside = 0;
 
     ck_assert_int_eq(tai_segment_format(shared_block(TAI_SEGMENT_MIN_BYTES), TAI_SEGMENT_MIN_BYTES,
-                                        &stage->segment),
+                                        0, &stage->segment),
                      APR_SUCCESS);
     for (round = 0; round < ROUNDS || (inside == 0 && round < ROUNDS_MAX); round++) {
         *stage = (stage_t){.segment = stage->segment,

@@ -1,10 +1,12 @@
 #include <string.h>
 #include "core/segment.h"
 #include "core/windows.h"
+#include "made_record.h"
 #include "shared.h"
 #include "unit.h"
 
 #define BYTES ((apr_size_t)8 << 20)
+#define KEYS  5000
 
 static void *block;
 static tai_segment_t *segment;
@@ -12,7 +14,7 @@ static tai_segment_t *segment;
 static void make_segment(void)
 {
     block = shared_block(BYTES);
-    ck_assert_int_eq(tai_segment_format(block, BYTES, &segment), APR_SUCCESS);
+    ck_assert_int_eq(tai_segment_format(block, BYTES, KEYS, &segment), APR_SUCCESS);
 }
 
 static apr_uint64_t places_of(tai_table_e which)
@@ -35,18 +37,23 @@ static apr_size_t bytes_of(tai_table_e which)
 
 START_TEST(too_small_is_refused)
 {
-    void *small = shared_block(TAI_SEGMENT_MIN_BYTES);
+    static const apr_uint64_t keys[] = {0, 1, KEYS};
+    const apr_size_t needs = tai_segment_needs(keys[_i]);
+    void *small = shared_block(needs);
 
-    ck_assert_int_eq(tai_segment_format(small, TAI_SEGMENT_MIN_BYTES - 1, &segment), APR_EINVAL);
-    ck_assert_int_eq(tai_segment_format(small, TAI_SEGMENT_MIN_BYTES, &segment), APR_SUCCESS);
+    ck_assert_int_eq(tai_segment_format(small, needs - 1, keys[_i], &segment), APR_EINVAL);
+    ck_assert_int_eq(tai_segment_format(small, needs, keys[_i], &segment), APR_SUCCESS);
+    ck_assert_uint_eq(tai_segment_keys(segment), keys[_i]);
+    ck_assert_int_eq(tai_segment_records(segment) != NULL, keys[_i] > 0);
 }
 END_TEST
 
-/* Each table has its share of the whole, but for the rest that is no full set. */
+/* Each table has its share of what the key table leaves, but for the rest that is no full set. */
 START_TEST(tables_have_their_shares)
 {
-    static const apr_size_t sixteenths[TAI_TABLE_COUNT] = {2, 8, 2, 1, 1, 1, 1};
-    const apr_size_t share = sixteenths[_i] * (BYTES / 16), slack = 64 << 10;
+    static const apr_size_t sixteenths[TAI_TABLE_COUNT] = {1, 1, 8, 2, 1, 1, 1, 1};
+    const apr_size_t share = sixteenths[_i] * ((BYTES - tai_records_bytes(KEYS)) / 16),
+                     slack = 64 << 10;
 
     ck_assert_uint_eq((apr_uintptr_t)tai_segment_table(segment, _i) % 64, 0);
     ck_assert_uint_gt(bytes_of(_i), share - slack);
@@ -84,14 +91,50 @@ START_TEST(tables_do_not_overlap)
         ck_assert_uint_eq(usage.places, places[t]);
         ck_assert_uint_eq(usage.live, t == _i ? usage.places : 0);
     }
+    ck_assert_uint_eq(tai_records_check(tai_segment_records(segment)), 0);
+    ck_assert_ptr_eq(tai_segment_attach(block, BYTES), segment);
+}
+END_TEST
+
+static apr_uint64_t live_in_tables(void)
+{
+    tai_table_usage_t usage;
+    apr_uint64_t live = 0;
+    int t;
+
+    for (t = 0; t < TAI_TABLE_COUNT; t++) {
+        tai_table_usage(tai_segment_table(segment, t), 1, &usage);
+        live += usage.live;
+    }
+    return live;
+}
+
+/* All of its bytes are written to, the last ones too, and none is anybody else's. */
+START_TEST(the_key_table_overlaps_nothing)
+{
+    tai_records_t *records = tai_segment_records(segment);
+    const char *end = (const char *)records + tai_records_bytes(KEYS);
+    const tai_node_t before = *tai_segment_node(segment);
+    made_record_t made;
+    apr_uint64_t key;
+
+    ck_assert_uint_eq((apr_uintptr_t)records % 64, 0);
+    ck_assert_ptr_eq(end, tai_segment_table(segment, 0));
+    for (key = 0; key < 4 * KEYS; key++) {
+        made_record(&made, key, 9);
+        tai_records_put(records, &made.record);
+    }
+    ck_assert_uint_eq(live_in_tables(), 0);
+    ck_assert_mem_eq(tai_segment_node(segment), &before, sizeof(before));
+    ck_assert_uint_eq(tai_records_check(records), 0);
     ck_assert_ptr_eq(tai_segment_attach(block, BYTES), segment);
 }
 END_TEST
 
 START_TEST(tables_have_names)
 {
-    static const char *const names[TAI_TABLE_COUNT] = {"known", "windows",   "addresses", "clients",
-                                                       "pairs", "usernames", "usage"};
+    static const char *const names[TAI_TABLE_COUNT] = {
+        "known", "unknown", "windows", "addresses", "clients", "pairs", "usernames", "usage"};
 
     ck_assert_str_eq(tai_segment_table_name(_i), names[_i]);
 }
@@ -118,7 +161,7 @@ START_TEST(zeros_are_not_attached)
 }
 END_TEST
 
-/* magic, layout, size of the block, of the header, of a mutex, of the sets of each table */
+/* magic, layout, sizes: of the block, the key table, the header, a mutex, a set of each table */
 START_TEST(each_word_of_the_shape_counts)
 {
     apr_uint64_t *word = (apr_uint64_t *)block + _i;
@@ -168,7 +211,7 @@ START_TEST(another_mapping_is_the_same_segment)
     there = mmap(NULL, BYTES, rw, MAP_SHARED, fd, 0);
     ck_assert_ptr_ne(here, MAP_FAILED);
     ck_assert_ptr_ne(there, MAP_FAILED);
-    ck_assert_int_eq(tai_segment_format(here, BYTES, &ours), APR_SUCCESS);
+    ck_assert_int_eq(tai_segment_format(here, BYTES, KEYS, &ours), APR_SUCCESS);
     theirs = tai_segment_attach(there, BYTES);
     ck_assert_ptr_eq(theirs, there);
 
@@ -218,6 +261,16 @@ START_TEST(a_full_table_is_told_once_an_interval)
 }
 END_TEST
 
+/* A flood of wrong keys is no reason for more memory. */
+START_TEST(unknown_keys_that_go_are_not_told)
+{
+    apr_uint64_t lost[TAI_TABLE_COUNT];
+
+    lose(tai_segment_table(segment, TAI_TABLE_UNKNOWN), 1, 3);
+    ck_assert_int_eq(tai_segment_pressure(segment, 5, lost), 0);
+}
+END_TEST
+
 START_TEST(unwritten_usage_is_told_once_an_interval)
 {
     ck_assert_int_eq(tai_segment_unwritten(segment, 5), 1);
@@ -229,17 +282,19 @@ END_TEST
 
 static void add(TCase *tests)
 {
+    tcase_add_test(tests, the_key_table_overlaps_nothing);
+    tcase_add_test(tests, unknown_keys_that_go_are_not_told);
     tcase_add_test(tests, a_full_table_is_told_once_an_interval);
     tcase_set_timeout(tests, 60);
     tcase_add_checked_fixture(tests, make_segment, NULL);
-    tcase_add_test(tests, too_small_is_refused);
+    tcase_add_loop_test(tests, too_small_is_refused, 0, 3);
     tcase_add_loop_test(tests, tables_have_their_shares, 0, TAI_TABLE_COUNT);
     tcase_add_loop_test(tests, tables_do_not_overlap, 0, TAI_TABLE_COUNT);
     tcase_add_loop_test(tests, tables_have_names, 0, TAI_TABLE_COUNT);
     tcase_add_test(tests, what_was_formatted_is_attached);
     tcase_add_test(tests, another_size_is_not_attached);
     tcase_add_test(tests, zeros_are_not_attached);
-    tcase_add_loop_test(tests, each_word_of_the_shape_counts, 0, 5 + TAI_TABLE_COUNT);
+    tcase_add_loop_test(tests, each_word_of_the_shape_counts, 0, 6 + TAI_TABLE_COUNT);
     tcase_add_test(tests, identities_are_stable_and_differ);
     tcase_add_test(tests, each_segment_has_its_own_secrets);
     tcase_add_test(tests, unwritten_usage_is_told_once_an_interval);

@@ -15,7 +15,7 @@ static void make_segment(void)
 {
     void *block = shared_block(TAI_SEGMENT_MIN_BYTES);
 
-    ck_assert_int_eq(tai_segment_format(block, TAI_SEGMENT_MIN_BYTES, &segment), APR_SUCCESS);
+    ck_assert_int_eq(tai_segment_format(block, TAI_SEGMENT_MIN_BYTES, 0, &segment), APR_SUCCESS);
 }
 
 /* @return how long there is no room; 0: the try is under way */
