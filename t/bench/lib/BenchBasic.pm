@@ -13,37 +13,38 @@ use MIME::Base64 qw(encode_base64);
 
 my $NAME_LENGTH = 12; # of the characters of a key: its name; what follows is the password
 
-# run, name: as BenchHttpd; provider: dbd or socache; database: as make_database made it
-sub new {
-    my ($class, %want) = @_;
-    my %conf = (
-        dbd => <<'CONF',
-    AuthBasicProvider dbd
-CONF
-        socache => <<'CONF',
+my %CONF = (
+    dbd => '    AuthBasicProvider dbd',
+    socache => <<'CONF',
     AuthBasicProvider socache dbd
     AuthnCacheProvideFor dbd
     AuthnCacheTimeout 86400
 CONF
-    );
-    my $cache = $want{provider} eq 'socache' ? "AuthnCacheSOCache shmcb:\@dir\@/logs/authn(16777216)\n" : '';
+);
+
+# run, name: as BenchHttpd; provider: dbd or socache; database: as make_database made it
+sub new {
+    my ($class, %want) = @_;
+    my $cache = $want{provider} eq 'socache' ? 'AuthnCacheSOCache shmcb:@dir@/logs/authn(16777216)' : '';
     return $class->SUPER::new(
         run     => $want{run},
         name    => $want{name},
         modules => [qw(dbd auth_basic authn_dbd authn_socache socache_shmcb authz_user)],
-        conf    => <<"CONF" . $cache . "<Location /on>\n" . $conf{$want{provider}} . <<'END',
+        conf    => <<"CONF",
 DBDriver sqlite3
 DBDParams "$want{database}"
 DBDMin 1
 DBDKeep 32
 DBDMax 32
-CONF
+$cache
+<Location /on>
     AuthType Basic
     AuthName bench
+$CONF{$want{provider}}
     AuthDBDUserPWQuery "SELECT password FROM users WHERE name = %s"
     Require valid-user
 </Location>
-END
+CONF
     );
 }
 

@@ -7,12 +7,12 @@ use warnings;
 
 use BenchBasic;
 use BenchHaproxy;
-use BenchHttpd;
 use BenchKeys;
 use BenchLoad;
 use BenchNginx;
 use BenchPlot;
 use BenchRounds;
+use BenchTaiauth;
 
 my $KEYS = 1000; # in random order
 
@@ -49,9 +49,8 @@ sub servers {
     my $values = $keys->import_many($KEYS);
     my ($database, $basic) = BenchBasic::make_database($run, $values);
     my %made = (
-        httpd   => sub { plain($run, $keys) },
-        off     => sub { ours($run, $keys, 'off', 'Off') },
-        taiauth => sub { ours($run, $keys, 'taiauth', 'On') },
+        (map { my ($n, $m) = @$_; $n => sub { BenchTaiauth->new(run => $run, name => $n, keys => $keys, mode => $m) } }
+            [qw(httpd none)], [qw(off Off)], [qw(taiauth On)]),
         (map { my $p = $_; $p => sub { BenchBasic->new(run => $run, name => $p, provider => $p, database => $database) } }
             qw(dbd socache)),
         nginx   => sub { BenchNginx->new(run => $run, name => 'nginx') },
@@ -62,23 +61,6 @@ sub servers {
     my @key = (path => '/on/x', status => 200, header => 'X-API-Key', values => $values);
     my @password = (path => '/on/x', status => 200, header => 'Authorization', prefix => 'Basic ', values => $basic);
     return map { $_ => { server => $made{$_}->(), /^(?:dbd|socache)$/ ? @password : @key } } grep { $made{$_} } keys %wanted;
-}
-
-sub plain {
-    my ($run, $keys) = @_;
-    return BenchHttpd->new(run => $run, name => 'httpd', modules => [qw(dbd watchdog)],
-        conf => $keys->conf . "<Location /on>\n    Require all granted\n</Location>\n");
-}
-
-sub ours {
-    my ($run, $keys, $name, $mode) = @_;
-    return BenchHttpd->new(run => $run, name => $name, modules => [qw(dbd watchdog taiauth)], conf => $keys->conf . <<"CONF");
-<Location /on>
-    TaiAuth $mode
-    TaiAuthScope programs:read
-    TaiAuthRateLimit 1000000000/60s
-</Location>
-CONF
 }
 
 # A life of its own for each turn: where a process lies in memory has some effect on its speed.

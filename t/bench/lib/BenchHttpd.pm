@@ -1,5 +1,5 @@
-# httpd for a bench: few modules, no access log, one child with as many threads as there are
-# connections, so that all of it runs on the one processor that is left to servers.
+# httpd for a bench: few modules, no access log, one child with a thread for every connection, for it
+# has one processor.
 package BenchHttpd;
 
 use strict;
@@ -19,31 +19,39 @@ my @BASIC = qw(authn_core authz_core unixd);
 # conf:     text after the basics; @dir@ is the server's directory
 # wrap:     what the server runs under: program and arguments
 # options:  of httpd, such as -X; default -DFOREGROUND
+# children: how many of 32 threads; default 1
+# processor: as BenchServer
 sub new {
     my ($class, %want) = @_;
     my $dir = "$want{run}{dir}/$want{name}";
     my $port = BenchServer::free_port();
-    make_path("$dir/htdocs/on", "$dir/htdocs/off", "$dir/logs");
-    for my $page (qw(on off)) {
-        open my $out, '>', "$dir/htdocs/$page/x" or die "$dir/htdocs/$page/x: $!\n";
-        print $out "ok\n";
-        close $out or die "$dir/htdocs/$page/x: $!\n";
-    }
+    make_path("$dir/htdocs", "$dir/logs");
+    place("$dir/htdocs/$_") for qw(on off free);
     my $self = $class->SUPER::new(
-        name    => $want{name},
-        port    => $port,
-        dir     => $dir,
-        command => [@{$want{wrap} // []}, $want{run}{httpd}, '-f', "$dir/httpd.conf",
+        name      => $want{name},
+        port      => $port,
+        dir       => $dir,
+        processor => $want{processor},
+        command   => [@{$want{wrap} // []}, $want{run}{httpd}, '-f', "$dir/httpd.conf",
             @{$want{options} // ['-DFOREGROUND']}],
     );
     $self->write_conf(%want);
     return $self;
 }
 
+sub place {
+    my ($dir) = @_;
+    make_path($dir);
+    open my $out, '>', "$dir/x" or die "$dir/x: $!\n";
+    print $out "ok\n";
+    close $out or die "$dir/x: $!\n";
+    return;
+}
+
 sub write_conf {
     my ($self, %want) = @_;
     my $conf = join '', load_lines($want{run}, 'mpm_' . ($want{mpm} // 'event'), @BASIC, @{$want{modules} // []}),
-        basics($self->{port}), $want{conf} // '';
+        basics($self->{port}, $want{children} // 1), $want{conf} // '';
     $conf =~ s/\@dir\@/$self->{dir}/g;
     open my $out, '>', "$self->{dir}/httpd.conf" or die "$self->{dir}/httpd.conf: $!\n";
     print $out $conf;
@@ -60,7 +68,8 @@ sub load_lines {
 }
 
 sub basics {
-    my ($port) = @_;
+    my ($port, $children) = @_;
+    my $workers = 32 * $children;
     return <<"CONF";
 ServerRoot "\@dir\@"
 ServerName localhost
@@ -69,19 +78,18 @@ PidFile "\@dir\@/logs/httpd.pid"
 DefaultRunTimeDir "\@dir\@/logs"
 DocumentRoot "\@dir\@/htdocs"
 ErrorLog "\@dir\@/logs/error_log"
-LogLevel error
+LogLevel warn
 KeepAlive On
 MaxKeepAliveRequests 0
 KeepAliveTimeout 60
 <IfModule mpm_event_module>
-    StartServers 1
-    ServerLimit 1
+    StartServers $children
+    ServerLimit $children
     ThreadsPerChild 32
     ThreadLimit 32
-    MinSpareThreads 32
-    MaxSpareThreads 32
-    MaxRequestWorkers 32
-    AsyncRequestWorkerFactor 4
+    MinSpareThreads $workers
+    MaxSpareThreads $workers
+    MaxRequestWorkers $workers
 </IfModule>
 <Directory />
     Options FollowSymLinks

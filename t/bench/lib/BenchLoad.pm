@@ -13,8 +13,8 @@ use TaiHttp;
 
 our @EXPORT = qw(load ask_once);
 
-our $CONNECTIONS = 16;
-our $PROCESSOR = 1;
+my $CONNECTIONS = 16;
+my $PROCESSOR = 1; # of the load; servers have another
 
 my $LONGEST = 3600; # seconds that every value once may take
 
@@ -23,7 +23,8 @@ my $LONGEST = 3600; # seconds that every value once may take
 #   path     of the page
 #   header   name; prefix  what stands before each value; values  file of them, as load.lua wants it
 #   seconds  how long; undef: each value once
-#   status   of the answers; undef: any, but no error of the connection
+#   status   of the answers; undef: any
+#   processor  where wrk runs; default its own
 # Returns { requests, cpu (microseconds each), rate (a second), refused }.
 sub load {
     my (%want) = @_;

@@ -16,7 +16,7 @@ use Time::HiRes qw(clock_gettime sleep time);
 use TaiHttp;
 use TaiProcess;
 
-our $PROCESSOR = 0; # servers; the load has the next one
+my $PROCESSOR = 0; # of servers; the load has another
 
 my $TIMEOUT = 120; # seconds for a start or stop; callgrind is slow
 
@@ -30,6 +30,7 @@ sub free_port {
 # name:     for messages
 # port:     where it answers
 # dir:      where it is started, and what it prints is kept
+# processor: where it runs, as taskset has it; default the one for servers
 # command:  program and arguments; it must stay in the foreground and end at SIGTERM
 sub new {
     my ($class, %server) = @_;
@@ -56,7 +57,7 @@ sub become {
     setpgrp;
     chdir $self->{dir} and open STDOUT, '>', $said and open STDERR, '>&', \*STDOUT
         and open STDIN, '<', '/dev/null'
-        and exec 'taskset', '-c', $PROCESSOR, @{$self->{command}};
+        and exec 'taskset', '-c', $self->{processor} // $PROCESSOR, @{$self->{command}};
     print STDERR "$self->{name}: $!\n";
     POSIX::_exit(127);
 }
