@@ -539,13 +539,15 @@ apr_status_t tai_node_lease(tai_segment_t *segment, tai_store_t *store, apr_uint
  * for 1.2 times its lease - clocks that are being slewed differ in rate - has none any more; its
  * row is struck off, so that the dead delay nobody twice, but only if it still has not applied the
  * change: struck off all the same, a node that has just acknowledged and renewed its lease would
- * not be waited for by the next revoker while that lease runs.
+ * not be waited for by the next revoker while that lease runs. The wait begins when the counter has
+ * been read: that may be of a change later than his own, and counted from his own commit, a node
+ * would be struck off for the later one while a lease runs that began before it.
  */
 
 /* What a revoker waits for. */
 typedef struct wait_t {
     tai_store_t *store;
-    apr_uint64_t begun; /* milliseconds of tai_clock_ms */
+    apr_uint64_t begun; /* when seq was known to be committed, milliseconds of tai_clock_ms */
     apr_int64_t seq;    /* the change */
     tai_told_t told;
     int behind;              /* nodes that have not applied it */
@@ -661,12 +663,15 @@ static tai_change_e wait_for_nodes(wait_t *wait, apr_pool_t *p, const char **tex
 tai_change_e tai_node_tell(tai_segment_t *segment, tai_store_t *store, apr_pool_t *p,
                            tai_told_t *told, const char **text)
 {
-    wait_t wait = {.store = store, .begun = tai_clock_ms()};
+    wait_t wait = {.store = store};
     tai_change_e outcome;
 
     TAI_FAULT("tell.committed");
-    if (tai_store_change_counter(store, p, &wait.seq, text) != APR_SUCCESS ||
-        (segment != NULL && sync_after(segment, &wait, p, text) != APR_SUCCESS)) {
+    if (tai_store_change_counter(store, p, &wait.seq, text) != APR_SUCCESS) {
+        return TAI_CHANGE_UNKNOWN;
+    }
+    wait.begun = tai_clock_ms();
+    if (segment != NULL && sync_after(segment, &wait, p, text) != APR_SUCCESS) {
         return TAI_CHANGE_UNKNOWN;
     }
     outcome = wait_for_nodes(&wait, p, text);
