@@ -174,11 +174,14 @@ static const char *const lost[] = {
     "DELETE FROM nodes",
     /* changed by hand */
     "UPDATE nodes SET applied_seq = applied_seq - 1",
+    "UPDATE nodes SET applied_seq = applied_seq + 1",
     "UPDATE nodes SET lease_ms = 1000",
     /* a gap, in the midst and at the end */
     "UPDATE change_counter SET seq = seq + 1",
     "UPDATE accounts SET status = 'suspended'; UPDATE accounts SET status = 'active';"
     " DELETE FROM key_changes WHERE seq < (SELECT seq FROM change_counter)",
+    "UPDATE accounts SET status = 'suspended'; UPDATE accounts SET status = 'active';"
+    " UPDATE key_changes SET seq = seq + 5 WHERE seq = (SELECT seq FROM change_counter)",
     /* an older database that was put back, without its node and with it */
     "DELETE FROM nodes; UPDATE change_counter SET seq = seq - 1",
     "UPDATE change_counter SET seq = seq - 1; DELETE FROM key_changes"
@@ -302,6 +305,25 @@ START_TEST(no_node_where_it_cannot_register)
 }
 END_TEST
 
+/* Whoever keeps the database to write, a SELECT does not wait for him, and nothing else is needed. */
+START_TEST(a_writer_does_not_hold_it_up)
+{
+    raw_t writer = raw_open(path);
+    int changed;
+
+    ck_assert_int_eq(apr_dbd_query(writer.driver, writer.handle, &changed, "BEGIN EXCLUSIVE"), 0);
+    ck_assert_int_eq(apr_dbd_query(writer.driver, writer.handle, &changed,
+                                   "UPDATE accounts SET status = 'suspended'"),
+                     0);
+    sync_node(segment);
+    ck_assert_int_eq(is_remembered(segment, &answer), 1);
+    ck_assert_int_eq(apr_dbd_query(writer.driver, writer.handle, &changed, "COMMIT"), 0);
+    sync_node(segment);
+    has_forgotten();
+    raw_close(&writer);
+}
+END_TEST
+
 START_TEST(one_at_a_time)
 {
     ck_assert_int_eq(tai_mutex_try(&node->syncing), APR_SUCCESS);
@@ -375,6 +397,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, no_lease_before_it_is_acknowledged);
     tcase_add_test(tests, a_row_that_goes_before_it_is_acknowledged);
     tcase_add_test(tests, no_node_where_it_cannot_register);
+    tcase_add_test(tests, a_writer_does_not_hold_it_up);
     tcase_add_test(tests, one_at_a_time);
     tcase_add_test(tests, who_dies_leaves_his_locks_to_others);
     tcase_add_test(tests, due_after_the_interval);
