@@ -170,7 +170,7 @@ $httpd = $unset;
 like ask('named', '/x/x.html')->header('WWW-Authenticate'), qr/realm="Named"/, 'without TaiAuthRealm: AuthName';
 
 # The main configuration is a context of every directive but TaiAuthMetrics.
-my %accepted = (TaiAuthSharedMemory => '1G', TaiAuthLimiter => 'shm', map { $_->{directive} => $_->{value}[0] } @rows);
+my %accepted = (TaiAuthSharedMemory => '1G', TaiAuthKeyCache => 1000, TaiAuthLimiter => 'shm', map { $_->{directive} => $_->{value}[0] } @rows);
 for my $directive (sort keys %accepted) {
     $main->configure("$directive $accepted{$directive}");
     ok $main->test, "$directive in the main configuration" or diag $main->said;

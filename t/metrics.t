@@ -5,6 +5,7 @@ use warnings;
 
 use Test::More;
 use TaiHttpd;
+use TaiKeys qw(unknown_key);
 use TaiLogin;
 use TaiMetrics;
 use TaiTest;
@@ -93,10 +94,11 @@ subtest 'the page' => sub {
 subtest 'tables' => sub {
     my $page = page();
     my @tables = map { /^taiauth_table_places\{table="(\w+)"\}/ } sort keys %{$page->{value}};
-    is_deeply \@tables, [qw(addresses clients known pairs usage usernames windows)], 'each table has its size';
+    is_deeply \@tables, [qw(addresses clients known pairs unknown usage usernames windows)], 'each table has its size';
     ask(GET => '/limits/x.html', key($key));
     ask(GET => '/pairs/x.html', apikey => $pair->{key}, 'x-token' => 'garbage');
     is log_in({ user => 'nobody', password => password() }, port => $httpd->port)->status, 401, 'a failed log-in';
+    is ask(GET => '/limits/x.html', 'X-API-Key' => unknown_key())->status, 401, 'an unknown key';
     # what is known of usage may just have been written
     wait_for(sub {
         ask(GET => '/limits/x.html', key($key));
@@ -107,6 +109,16 @@ subtest 'tables' => sub {
         cmp_ok $live, '>', 0, "$table is in use";
         cmp_ok $live, '<=', $places, "$table: no more than it holds";
     }
+};
+
+subtest 'the key cache' => sub {
+    my $number = sub { my $page = page(); return map { $page->{value}{"taiauth_key_cache_$_"} } @_ };
+    ask(GET => '/limits/x.html', key($key));
+    my ($bytes, $used, $keys, $evicted, $torn) = $number->(qw(bytes used_bytes keys evicted_total torn_total));
+    cmp_ok $keys, '>=', 1, 'a key is remembered';
+    cmp_ok $used, '>', 100 * $keys, 'and takes room';
+    cmp_ok $used, '<', $bytes, 'less than there is';
+    is "$evicted $torn", '0 0', 'none had to go';
 };
 
 subtest 'lockouts in force' => sub {
@@ -144,6 +156,7 @@ subtest 'mod_status' => sub {
         $sum{$code} += $page->{value}{$series};
     }
     $sum{DatabaseLookups} = $page->{value}{taiauth_lookup_seconds_count};
+    $sum{CachedKeys} = $page->{value}{taiauth_key_cache_keys};
     $sum{LockoutsInForce} = 0;
     $sum{LockoutsInForce} += $page->{value}{$_} for grep { /^taiauth_lockouts/ } keys %{$page->{value}};
     is_deeply \%auto, \%sum, '?auto: the same numbers';
