@@ -113,20 +113,19 @@ void taiauth_response_forget(request_rec *r, const taiauth_dir_t *conf)
     taiauth_response_protect(r, conf);
 }
 
-/* httpd's own way to take a response back: an error in its place, which it answers as any other. */
+/*
+ * What the filter of HTTP headers does for an error bucket, a step earlier: that one, in some
+ * versions of httpd, loses the headers of the refusal first.
+ */
 static apr_status_t take_back(ap_filter_t *f, apr_bucket_brigade *bb, int status)
 {
-    apr_bucket_alloc_t *alloc = f->c->bucket_alloc;
-
     f->ctx = NULL;
     taiauth_request(f->r)->taken_back = 1;
     f->r->status = HTTP_OK; /* no error of the application is reported beside it */
     f->r->status_line = NULL;
-    apr_table_unset(f->r->headers_in, "Range");
     apr_brigade_cleanup(bb);
-    APR_BRIGADE_INSERT_TAIL(bb, ap_bucket_error_create(status, NULL, f->r->pool, alloc));
-    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(alloc));
-    return ap_pass_brigade(f->next, bb);
+    ap_die(status, f->r);
+    return AP_FILTER_ERROR;
 }
 
 /*

@@ -3,6 +3,9 @@
 #   my $backend = TaiBackend->start;     # at var('backend_port'), where t/conf/*.conf.in send requests
 #   my $seen = request(...)->json;       # { line => 'GET / HTTP/1.1', headers => [[name, value], ...] }
 #
+# With answer => CODE it does not answer itself: each request is a process that runs the code with the
+# connection and the first line of the request; port => N: there instead.
+#
 # What it saw is kept in t_logs/backend_log, where zz_secrets.t looks for secrets. It ends with the
 # object.
 package TaiBackend;
@@ -19,17 +22,18 @@ use TaiTest;
 sub start {
     my ($class, %want) = @_;
     my $listener = IO::Socket::INET->new(Listen => 64, LocalAddr => '127.0.0.1', ReuseAddr => 1,
-        LocalPort => var('backend_port')) or die "backend: $@";
+        LocalPort => $want{port} // var('backend_port')) or die "backend: $@";
     my $pid = fork // die "fork: $!";
     if (!$pid) {
-        serve($listener, $want{headers} // '');
+        serve($listener, $want{headers} // '', $want{answer});
         POSIX::_exit(0);
     }
     return bless { pid => $pid, owner => $$ }, $class;
 }
 
 sub serve {
-    my ($listener, $headers) = @_;
+    my ($listener, $headers, $answer) = @_;
+    local $SIG{CHLD} = 'IGNORE';
     open my $log, '>>', var('t_logs') . '/backend_log' or die "backend_log: $!";
     $log->autoflush(1);
     while (my $client = $listener->accept) {
@@ -37,6 +41,11 @@ sub serve {
         my $head = <$client> // next;
         print $log $head;
         my ($line, @fields) = split /\r\n/, $head;
+        if ($answer) {
+            fork // die "fork: $!" or answer_alone($answer, $client, $line);
+            close $client;
+            next;
+        }
         my %seen = (line => $line, headers => [map { [split /:\s*/, $_, 2] } @fields]);
         my $body = JSON::PP->new->latin1->canonical->encode(\%seen);
         print $client "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n${headers}Content-Length: ",
@@ -44,6 +53,12 @@ sub serve {
         close $client;
     }
     return;
+}
+
+sub answer_alone {
+    my ($answer, $client, $line) = @_;
+    eval { $answer->($client, $line); 1 } or warn "backend: $@";
+    POSIX::_exit(0);
 }
 
 sub DESTROY {

@@ -28,6 +28,14 @@ sub old_style {
     return mpm() eq 'worker' ? ('allowmethods') : ();
 }
 
+# The lines for CGI where load_lines was told to leave it out; $dir: where the daemon's socket goes.
+sub cgi_lines {
+    my ($libexecdir, $dir) = @_;
+    my $name = $cgi{mpm()};
+    my $socket = $name eq 'cgid' ? qq(ScriptSock "$dir/cgid.sock"\n) : '';
+    return "LoadModule ${name}_module $libexecdir/mod_$name.so\n$socket";
+}
+
 # The LoadModule lines for this httpd, ours last. With cgi => 0 the server has no CGI daemon, so
 # that every child of httpd is a worker.
 sub load_lines {
