@@ -1,22 +1,26 @@
+#include <signal.h>
 #include "chance.h"
 #include "nodes.h"
 #include "core/lookup.h"
 
 /*
- * Processes of two nodes use keys as fast as they can, while others are revoked one after the other:
- * no verdict holds that is looked at after the revocation is back.
+ * Processes of two nodes use keys as fast as they can, while these are revoked one after the other:
+ * no verdict holds that is looked at after the revocation is back. The same while the processes are
+ * killed at any moment, and others take their places.
  */
 
-#define READERS 4 /* every other one on the second node */
-#define ROUNDS  40
-#define SYNC_MS 5
+#define READERS       4 /* every other one on the second node */
+#define ROUNDS        40
+#define SYNC_MS       5
+#define KILL_LEASE_MS 1000 /* a row may be left that nobody has: it is waited for */
 
 typedef struct stage_t {
     tai_segment_t *nodes[2];
     tai_digest_t keys[ROUNDS];
-    int gone;  /* the keys before this one are revoked, and that is in force */
-    int ready; /* readers who use the key of the round */
+    int gone;             /* the keys before this one are revoked, and that is in force */
+    int reached[READERS]; /* how many of the keys a reader has used */
     int stop;
+    int kills;
     apr_uint64_t served;     /* requests with a key that was good */
     apr_uint64_t overlooked; /* with one that was not */
 } stage_t;
@@ -78,15 +82,11 @@ static void use_key(reader_t *reader, int round, apr_uint64_t *chance)
 {
     stage_t *stage = reader->stage;
     tai_version_t version;
-    int told = 0;
 
     while (judge(reader, round, &version)) {
         apr_uint64_t looks = chance_below(chance, 200);
 
-        if (!told) {
-            told = 1;
-            __atomic_fetch_add(&stage->ready, 1, __ATOMIC_RELEASE);
-        }
+        __atomic_store_n(&stage->reached[reader->number], round + 1, __ATOMIC_RELEASE);
         while (serve(reader, round, version) && looks-- > 0) {
             sync_if_due(reader);
         }
@@ -116,19 +116,24 @@ static int read_keys(void *data)
     return 0;
 }
 
-static void revoke_one(stage_t *stage, const char *id, int round)
+static void wait_for_readers(const stage_t *stage, int round)
+{
+    for (int i = 0; i < READERS; i++) {
+        while (read_int(&stage->reached[i]) <= round) {
+            sched_yield();
+        }
+    }
+}
+
+static tai_told_t revoke_one(stage_t *stage, const char *id, int round)
 {
     tai_told_t told;
 
-    while (read_int(&stage->ready) < READERS) {
-        sched_yield();
-    }
-    __atomic_store_n(&stage->ready, 0, __ATOMIC_RELEASE);
+    wait_for_readers(stage, round);
     revoked(id, NOW);
     must(tai_node_tell(stage->nodes[0], store, pool, &told, &text));
     __atomic_store_n(&stage->gone, round + 1, __ATOMIC_RELEASE);
-    ck_assert_int_eq(told.applied, 2);
-    ck_assert_int_eq(told.silent, 0);
+    return told;
 }
 
 static const char *new_key(stage_t *stage, int round)
@@ -145,27 +150,43 @@ static const char *new_key(stage_t *stage, int round)
     return id;
 }
 
-START_TEST(no_verdict_holds_when_the_revocation_is_back)
+static stage_t *make_stage(apr_uint32_t lease_ms, const char *ids[ROUNDS])
 {
     stage_t *stage = shared_block(sizeof(*stage));
-    reader_t readers[READERS];
-    const char *ids[ROUNDS];
-    pid_t pids[READERS];
     int i;
 
     for (i = 0; i < 2; i++) {
-        stage->nodes[i] = new_node(LEASE_MS);
-        tai_node_configure(stage->nodes[i], SYNC_MS, LEASE_MS);
+        stage->nodes[i] = new_node(lease_ms);
+        tai_node_configure(stage->nodes[i], SYNC_MS, lease_ms);
     }
     for (i = 0; i < ROUNDS; i++) {
         ids[i] = new_key(stage, i);
     }
+    return stage;
+}
+
+static pid_t start_reader(stage_t *stage, int number)
+{
+    reader_t reader = {.stage = stage, .number = number, .segment = stage->nodes[number % 2]};
+
+    return in_child(read_keys, &reader);
+}
+
+START_TEST(no_verdict_holds_when_the_revocation_is_back)
+{
+    const char *ids[ROUNDS];
+    stage_t *stage = make_stage(LEASE_MS, ids);
+    pid_t pids[READERS];
+    int i;
+
     for (i = 0; i < READERS; i++) {
-        readers[i] = (reader_t){.stage = stage, .number = i, .segment = stage->nodes[i % 2]};
-        pids[i] = in_child(read_keys, &readers[i]);
+        pids[i] = start_reader(stage, i);
     }
     for (i = 0; i < ROUNDS; i++) {
-        revoke_one(stage, ids[i], i);
+        const tai_told_t told = revoke_one(stage, ids[i], i);
+
+        ck_assert_int_eq(told.applied, 2);
+        ck_assert_int_eq(told.silent, 0);
     }
     __atomic_store_n(&stage->stop, 1, __ATOMIC_RELEASE);
     for (i = 0; i < READERS; i++) {
@@ -176,10 +197,66 @@ START_TEST(no_verdict_holds_when_the_revocation_is_back)
 }
 END_TEST
 
+/* In a process of its own, whose children the readers are. */
+static int start_and_kill_readers(void *data)
+{
+    stage_t *stage = data;
+    apr_uint64_t chance = 1;
+    pid_t pids[READERS];
+    int i;
+
+    for (i = 0; i < READERS; i++) {
+        pids[i] = start_reader(stage, i);
+    }
+    while (!read_int(&stage->stop)) {
+        apr_sleep((apr_interval_time_t)chance_below(&chance, 20000));
+        i = (int)chance_below(&chance, READERS);
+        kill(pids[i], SIGKILL);
+        waitpid(pids[i], NULL, 0);
+        __atomic_fetch_add(&stage->kills, 1, __ATOMIC_RELAXED);
+        pids[i] = start_reader(stage, i);
+    }
+    for (i = 0; i < READERS; i++) {
+        child_succeeds(pids[i]);
+    }
+    return 0;
+}
+
+/* Whoever comes next has mended what somebody left half done. */
+static void is_whole(tai_segment_t *segment)
+{
+    const answer_t answer = {.key = digest_from(digest_of("none"))};
+
+    ck_assert_int_eq(learn(segment, &answer), APR_EAGAIN);
+    ck_assert_uint_eq(tai_records_check(tai_segment_records(segment)), 0);
+    sync_node(segment);
+}
+
+START_TEST(nor_when_processes_are_killed)
+{
+    const char *ids[ROUNDS];
+    stage_t *stage = make_stage(KILL_LEASE_MS, ids);
+    pid_t pid = in_child(start_and_kill_readers, stage);
+    int i;
+
+    for (i = 0; i < ROUNDS; i++) {
+        revoke_one(stage, ids[i], i);
+    }
+    __atomic_store_n(&stage->stop, 1, __ATOMIC_RELEASE);
+    child_succeeds(pid);
+    ck_assert_int_gt(stage->kills, 0);
+    ck_assert_uint_gt(stage->served, ROUNDS);
+    ck_assert_uint_eq(stage->overlooked, 0);
+    is_whole(stage->nodes[0]);
+    is_whole(stage->nodes[1]);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     with_acme(tests);
     tcase_add_test(tests, no_verdict_holds_when_the_revocation_is_back);
+    tcase_add_test(tests, nor_when_processes_are_killed);
 }
 
 int main(void)
