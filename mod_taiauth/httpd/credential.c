@@ -65,8 +65,8 @@ void taiauth_credential_read(request_rec *r, taiauth_request_t *ctx, const taiau
 {
     const char *token_header = taiauth_token_header(conf);
     int key_format = TAIAUTH_GET(taiauth_server(r->server), key_format);
-    tai_shape_e shape;
 
+    out->shape = TAI_SHAPE_NONE;
     out->key = find_key(r, ctx, conf);
     out->token = token_header ? sent(r, ctx, token_header) : NULL;
     out->asked = token_header ? TAI_TOKEN_GIVEN : TAI_TOKEN_NOT_ASKED;
@@ -75,6 +75,7 @@ void taiauth_credential_read(request_rec *r, taiauth_request_t *ctx, const taiau
         out->reason = TAI_KEY_MISSING;
         return;
     }
+    out->shape = tai_key_shape(TAI_KIND_KEY, out->key);
     if (token_header && (!out->token || !*out->token)) {
         out->reason = TAI_TOKEN_MISSING;
         return;
@@ -83,8 +84,7 @@ void taiauth_credential_read(request_rec *r, taiauth_request_t *ctx, const taiau
         taiauth_key_reason(tai_key_shape(TAI_KIND_TOKEN, out->token), key_format) != TAI_ADMITTED) {
         out->asked = TAI_TOKEN_MALFORMED;
     }
-    shape = tai_key_shape(TAI_KIND_KEY, out->key);
-    out->reason = taiauth_key_reason(shape, key_format);
+    out->reason = taiauth_key_reason(out->shape, key_format);
 }
 
 /* ---- taking them out ---------------------------------------------------------------------- */
@@ -101,26 +101,36 @@ static void withhold(request_rec *r, taiauth_request_t *ctx, const char *name)
     taiauth_spelling_unset(r->headers_in, name, 0);
 }
 
+/* Beside a key header the application may have a bearer token of its own in Authorization. */
+static int carries_key(request_rec *r, const taiauth_request_t *ctx,
+                       const apr_array_header_t *names)
+{
+    const char *carried = bearer(apr_table_get(r->headers_in, "Authorization"));
+    int only_source = 1;
+    int i;
+
+    for (i = 0; carried && i < names->nelts; i++) {
+        only_source &= !sent(r, ctx, APR_ARRAY_IDX(names, i, const char *));
+    }
+    return carried && (only_source || !strncmp(carried, "tai_", 4));
+}
+
 void taiauth_credential_withhold(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf)
 {
     const apr_array_header_t *names = taiauth_key_headers(conf);
     const char *token_header = taiauth_token_header(conf);
-    const char *carried = bearer(apr_table_get(r->headers_in, "Authorization"));
-    int only_source = 1;
     int i;
 
     if (TAIAUTH_GET(conf, forward_key)) {
         return;
     }
+    if (TAIAUTH_GET(conf, bearer) && carries_key(r, ctx, names)) {
+        withhold(r, ctx, "Authorization");
+    }
     for (i = 0; i < names->nelts; i++) {
-        only_source &= !sent(r, ctx, APR_ARRAY_IDX(names, i, const char *));
         withhold(r, ctx, APR_ARRAY_IDX(names, i, const char *));
     }
     if (token_header) {
         withhold(r, ctx, token_header);
-    }
-    /* beside a key header the application may have a bearer token of its own */
-    if (TAIAUTH_GET(conf, bearer) && carried && (only_source || !strncmp(carried, "tai_", 4))) {
-        withhold(r, ctx, "Authorization");
     }
 }

@@ -13,6 +13,12 @@ typedef struct held_t {
     tai_limit_t limit;
 } held_t;
 
+/* All of them: as many as can be charged at once. */
+typedef struct held_list_t {
+    int n;
+    held_t of[TAI_TABLE_LOCK_MAX];
+} held_list_t;
+
 /* Who is charged: a key, nobody known, or a user of the management API. */
 typedef struct payer_t {
     const char *kind;       /* what sets windows of one policy apart */
@@ -40,15 +46,15 @@ static int same_group(const taiauth_limit_line_t *a, const taiauth_limit_line_t 
 }
 
 /* Of the lines of a group the one for the request's plan holds, else the one for all plans. */
-static void hold(apr_array_header_t *held, const taiauth_limit_line_t *line, const char *plan)
+static void hold(held_list_t *held, const taiauth_limit_line_t *line, const char *plan)
 {
     int i;
 
     if (line->plan && (!plan || strcmp(line->plan, plan) != 0)) {
         return;
     }
-    for (i = 0; i < held->nelts; i++) {
-        held_t *other = &APR_ARRAY_IDX(held, i, held_t);
+    for (i = 0; i < held->n; i++) {
+        held_t *other = &held->of[i];
 
         if (same_group(other->line, line)) {
             if (line->plan) {
@@ -58,21 +64,21 @@ static void hold(apr_array_header_t *held, const taiauth_limit_line_t *line, con
             return;
         }
     }
-    APR_ARRAY_PUSH(held, held_t) = (held_t){line, line->limit};
+    held->of[held->n++] = (held_t){line, line->limit};
 }
 
 /*
  * The key's own limit in the database beats its plan's, which beats the unnamed line. It takes over
  * the line's policy, so that a limit changed in the database judges the admissions already there.
  */
-static const char *overrule(apr_array_header_t *held, const tai_record_t *record)
+static const char *overrule(held_list_t *held, const tai_record_t *record)
 {
     const char *text = record->rate_limit ? record->rate_limit : record->plan_rate_limit;
     held_t *unnamed = NULL;
     int i;
 
-    for (i = 0; i < held->nelts; i++) {
-        held_t *h = &APR_ARRAY_IDX(held, i, held_t);
+    for (i = 0; i < held->n; i++) {
+        held_t *h = &held->of[i];
 
         if (!h->line->name && h->line->per == TAIAUTH_PER_KEY) {
             unnamed = h;
@@ -82,7 +88,7 @@ static const char *overrule(apr_array_header_t *held, const tai_record_t *record
         return NULL;
     }
     if (!unnamed) {
-        unnamed = &APR_ARRAY_PUSH(held, held_t);
+        unnamed = &held->of[held->n++];
         unnamed->line = &database_line;
     }
     return tai_limit_parse(text, &unnamed->limit) ? text : NULL;
@@ -90,30 +96,39 @@ static const char *overrule(apr_array_header_t *held, const tai_record_t *record
 
 /* ---- windows ------------------------------------------------------------------------------ */
 
+/* As much of a text as there is room for; returns where it ends. */
+static char *put(char *at, const char *end, const char *text)
+{
+    apr_size_t room = (apr_size_t)(end - at);
+    apr_size_t len = strlen(text);
+
+    if (len > room) {
+        len = room;
+    }
+    memcpy(at, text, len);
+    return at + len;
+}
+
 /* kind policy | NUL | W | principal, folded */
 static void aim(request_rec *r, const payer_t *payer, const held_t *h, tai_charge_t *charge)
 {
     const char *who = NULL;
-    unsigned char bytes[320];
-    apr_size_t len;
+    char bytes[320];
+    const char *const middle = bytes + sizeof(bytes) / 2;
+    char *at;
 
     if (h->line->per != TAIAUTH_PER_ADDRESS) {
         who = h->line->per == TAIAUTH_PER_KEY ? payer->id : payer->account_id;
     }
-    len = (apr_size_t)apr_snprintf((char *)bytes, sizeof(bytes) / 2, "%s%s", payer->kind,
-                                   h->line->policy) +
-          1;
-    memcpy(bytes + len, &h->limit.window_ms, sizeof(h->limit.window_ms));
-    len += sizeof(h->limit.window_ms);
-    if (who) {
-        len = apr_cpystrn((char *)bytes + len, who, sizeof(bytes) - len) - (char *)bytes;
-    }
-    else {
-        len += taiauth_client_prefix(r, bytes + len);
-    }
+    at = put(put(bytes, middle, payer->kind), middle, h->line->policy);
+    *at++ = '\0';
+    memcpy(at, &h->limit.window_ms, sizeof(h->limit.window_ms));
+    at += sizeof(h->limit.window_ms);
+    at = who ? put(at, bytes + sizeof(bytes), who)
+             : at + taiauth_client_prefix(r, (unsigned char *)at);
     charge->table =
         tai_segment_table(taiauth_segment, who ? TAI_TABLE_WINDOWS : TAI_TABLE_ADDRESSES);
-    charge->id = tai_segment_id(taiauth_segment, bytes, len);
+    charge->id = tai_segment_id(taiauth_segment, bytes, (apr_size_t)(at - bytes));
     charge->limit = h->limit;
 }
 
@@ -121,7 +136,7 @@ static int is_charged(const taiauth_request_t *ctx, tai_id_t id)
 {
     int i;
 
-    for (i = 0; i < ctx->charged->nelts; i++) {
+    for (i = 0; ctx->charged && i < ctx->charged->nelts; i++) {
         tai_id_t other = APR_ARRAY_IDX(ctx->charged, i, tai_charge_t).id;
 
         if (other.hi == id.hi && other.lo == id.lo) {
@@ -137,7 +152,7 @@ static int is_charged(const taiauth_request_t *ctx, tai_id_t id)
 static const struct {
     const char *policy_field, *quota, *window;
     const char *limit_field, *remaining, *reset;
-} draft = {"RateLimit-Policy", "q", "w", "RateLimit", "r", "t"};
+} draft = {"RateLimit-Policy", ";q=", ";w=", "RateLimit", ";r=", ";t="};
 
 static apr_uint32_t seconds(apr_uint64_t ms)
 {
@@ -149,22 +164,54 @@ static apr_uint32_t remaining(const tai_charge_t *c)
     return c->view.counted < c->limit.max ? c->limit.max - c->view.counted : 0;
 }
 
+/* What apr_psprintf would do, at a tenth of its cost: these fields go out with every answer. */
+static char *put_number(char *at, const char *end, apr_uint32_t number)
+{
+    char digits[sizeof("4294967295")];
+    char *first = digits + sizeof(digits) - 1;
+
+    *first = '\0';
+    do {
+        *--first = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    return put(at, end, first);
+}
+
+/* "name";q=5;w=60 */
+static char *put_item(char *at, const char *end, const char *shown, const char *first,
+                      apr_uint32_t a, const char *second, apr_uint32_t b)
+{
+    at = put(put(put(at, end, "\""), end, shown), end, "\"");
+    at = put_number(put(at, end, first), end, a);
+    return put_number(put(at, end, second), end, b);
+}
+
+#define SHOWN_MAX 64 /* characters of a name, as TaiAuthRateLimit takes it */
+#define ITEM_MAX  (SHOWN_MAX + sizeof(", \"\";q=4294967295;w=4294967295"))
+
 static void tell_draft(request_rec *r, const held_t *held, const tai_charge_t *charges, int n)
 {
-    const char *policies = NULL;
-    const char *limits = NULL;
+    const apr_size_t room = (apr_size_t)n * ITEM_MAX;
+    char *policies = apr_palloc(r->pool, 2 * room);
+    char *limits = policies + room;
+    const char *const policies_end = limits - 1;
+    const char *const limits_end = limits + room - 1;
+    char *policy = policies;
+    char *limit = limits;
     int i;
 
     for (i = 0; i < n; i++) {
         const char *comma = i ? ", " : "";
 
-        policies = apr_psprintf(r->pool, "%s%s\"%s\";%s=%u;%s=%u", i ? policies : "", comma,
-                                held[i].line->shown, draft.quota, charges[i].limit.max,
-                                draft.window, seconds(charges[i].limit.window_ms));
-        limits = apr_psprintf(r->pool, "%s%s\"%s\";%s=%u;%s=%u", i ? limits : "", comma,
-                              held[i].line->shown, draft.remaining, remaining(&charges[i]),
-                              draft.reset, seconds(charges[i].view.reset_ms));
+        policy = put_item(put(policy, policies_end, comma), policies_end, held[i].line->shown,
+                          draft.quota, charges[i].limit.max, draft.window,
+                          seconds(charges[i].limit.window_ms));
+        limit = put_item(put(limit, limits_end, comma), limits_end, held[i].line->shown,
+                         draft.remaining, remaining(&charges[i]), draft.reset,
+                         seconds(charges[i].view.reset_ms));
     }
+    *policy = *limit = '\0';
     apr_table_setn(r->err_headers_out, draft.policy_field, policies);
     apr_table_setn(r->err_headers_out, draft.limit_field, limits);
 }
@@ -276,6 +323,9 @@ static apr_status_t test_or_charge(request_rec *r, taiauth_request_t *ctx, const
         return rv;
     }
     rv = tai_windows_charge(charges, n, now, admitted);
+    if (*admitted && !ctx->charged) {
+        ctx->charged = apr_array_make(taiauth_initial(r)->pool, n, sizeof(tai_charge_t));
+    }
     for (i = 0; i < n && *admitted; i++) {
         APR_ARRAY_PUSH(ctx->charged, tai_charge_t) = charges[i];
     }
@@ -308,16 +358,15 @@ static int charge(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *c
 }
 
 /* The lines of a place that hold for a plan; NULL: for nobody known. */
-static apr_array_header_t *held_lines(const taiauth_dir_t *conf, const char *plan, apr_pool_t *p)
+static void hold_lines(held_list_t *held, const taiauth_dir_t *conf, const char *plan)
 {
     const apr_array_header_t *lines = conf->limits;
-    apr_array_header_t *held = apr_array_make(p, 4, sizeof(held_t));
     int i;
 
+    held->n = 0;
     for (i = 0; lines && i < lines->nelts; i++) {
         hold(held, &APR_ARRAY_IDX(lines, i, taiauth_limit_line_t), plan);
     }
-    return held;
 }
 
 static int is_off(const taiauth_dir_t *conf)
@@ -329,7 +378,7 @@ static int apply(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *co
                  const tai_record_t *record)
 {
     payer_t payer = {"", NULL, NULL, NULL};
-    apr_array_header_t *held;
+    held_list_t held;
     const char *malformed;
 
     if (is_off(conf)) {
@@ -339,8 +388,8 @@ static int apply(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *co
     if (record) {
         payer = (payer_t){"", record->line, record->account_id, record->plan};
     }
-    held = held_lines(conf, payer.plan, r->pool);
-    malformed = record ? overrule(held, record) : NULL;
+    hold_lines(&held, conf, payer.plan);
+    malformed = record ? overrule(&held, record) : NULL;
     if (malformed) {
         taiauth_explain_step(r, "limits", "\"%s\" in the database is no rate limit", malformed);
         taiauth_database_complain(r, apr_psprintf(r->pool,
@@ -349,27 +398,27 @@ static int apply(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *co
                                                   record->id, malformed));
         return taiauth_refuse(r, TAI_DATABASE, NULL, TAIAUTH_UNDECIDED_S, NULL);
     }
-    if (!held->nelts) {
+    if (!held.n) {
         taiauth_explain_step(r, "limits", "none holds here");
         return OK;
     }
-    return charge(r, ctx, conf, &payer, (held_t *)held->elts, held->nelts);
+    return charge(r, ctx, conf, &payer, held.of, held.n);
 }
 
 int taiauth_limits_charge_user(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
                                const tai_principal_t *principal)
 {
     const payer_t payer = {"user ", principal->user_id, principal->account_id, principal->plan};
-    apr_array_header_t *held;
+    held_list_t held;
 
     if (is_off(conf)) {
         return OK;
     }
-    held = held_lines(conf, payer.plan, r->pool);
+    hold_lines(&held, conf, payer.plan);
     if (!conf->limits) {
-        hold(held, &user_line, NULL);
+        hold(&held, &user_line, NULL);
     }
-    return held->nelts ? charge(r, ctx, conf, &payer, (held_t *)held->elts, held->nelts) : OK;
+    return held.n ? charge(r, ctx, conf, &payer, held.of, held.n) : OK;
 }
 
 /*
@@ -406,7 +455,7 @@ int taiauth_limits_charge(request_rec *r, taiauth_request_t *ctx, const taiauth_
  */
 void taiauth_limits_refund(request_rec *r, taiauth_request_t *ctx, tai_reason_e reason)
 {
-    if (!ctx->charged->nelts) {
+    if (!ctx->charged || !ctx->charged->nelts) {
         return;
     }
     (void)tai_windows_refund((const tai_charge_t *)ctx->charged->elts, ctx->charged->nelts);

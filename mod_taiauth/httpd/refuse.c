@@ -38,7 +38,7 @@ static const char *who(request_rec *r)
         return apr_pstrcat(r->pool, "user ", tai_text_line(ctx ? ctx->caller : NULL, 200, r->pool),
                            NULL);
     }
-    return apr_psprintf(r->pool, "key %s, key id %s", j && j->prefix ? j->prefix : "-",
+    return apr_psprintf(r->pool, "key %s, key id %s", j && *j->prefix ? j->prefix : "-",
                         j && j->record ? j->record->id : "-");
 }
 

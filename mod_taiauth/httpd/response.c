@@ -64,20 +64,23 @@ static const char *const replaced[] = {
     "X-Content-Type-Options", TAIAUTH_LIMIT_FIELDS,
 };
 
-/* What we say. To be asked before the handler runs: a CGI's fields end up in this same table. */
-static apr_table_t *ours(request_rec *r)
+#define REPLACED (sizeof(replaced) / sizeof(replaced[0]))
+
+/* What we say in each of them; NULL: nothing. */
+typedef struct said_t {
+    const char *value[REPLACED];
+} said_t;
+
+/* To be asked before the handler runs: a CGI's fields end up in this same table. */
+static said_t *ours(request_rec *r)
 {
-    apr_table_t *fields = apr_table_make(r->pool, 4);
+    said_t *said = apr_palloc(r->pool, sizeof(*said));
     apr_size_t i;
 
-    for (i = 0; i < sizeof(replaced) / sizeof(replaced[0]); i++) {
-        const char *value = apr_table_get(r->err_headers_out, replaced[i]);
-
-        if (value) {
-            apr_table_setn(fields, replaced[i], value);
-        }
+    for (i = 0; i < REPLACED; i++) {
+        said->value[i] = apr_table_get(r->err_headers_out, replaced[i]);
     }
-    return fields;
+    return said;
 }
 
 static int forbids_storing(request_rec *r, const apr_table_t *headers)
@@ -88,23 +91,27 @@ static int forbids_storing(request_rec *r, const apr_table_t *headers)
 }
 
 /* An application that forbids storing altogether keeps its say; nothing else it says holds. */
-static void settle_cache_control(request_rec *r, apr_table_t *fields)
+static void settle_cache_control(request_rec *r, said_t *said)
 {
-    const char *said = apr_table_get(fields, "Cache-Control");
+    const char **value = &said->value[0]; /* of Cache-Control */
 
-    if (said && !strcmp(said, "private") &&
+    if (*value && !strcmp(*value, "private") &&
         (forbids_storing(r, r->headers_out) || forbids_storing(r, r->err_headers_out))) {
-        apr_table_setn(fields, "Cache-Control", "private, no-store");
+        *value = "private, no-store";
     }
 }
 
-static int say(void *request, const char *name, const char *value)
+static void say(request_rec *r, said_t *said)
 {
-    request_rec *r = request;
+    apr_size_t i;
 
-    apr_table_unset(r->headers_out, name);
-    apr_table_setn(r->err_headers_out, name, value);
-    return 1;
+    settle_cache_control(r, said);
+    for (i = 0; i < REPLACED; i++) {
+        if (said->value[i]) {
+            apr_table_unset(r->headers_out, replaced[i]);
+            apr_table_setn(r->err_headers_out, replaced[i], said->value[i]);
+        }
+    }
 }
 
 void taiauth_response_forget(request_rec *r, const taiauth_dir_t *conf)
@@ -144,10 +151,10 @@ static apr_status_t pass_refusal(ap_filter_t *f, apr_bucket_brigade *bb)
 static apr_status_t response_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     const taiauth_request_t *ctx = taiauth_request_find(f->r);
-    apr_table_t *fields = f->ctx;
+    said_t *said = f->ctx;
     int status;
 
-    if (!fields) { /* taken back, or its refusal has ended: who goes on writing writes for nobody */
+    if (!said) { /* taken back, or its refusal has ended: who goes on writing writes for nobody */
         apr_brigade_cleanup(bb);
         return AP_FILTER_ERROR;
     }
@@ -155,8 +162,7 @@ static apr_status_t response_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     if (status != OK) {
         return take_back(f, bb, status);
     }
-    settle_cache_control(f->r, fields);
-    apr_table_do(say, f->r, fields, NULL);
+    say(f->r, said);
     if (ctx && ctx->taken_back) {
         return pass_refusal(f, bb);
     }

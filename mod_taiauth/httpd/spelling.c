@@ -1,10 +1,11 @@
 #include "spelling.h"
 
-#include <apr_lib.h>
-
 static char folded(char c)
 {
-    return (c == '_' || c == '.') ? '-' : (char)apr_tolower(c);
+    if (c >= 'A' && c <= 'Z') {
+        return (char)(c | 0x20);
+    }
+    return c == '_' || c == '.' ? '-' : c;
 }
 
 int taiauth_spelling_same(const char *name, const char *wanted, int prefix)

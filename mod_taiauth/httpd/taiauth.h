@@ -191,13 +191,14 @@ typedef struct taiauth_judgement_t {
     const taiauth_dir_t *conf; /* whose sources */
     tai_reason_e reason;       /* TAI_ADMITTED: the key is good */
     apr_uint32_t retry_after;  /* seconds, of a lock or throttle */
-    const char *prefix;        /* for the log; NULL: nothing that may be shown */
-    tai_token_e asked;         /* what the sources ask for */
-    tai_digest_t key;          /* of what was presented, where it was well-formed */
-    tai_digest_t token;        /* the same of a token that was given */
-    tai_record_t *record;      /* NULL unless the key was found */
-    tai_version_t version;     /* what the judgement of the record rests on */
-    const char *user;          /* r->user; NULL unless admitted */
+    char
+        prefix[TAI_KEY_PREFIX_LEN + sizeof("...")]; /* for the log; "": nothing that may be shown */
+    tai_token_e asked;                              /* what the sources ask for */
+    tai_digest_t key;      /* of what was presented, where it was well-formed */
+    tai_digest_t token;    /* the same of a token that was given */
+    tai_record_t *record;  /* NULL unless the key was found */
+    tai_version_t version; /* what the judgement of the record rests on */
+    const char *user;      /* r->user; NULL unless admitted */
     struct taiauth_judgement_t *next;
 } taiauth_judgement_t;
 
@@ -222,7 +223,8 @@ typedef struct taiauth_request_t {
     const tai_record_t *used;         /* the key whose use was noted; NULL: none yet */
     int used_well;                    /* it was noted as admitted */
     const request_rec *published;     /* the last one that was told who is asking */
-    apr_array_header_t *charged;      /* of tai_charge_t: what this client request has paid */
+    apr_array_header_t
+        *charged;         /* of tai_charge_t: what this client request has paid; NULL: nothing */
     apr_table_t *cookies; /* of sessions, taken out of Cookie; one sent twice: ""; NULL: none */
     const char *caller;   /* user name of whom the management API knows; NULL: nobody */
     struct taiauth_order_t *order;             /* of the operator: no client request; NULL: none */
@@ -253,6 +255,7 @@ typedef struct taiauth_credential_t {
     const char *key;   /* NULL unless it may be one */
     const char *token; /* NULL unless asked for and present */
     tai_token_e asked;
+    tai_shape_e shape;   /* of the key */
     tai_reason_e reason; /* TAI_ADMITTED: well-formed */
 } taiauth_credential_t;
 /* read the credential from where conf says, from the headers or from what was withheld of them */

@@ -418,13 +418,12 @@ static void verify_supposed(verification_t *v, const taiauth_order_t *order,
     }
 }
 
-static const char *loggable_prefix(const char *key, apr_pool_t *p)
+static void note_prefix(taiauth_judgement_t *j, const taiauth_credential_t *credential)
 {
-    tai_shape_e shape = key ? tai_key_shape(TAI_KIND_KEY, key) : TAI_SHAPE_NONE;
-
-    return shape == TAI_SHAPE_OURS || shape == TAI_SHAPE_CHECKSUM
-               ? apr_pstrcat(p, tai_key_prefix(key, p), "...", NULL)
-               : NULL;
+    if (credential->shape == TAI_SHAPE_OURS || credential->shape == TAI_SHAPE_CHECKSUM) {
+        memcpy(j->prefix, credential->key, TAI_KEY_PREFIX_LEN);
+        memcpy(j->prefix + TAI_KEY_PREFIX_LEN, "...", sizeof("..."));
+    }
 }
 
 taiauth_judgement_t *taiauth_verify(request_rec *r, taiauth_request_t *ctx,
@@ -441,7 +440,7 @@ taiauth_judgement_t *taiauth_verify(request_rec *r, taiauth_request_t *ctx,
     /* that of a subrequest goes with its pool; what it points to is of the configuration itself */
     v.j->conf = apr_pmemdup(v.p, conf, sizeof(*conf));
     taiauth_credential_read(r, ctx, conf, &v.credential);
-    v.j->prefix = loggable_prefix(v.credential.key, v.p);
+    note_prefix(v.j, &v.credential);
     if (ctx->explanation) {
         verify_supposed(&v, ctx->order, conf);
     }
@@ -453,7 +452,9 @@ taiauth_judgement_t *taiauth_verify(request_rec *r, taiauth_request_t *ctx,
     }
     else {
         verify(&v);
-        taiauth_memory_watch(r, v.now);
+        if (v.charged || v.j->reason != TAI_ADMITTED) { /* else no table was written to */
+            taiauth_memory_watch(r, v.now);
+        }
     }
     v.j->next = ctx->judgements;
     ctx->judgements = v.j;
