@@ -105,9 +105,10 @@ subtest 'tables' => sub {
         ($page = page())->{value}{'taiauth_table_live{table="usage"}'};
     }, 'usage that is not written yet');
     for my $table (@tables) {
-        my ($live, $places) = map { $page->{value}{qq(taiauth_table_$_\{table="$table"\})} } qw(live places);
+        my ($live, $places, $bytes) = map { $page->{value}{qq(taiauth_table_$_\{table="$table"\})} } qw(live places bytes);
         cmp_ok $live, '>', 0, "$table is in use";
         cmp_ok $live, '<=', $places, "$table: no more than it holds";
+        cmp_ok $bytes, '>', $places, "$table: its size is in bytes";
     }
 };
 

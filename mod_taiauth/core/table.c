@@ -326,7 +326,8 @@ void tai_table_usage(tai_table_t *table, apr_uint64_t now, tai_table_usage_t *us
 {
     apr_uint32_t i;
 
-    *usage = (tai_table_usage_t){.places = (apr_uint64_t)table->sets * TAI_TABLE_WAYS};
+    *usage = (tai_table_usage_t){.bytes = sizeof(*table) + table->sets * table->set_bytes,
+                                 .places = (apr_uint64_t)table->sets * TAI_TABLE_WAYS};
     for (i = 0; i < table->sets; i++) {
         if (lock_set(table, set_at(table, i)) == APR_SUCCESS) {
             count_set(set_at(table, i), now, usage);

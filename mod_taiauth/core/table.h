@@ -39,6 +39,7 @@ typedef struct tai_table_t tai_table_t;
 
 /* How full a table is, and what it has lost. */
 typedef struct tai_table_usage_t {
+    apr_uint64_t bytes;     /* its size */
     apr_uint64_t places;    /* how many entries it can hold */
     apr_uint64_t live;      /* entries whose time has not come */
     apr_uint64_t pinned;    /* of them, pinned */

@@ -75,6 +75,7 @@ static const struct {
     const char *name, *type, *help;
     apr_size_t offset;
 } table_numbers[] = {
+    {"table_bytes", "gauge", "Size of a shared table.", offsetof(tai_table_usage_t, bytes)},
     {"table_places", "gauge", "Entries that a shared table can hold.",
      offsetof(tai_table_usage_t, places)},
     {"table_live", "gauge", "Entries of a shared table that mean something now.",
@@ -139,6 +140,58 @@ static void write_key_cache(request_rec *r)
     }
 }
 
+/* One number of the node or of long responses. */
+static const struct {
+    const char *name, *type, *help;
+    apr_size_t offset;
+} node_numbers[] = {
+    {"syncs_total", "counter", "Times that what had changed of keys was read from the database.",
+     offsetof(tai_node_t, syncs)},
+    {"sync_failures_total", "counter", "Times that it could not be read.",
+     offsetof(tai_node_t, sync_failures)},
+    {"registrations_total", "counter",
+     "Times that this node registered, and forgot what it knew of keys.",
+     offsetof(tai_node_t, registrations)},
+    {"changes_applied_total", "counter", "Changes of keys, accounts and plans that were applied.",
+     offsetof(tai_node_t, changes)},
+};
+
+static void seconds(request_rec *r, const char *name, apr_uint64_t ms)
+{
+    ap_rprintf(r, "taiauth_%s %" APR_UINT64_T_FMT ".%03u\n", name, ms / 1000,
+               (unsigned)(ms % 1000));
+}
+
+static void write_node(request_rec *r)
+{
+    const tai_node_t *node = tai_segment_node(taiauth_segment);
+    apr_uint64_t synced_at = tai_metrics_read(&node->synced_at);
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(node_numbers) / sizeof(node_numbers[0]); i++) {
+        const char *value = (const char *)node + node_numbers[i].offset;
+
+        head(r, node_numbers[i].name, node_numbers[i].type, node_numbers[i].help);
+        number(r, node_numbers[i].name, "", tai_metrics_read((const apr_uint64_t *)value));
+    }
+    if (synced_at) {
+        head(r, "sync_age_seconds", "gauge", "Time since the last good sync began.");
+        seconds(r, "sync_age_seconds", tai_clock_ms() - synced_at);
+    }
+    head(r, "lease_seconds", "gauge",
+         "Time for which keys are answered for without the database; 0: they get 503.");
+    seconds(r, "lease_seconds", taiauth_node_lease_left());
+}
+
+static void write_long_responses(request_rec *r, const tai_metrics_t *m)
+{
+    head(r, "long_responses", "gauge", "Responses of keys that take their time, being sent now.");
+    number(r, "long_responses", "", tai_metrics_read(&m->long_responses));
+    head(r, "responses_cut_total", "counter",
+         "Connections that were shut down amid a response, its key being good no more.");
+    number(r, "responses_cut_total", "", tai_metrics_read(&m->cut));
+}
+
 static void write_page(request_rec *r)
 {
     const tai_metrics_t *m = tai_segment_metrics(taiauth_segment);
@@ -148,6 +201,8 @@ static void write_page(request_rec *r)
     head(r, "locks_started_total", "counter", "Lockouts begun.");
     number(r, "locks_started_total", "", tai_metrics_read(&m->locks_started));
     write_lookups(r, m);
+    write_node(r);
+    write_long_responses(r, m);
     write_key_cache(r);
     write_tables(r);
 }
