@@ -63,6 +63,9 @@ static int status_hook(request_rec *r, int flags)
         ap_rprintf(r, form, tai_code((tai_code_e)code)->name, verdicts(m, (tai_code_e)code));
     }
     ap_rprintf(r, form, "DatabaseLookups", tai_metrics_read(&m->lookups));
+    ap_rprintf(r, form, "LeaseMilliseconds", taiauth_node_lease_left());
+    ap_rprintf(r, form, "LongResponses", tai_metrics_read(&m->long_responses));
+    ap_rprintf(r, form, "ResponsesCut", tai_metrics_read(&m->cut));
     ap_rprintf(r, form, "CachedKeys", cached_keys());
     ap_rprintf(r, brief ? form : "%s %" APR_UINT64_T_FMT "\n", "LockoutsInForce", lockouts());
     return OK;

@@ -443,6 +443,12 @@ void taiauth_usage_note(request_rec *r, tai_reason_e reason);
 /* write to the database what was noted by all children; what cannot be written is kept */
 void taiauth_usage_write(server_rec *s, apr_pool_t *p);
 
+/* thread.c */
+/* in a child, behind taiauth_database_child_init */
+void taiauth_thread_start(server_rec *s);
+/* 0: it is at something that does not end in time, with the store */
+int taiauth_thread_end(void);
+
 /* watchdog.c */
 void taiauth_watchdog_open(server_rec *s, apr_pool_t *pconf);
 /* a client request has come: until it is over, the end of the child writes nothing under prefork */

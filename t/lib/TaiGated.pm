@@ -5,6 +5,7 @@
 #   before  waits, then answers with a head of its own and a body
 #   stream  sends a head and a few bytes each moment until it may go on, then ends well
 #   big     sends $BIG bytes as fast as they are taken
+#   echo    agrees to an upgrade and sends back every line; by a backend alone
 package TaiGated;
 
 use strict;
@@ -21,7 +22,7 @@ my $began;           # to wait
 sub answer {
     my ($out, $query, $first) = @_;
     my ($word, $gate) = split /&/, $query;
-    my $handler = { before => \&before, stream => \&stream, big => \&big }->{$word} or die "no handler $word\n";
+    my $handler = { before => \&before, stream => \&stream, big => \&big, echo => \&echo }->{$word} or die "no handler $word\n";
     local $SIG{PIPE} = 'IGNORE'; # who goes on writing is told
     $out->autoflush(1);
     $handler->($out, $gate, "$first\r\nContent-Type: application/json\r\nX-Balance: 42\r\nSet-Cookie: of=application\r\n");
@@ -56,6 +57,17 @@ sub big {
     my $piece = piece();
     for (1 .. $BIG / length $piece) {
         print $out $piece or last;
+    }
+    return;
+}
+
+sub echo {
+    my ($out, $gate) = @_;
+    local $/ = "\n";
+    print $out "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
+    reach($gate);
+    while (defined(my $line = <$out>)) {
+        print $out $line;
     }
     return;
 }
