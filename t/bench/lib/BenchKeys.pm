@@ -1,5 +1,6 @@
-# A database with an account of the pro plan and any number of keys in it, and their texts in files
-# that the load generator reads.
+# A database with keys, and their texts in files that the load generator reads. The account bench, whose
+# administrator is bench, has those that are imported, any number; the account single those that are
+# created, at most ten.
 package BenchKeys;
 
 use strict;
@@ -13,8 +14,10 @@ sub new {
     my ($class, $run, $name) = @_;
     my $self = bless { run => $run, database => "$run->{dir}/$name.db" }, $class;
     $self->taictl(qw(db init));
-    $self->taictl(qw(account add bench --plan pro));
-    $self->taictl(qw(user add bench bench --no-password));
+    for my $account (qw(bench single)) {
+        $self->taictl(qw(account add), $account, qw(--plan pro));
+        $self->taictl(qw(user add), $account, $account, '--no-password');
+    }
     return $self;
 }
 
@@ -33,7 +36,7 @@ sub taictl {
 # A key with these options of `key create`; what taictl says of it.
 sub create {
     my ($self, @options) = @_;
-    return JSON::PP->new->decode($self->taictl(qw(--json key create bench --name bench), @options));
+    return JSON::PP->new->decode($self->taictl(qw(--json key create single --name bench), @options));
 }
 
 # So many keys with the default scopes. Returns a file with their texts, one in a line.
@@ -54,9 +57,26 @@ sub import_many {
 # A file with so many texts that nobody was given, right checksums included.
 sub texts {
     my ($self, $n) = @_;
-    my $path = "$self->{run}{dir}/texts" . $self->{files}++;
+    return $self->file(map { credential_text('tai_') } 1 .. $n);
+}
+
+# A file with these texts, one in a line.
+sub file {
+    my ($self, @texts) = @_;
+    my $path = $self->{database} . '.values' . $self->{files}++;
     open my $out, '>', $path or die "$path: $!\n";
-    print $out credential_text('tai_'), "\n" for 1 .. $n;
+    print $out "$_\n" for @texts;
+    close $out or die "$path: $!\n";
+    return $path;
+}
+
+# A file with the first n of a file of texts.
+sub first {
+    my ($file, $n) = @_;
+    open my $in, '<', $file or die "$file: $!\n";
+    my $path = "$file.$n";
+    open my $out, '>', $path or die "$path: $!\n";
+    print $out scalar <$in> for 1 .. $n;
     close $out or die "$path: $!\n";
     return $path;
 }

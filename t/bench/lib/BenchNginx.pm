@@ -12,6 +12,7 @@ use FindBin;
 # run:     what BenchRun knows
 # name:    for messages, and of its directory
 # values:  file with the texts of keys that it is to know; undef: it checks nothing
+# processor: as BenchServer
 sub new {
     my ($class, %want) = @_;
     my $dir = "$want{run}{dir}/$want{name}";
@@ -20,7 +21,7 @@ sub new {
     put("$dir/htdocs/on/x", "ok\n");
     put("$dir/nginx.conf", conf($dir, $port, $want{values}));
     return $class->SUPER::new(name => $want{name}, port => $port, dir => $dir,
-        command => ['nginx', '-p', $dir, '-c', "$dir/nginx.conf", '-e', "$dir/error.log"]);
+        processor => $want{processor}, command => ['nginx', '-p', $dir, '-c', "$dir/nginx.conf", '-e', "$dir/error.log"]);
 }
 
 sub put {
