@@ -144,6 +144,16 @@ static int is_field_value(const char *value)
     return !*value;
 }
 
+/* To set each of them would look at all that were set before, which begin alike. */
+static void clear_environment(request_rec *r)
+{
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(identities) / sizeof(identities[0]); i++) {
+        apr_table_unset(r->subprocess_env, identities[i].variable);
+    }
+}
+
 void taiauth_identity_publish(request_rec *r, const taiauth_dir_t *conf,
                               const taiauth_judgement_t *j)
 {
@@ -161,11 +171,14 @@ void taiauth_identity_publish(request_rec *r, const taiauth_dir_t *conf,
     if (j->reason != TAI_ADMITTED || !(environment || forward)) {
         return;
     }
+    if (environment) {
+        clear_environment(r);
+    }
     for (i = 0; i < sizeof(identities) / sizeof(identities[0]); i++) {
         const char *value = identities[i].value(j, r->pool);
 
         if (environment) {
-            apr_table_setn(r->subprocess_env, identities[i].variable, value);
+            apr_table_addn(r->subprocess_env, identities[i].variable, value);
         }
         if (forward && is_field_value(value)) {
             apr_table_setn(r->headers_in, identities[i].header, value);
@@ -177,8 +190,8 @@ void taiauth_identity_retract(request_rec *r)
 {
     apr_size_t i;
 
+    clear_environment(r);
     for (i = 0; i < sizeof(identities) / sizeof(identities[0]); i++) {
-        apr_table_unset(r->subprocess_env, identities[i].variable);
         apr_table_unset(r->headers_in, identities[i].header);
     }
 }

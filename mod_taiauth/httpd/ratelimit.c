@@ -99,14 +99,10 @@ static const char *overrule(held_list_t *held, const tai_record_t *record)
 /* As much of a text as there is room for; returns where it ends. */
 static char *put(char *at, const char *end, const char *text)
 {
-    apr_size_t room = (apr_size_t)(end - at);
-    apr_size_t len = strlen(text);
-
-    if (len > room) {
-        len = room;
+    while (*text && at < end) {
+        *at++ = *text++;
     }
-    memcpy(at, text, len);
-    return at + len;
+    return at;
 }
 
 /* kind policy | NUL | W | principal, folded */
@@ -193,8 +189,8 @@ static char *put_item(char *at, const char *end, const char *shown, const char *
 static void tell_draft(request_rec *r, const held_t *held, const tai_charge_t *charges, int n)
 {
     const apr_size_t room = (apr_size_t)n * ITEM_MAX;
-    char *policies = apr_palloc(r->pool, 2 * room);
-    char *limits = policies + room;
+    char *const policies = apr_palloc(r->pool, 2 * room);
+    char *const limits = policies + room;
     const char *const policies_end = limits - 1;
     const char *const limits_end = limits + room - 1;
     char *policy = policies;
@@ -342,6 +338,7 @@ static int charge(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *c
     if (!taiauth_segment) {
         return taiauth_refuse(r, TAI_SHARED_MEMORY, NULL, TAIAUTH_UNDECIDED_S, NULL);
     }
+    ctx->now = now;
     n = aim_all(r, ctx, payer, held, n, charges);
     if (!n) {
         return OK;

@@ -83,11 +83,12 @@ static said_t *ours(request_rec *r)
     return said;
 }
 
-static int forbids_storing(request_rec *r, const apr_table_t *headers)
+/* Where it says anything but what we say. */
+static int forbids_storing(request_rec *r, const apr_table_t *headers, const char *ours)
 {
     const char *value = apr_table_get(headers, "Cache-Control");
 
-    return value && ap_find_list_item(r->pool, value, "no-store");
+    return value && value != ours && ap_find_list_item(r->pool, value, "no-store");
 }
 
 /* An application that forbids storing altogether keeps its say; nothing else it says holds. */
@@ -96,7 +97,8 @@ static void settle_cache_control(request_rec *r, said_t *said)
     const char **value = &said->value[0]; /* of Cache-Control */
 
     if (*value && !strcmp(*value, "private") &&
-        (forbids_storing(r, r->headers_out) || forbids_storing(r, r->err_headers_out))) {
+        (forbids_storing(r, r->headers_out, *value) ||
+         forbids_storing(r, r->err_headers_out, *value))) {
         *value = "private, no-store";
     }
 }

@@ -218,6 +218,7 @@ typedef struct taiauth_request_t {
     int taken_back;                  /* a look has put a refusal in the place of its response */
     const request_rec *awaiting; /* passed our check: what refuses it before fixups is a Require */
     const request_rec *authenticated; /* passed authentication by httpd's own providers too */
+    apr_uint64_t now;                 /* latest reading of tai_clock_ms; 0: none */
     int charging;                     /* fixups of the client request itself have begun */
     int counted;                      /* its verdict has been counted */
     const tai_record_t *used;         /* the key whose use was noted; NULL: none yet */

@@ -15,10 +15,10 @@ static tai_id_t identify(const char *key_id)
 }
 
 /* What cannot be noted is no reason to refuse a request. */
-static void add(const tai_used_t *used)
+static void add(const tai_used_t *used, apr_uint64_t now)
 {
     (void)tai_usage_add(tai_segment_table(taiauth_segment, TAI_TABLE_USAGE), identify(used->key_id),
-                        used, tai_clock_ms());
+                        used, now);
 }
 
 void taiauth_usage_note(request_rec *r, tai_reason_e reason)
@@ -30,12 +30,14 @@ void taiauth_usage_note(request_rec *r, tai_reason_e reason)
     if (!ctx->used && j && j->record) {
         ctx->used = j->record;
         ctx->used_well = admitted;
-        add(&(tai_used_t){j->record->id, admitted ? tai_when_now() : 0, admitted, !admitted});
+        add(&(tai_used_t){j->record->id, admitted ? apr_time_sec(r->request_time) : 0, admitted,
+                          !admitted},
+            ctx->now);
     }
     else if (ctx->used && ctx->used_well && !admitted) {
         ctx->used_well = 0;
         (void)tai_usage_refuse(tai_segment_table(taiauth_segment, TAI_TABLE_USAGE),
-                               identify(ctx->used->id), ctx->used->id, tai_clock_ms());
+                               identify(ctx->used->id), ctx->used->id, ctx->now);
     }
 }
 
@@ -43,8 +45,10 @@ void taiauth_usage_note(request_rec *r, tai_reason_e reason)
 
 static void give_back(const apr_array_header_t *used)
 {
+    apr_uint64_t now = tai_clock_ms();
+
     for (int i = 0; i < used->nelts; i++) {
-        add(&APR_ARRAY_IDX(used, i, tai_used_t));
+        add(&APR_ARRAY_IDX(used, i, tai_used_t), now);
     }
 }
 

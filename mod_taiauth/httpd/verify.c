@@ -435,7 +435,7 @@ taiauth_judgement_t *taiauth_verify(request_rec *r, taiauth_request_t *ctx,
     v.p = taiauth_initial(r)->pool;
     v.lockout = conf->lockout && conf->lockout->failures.max ? conf->lockout : NULL;
     v.dry = TAIAUTH_GET(conf, dry_run) & TAIAUTH_DRY_LOCKOUT;
-    v.now = tai_clock_ms();
+    v.now = ctx->now = tai_clock_ms();
     v.j = apr_pcalloc(v.p, sizeof(*v.j));
     /* that of a subrequest goes with its pool; what it points to is of the configuration itself */
     v.j->conf = apr_pmemdup(v.p, conf, sizeof(*conf));
