@@ -38,6 +38,15 @@ static int learn_in_child(void *data)
     return learn(segment, data) != APR_SUCCESS;
 }
 
+static int tell_in_child(void *data)
+{
+    tai_told_t told;
+
+    (void)data;
+    store = open_store(path, 1);
+    return tai_node_tell(NULL, store, pool, &told, &text) != TAI_CHANGE_DONE;
+}
+
 static void child_is_killed(pid_t pid)
 {
     int status;
@@ -62,17 +71,22 @@ static void killed_at(const char *point)
     child_is_killed(in_child(sync_in_child, NULL));
 }
 
-/* What he was answered is of a node that is no more. */
+static const struct {
+    const char *point;
+    apr_uint64_t changes; /* applied by then */
+} amid_sync[] = {{"sync.read", 0}, {"sync.applied", 1}, {"sync.acknowledged", 1}};
+
+/* What he was answered is of a node that is no more: neither changes nor a lease come of it. */
 START_TEST(left_while_somebody_syncs)
 {
     pid_t pid;
 
     revoked(key_id, NOW);
-    pid = stopped_at("sync.read", sync_in_child, NULL);
+    pid = stopped_at(amid_sync[_i].point, sync_in_child, NULL);
     must(tai_node_leave(segment, store, pool, &text));
-    disarm("sync.read");
+    disarm(amid_sync[_i].point);
     child_succeeds(pid);
-    ck_assert_uint_eq(node->changes, 0);
+    ck_assert_uint_eq(node->changes, amid_sync[_i].changes);
     ck_assert_uint_eq(node->registrations, 2);
     ck_assert_int_eq(holds(segment, &answer), 0);
     ck_assert_int_eq(is_remembered(segment, &answer), 0);
@@ -181,6 +195,27 @@ START_TEST(synced_while_somebody_learns)
 }
 END_TEST
 
+/*
+ * A revoker is stopped before he reads the counter, and reads that of a change that is made a long
+ * time after his own: the node has synced in between, and its lease runs.
+ */
+START_TEST(a_later_change_is_waited_for_as_long)
+{
+    pid_t pid;
+
+    raw_run(path, "UPDATE accounts SET plan = 'pro'");
+    pid = stopped_at("tell.committed", tell_in_child, NULL);
+    wait_until(tai_clock_ms() + SHORT_MS * 6 / 5);
+    sync_node(segment);
+    answer = learned(segment, hex_of(&answer.key));
+    revoked(key_id, NOW);
+    ck_assert_int_eq(holds(segment, &answer), 1);
+    disarm("tell.committed");
+    child_succeeds(pid);
+    ck_assert_int_eq(holds(segment, &answer), 0);
+}
+END_TEST
+
 START_TEST(killed_while_he_learns)
 {
     arm("learn.locked", "kill");
@@ -207,13 +242,14 @@ static void add(TCase *tests)
     with_acme(tests);
     tcase_add_checked_fixture(tests, make_node, NULL);
 #ifdef TAI_FAULTS
-    tcase_add_test(tests, left_while_somebody_syncs);
+    tcase_add_loop_test(tests, left_while_somebody_syncs, 0, ROWS(amid_sync));
     tcase_add_test(tests, struck_off_while_somebody_syncs);
     tcase_add_test(tests, killed_before_it_is_acknowledged);
     tcase_add_test(tests, killed_before_the_lease_is_renewed);
     tcase_add_test(tests, killed_when_the_row_is_there);
     tcase_add_test(tests, learned_while_somebody_registers);
     tcase_add_test(tests, synced_while_somebody_learns);
+    tcase_add_test(tests, a_later_change_is_waited_for_as_long);
     tcase_add_test(tests, killed_while_he_learns);
 #else
     tcase_add_test(tests, other_builds_go_past);
