@@ -157,6 +157,10 @@ subtest 'mod_status' => sub {
         $sum{$code} += $page->{value}{$series};
     }
     $sum{DatabaseLookups} = $page->{value}{taiauth_lookup_seconds_count};
+    my ($lease, $metric) = (delete $auto{LeaseMilliseconds}, $page->{value}{taiauth_lease_seconds});
+    ok $_ > 0 && $_ <= 10, "what is left of the lease: $_" for $lease / 1000, $metric;
+    $sum{LongResponses} = $page->{value}{taiauth_long_responses};
+    $sum{ResponsesCut} = $page->{value}{taiauth_responses_cut_total};
     $sum{CachedKeys} = $page->{value}{taiauth_key_cache_keys};
     $sum{LockoutsInForce} = 0;
     $sum{LockoutsInForce} += $page->{value}{$_} for grep { /^taiauth_lockouts/ } keys %{$page->{value}};
