@@ -71,7 +71,7 @@ subtest 'a node that stands still' => sub {
     my ($key, $other) = map { create_key($ann) } 1, 2;
     is use_all($two, $_), 200, 'the keys are known to the second' for $key, $other;
     wait_for(sub { registered($one) == 2 }, 'both to register');
-    pause($two);
+    ok $two->pause, 'the second stands still';
     my $answer = revoke($ann, $key);
     is_done $answer, 200, 'revoked';
     is_deeply data($answer)->{nodes}, { applied => 1, of => 2, silent => 1 }, 'the second was silent';
@@ -80,7 +80,7 @@ subtest 'a node that stands still' => sub {
 
     # They wait in the second's queue, and are the first that it finds when it goes on.
     my @waiting = map { TaiHttp->new($two->port)->send(TaiHttp::bytes(GET => '/v1/x', { 'X-API-Key' => $key->{key} }, undef, 'close')) } 1 .. 12;
-    go_on($two);
+    $two->go_on;
     my $seen = statuses(map { $_->read('GET')->status } @waiting);
     like $seen, qr/^401(?: 503)?\z/, 'the second, going on, does not serve it';
     ok wait_for(sub { status_on($two, $other) == 200 }, 'the second to be back'), 'it serves the other key';
@@ -91,7 +91,7 @@ subtest 'a node that stands still' => sub {
     subtest 'a node that is killed' => sub {
         my @keys = map { create_key($ann) } 1, 2;
         is use_all($one, $_), 200, 'good' for @keys;
-        kill_node($two);
+        ok $two->kill_all, 'killed';
         is_deeply data(revoke($ann, $keys[0]))->{nodes}, { applied => 1, of => 2, silent => 1 }, 'it is waited for';
         is_deeply data(revoke($ann, $keys[1]))->{nodes}, { applied => 1, of => 1, silent => 0 }, '... once';
         is use_all($one, $_), 401, 'in force' for @keys;
@@ -112,7 +112,7 @@ subtest 'sixteen at a time' => sub {
     my $pair = data(log_in($cid, port => $one->port));
     is use_all($one, $pair), 200, 'one from the token endpoint';
 
-    pause($two);
+    ok $two->pause, 'the second stands still';
     my @waiting = map { send_call($_->[0], DELETE => "/keys/$_->[1]{id}") } @keys;
     my $db = on($one, sub { db() });
     my $revoked = sub { scalar $db->selectrow_array('SELECT COUNT(*) FROM api_keys WHERE revoked_at IS NOT NULL') };
@@ -128,7 +128,7 @@ subtest 'sixteen at a time' => sub {
     is $revoked->(), 16, 'nothing was changed';
     is use_all($one, $_), 200, 'they are good' for $late, $pair;
 
-    go_on($two);
+    $two->go_on;
     my @told = map { data($_->read('DELETE'))->{nodes} } @waiting;
     is_deeply \@told, [({ applied => 2, of => 2, silent => 0 }) x 16], 'the sixteen have waited for the second';
     is_deeply data(revoke($ann, $late))->{nodes}, { applied => 2, of => 2, silent => 0 }, 'then it is one more\'s turn';
@@ -139,13 +139,13 @@ subtest 'sixteen at a time' => sub {
         my $left = create_key($ele);
         my @more = map { my $who = $_; map { [$who, create_key($who)] } 1 .. 8 } $ann, $bob;
         my $before = $revoked->();
-        pause($two);
+        ok $two->pause, 'the second stands still';
         my @again = map { send_call($_->[0], DELETE => "/keys/$_->[1]{id}") } @more;
         wait_for(sub { $revoked->() == $before + 16 }, 'all to be made', 60);
         my @children = $one->children;
         kill KILL => @children;
         $_->close for @again;
-        go_on($two);
+        $two->go_on;
         ok wait_for(sub { eval { is_in_force(revoke($ele, $left)) } }, 'new children'), 'it is the next one\'s turn';
     };
 };

@@ -5,6 +5,7 @@
 #include "progress.h"
 #include "scope.h"
 #include "store_accounts.h"
+#include "tell.h"
 #include "when.h"
 
 #include <errno.h>
@@ -226,6 +227,10 @@ static const char *open_files(work_t *work, const taictl_format_t *format, taict
     return error != NULL ? error : taictl_spool_open(run->pool, &work->refusals);
 }
 
+/*
+ * Nobody else can write meanwhile: a node that had still to say how far it has come would lose its
+ * lease. So all of them come first.
+ */
 static int import_rows(work_t *work, tai_store_t *store)
 {
     const taictl_t *run = work->run;
@@ -237,7 +242,11 @@ static int import_rows(work_t *work, tai_store_t *store)
                                 .dry_run = run->option[OPTION_DRY_RUN] != NULL};
     const char *text = read_rows(work);
     tai_change_e outcome;
+    tai_told_t told;
 
+    if (text == NULL) {
+        text = taictl_tell(run, store, &told);
+    }
     if (text != NULL) {
         return taictl_fail(text);
     }

@@ -164,5 +164,10 @@ int taictl_key_roll(taictl_t *run)
     text = taictl_tell(run, store, &told);
     print_issue(run, &issue, text == NULL ? &told : NULL);
     OPENSSL_cleanse(&issue, sizeof(issue));
-    return text == NULL ? TAICTL_DONE : taictl_fail(text);
+    return text == NULL
+               ? TAICTL_DONE
+               : taictl_fail(apr_pstrcat(run->pool,
+                                         "it is not known whether every node knows the end of the "
+                                         "key before it: ",
+                                         text, "; revoke that one to find out", NULL));
 }

@@ -9,7 +9,7 @@
 
 static void say_waiting(int signal_number)
 {
-    static const char text[] = "taictl: waiting until it is in force on every node\n";
+    static const char text[] = "taictl: waiting until every node has followed\n";
 
     (void)signal_number;
     if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0) {
@@ -29,16 +29,12 @@ static void expect_patience(void)
 const char *taictl_tell(const taictl_t *run, tai_store_t *store, tai_told_t *told)
 {
     const char *text = NULL;
+    tai_change_e outcome;
 
     expect_patience();
-    if (tai_node_tell(NULL, store, run->pool, told, &text) != TAI_CHANGE_DONE) {
-        text = apr_pstrcat(run->pool,
-                           "this was done, but it is not known whether it is in force on every "
-                           "node: ",
-                           text, NULL);
-    }
+    outcome = tai_node_tell(NULL, store, run->pool, told, &text);
     alarm(0);
-    return text;
+    return outcome == TAI_CHANGE_DONE ? NULL : text;
 }
 
 const char *taictl_told_text(const tai_told_t *told, apr_pool_t *p)
@@ -70,8 +66,9 @@ int taictl_print_told(const taictl_t *run, tai_store_t *store, json_t *object, c
 
     if (text != NULL) {
         json_decref(object);
-        return taictl_fail(apr_pstrcat(run->pool, taictl_printable(sentence, run->pool), "; ", text,
-                                       "; do it again to find out", NULL));
+        return taictl_fail(apr_pstrcat(run->pool, taictl_printable(sentence, run->pool),
+                                       "; it is not known whether this is in force on every node: ",
+                                       text, "; do it again to find out", NULL));
     }
     json_object_set_new(object, "nodes", taictl_told_json(&told));
     return taictl_print_done(

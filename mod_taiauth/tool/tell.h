@@ -11,7 +11,7 @@
 /**
  * Wait for that, behind a change. One who waits at a terminal for longer than a second is told.
  * @param told  set to whom it has reached
- * @return NULL, or a sentence: it is not known
+ * @return NULL, or why it is not known
  */
 const char *taictl_tell(const taictl_t *run, tai_store_t *store, tai_told_t *told);
 

@@ -182,11 +182,37 @@ sub pid {
 # is just giving it back to the system, and then dies of SIGSEGV, whatever modules it has.
 sub stop {
     my ($self) = @_;
+    $self->go_on;
     my $pid = $self->pid or return 1;
     kill WINCH => $pid;
     until_true(sub { !child_processes($pid) });
     kill TERM => $pid; # by itself it looks for its children once a second
     return until_true(sub { !runs($pid) });
+}
+
+# Have all of its processes stand still, amid whatever they do.
+sub pause {
+    my ($self) = @_;
+    kill STOP => $self->pid; # first, that it starts no more of them
+    my @processes = ($self->pid, $self->children);
+    $self->{paused} = \@processes;
+    kill STOP => @processes;
+    return until_true(sub { !grep { !stands_still($_) } @processes });
+}
+
+sub go_on {
+    my ($self) = @_;
+    kill CONT => @{delete $self->{paused} // []};
+    return;
+}
+
+# Kill it, with all its children.
+sub kill_all {
+    my ($self) = @_;
+    kill STOP => $self->pid;
+    my @processes = ($self->pid, $self->children);
+    kill KILL => @processes;
+    return until_true(sub { !grep { runs($_) } @processes });
 }
 
 # Restart gracefully; true when the new generation answers.

@@ -3,7 +3,7 @@
 #   my $one = first_node('TaiAuthLease 1s');
 #   my $two = further_node($one, 'TaiAuthLease 1s');
 #   my $ann = manager($one, 'acme', plan => 'pro');
-#   pause($two); ...; go_on($two);
+#   $two->pause; ...; $two->go_on;
 #
 #   my $load = TaiNodes->hammer([$one, $two], 6, @keys);   # keys as create_key gives them
 #   $load->ends(401, 'a revocation', sub { ... });          # of the next key, in that order
@@ -20,10 +20,9 @@ use TaiApi;
 use TaiClients;
 use TaiHttpd;
 use TaiLimits;
-use TaiProcess;
 use TaiTest;
 
-our @EXPORT = qw(first_node further_node manager on pause go_on kill_node registered use_all statuses);
+our @EXPORT = qw(first_node further_node manager on registered use_all statuses);
 
 # --- servers ------------------------------------------------------------------------------------
 
@@ -85,39 +84,6 @@ sub manager {
     my ($httpd, $account, %want) = @_;
     my $who = on($httpd, sub { administrator($account, plan => 'pro', %want) });
     return elsewhere($who, '/manage', port => $httpd->port);
-}
-
-sub processes { my ($httpd) = @_; return grep { $_ } $httpd->pid, $httpd->children }
-
-# Stop all that a server consists of, as it is.
-sub pause {
-    my ($httpd) = @_;
-    my @processes = processes($httpd);
-    kill STOP => @processes;
-    wait_for(sub { !grep { !is_stopped($_) } @processes }, 'the server to stand still');
-    $httpd->{paused} = \@processes;
-    return;
-}
-
-sub is_stopped {
-    my ($pid) = @_;
-    open my $in, '<', "/proc/$pid/stat" or return 1;
-    return (split ' ', <$in> =~ s/^.*\) //r)[0] =~ /^[TZ]/;
-}
-
-sub go_on {
-    my ($httpd) = @_;
-    kill CONT => @{delete $httpd->{paused} // []};
-    return;
-}
-
-# Kill it, with all its children.
-sub kill_node {
-    my ($httpd) = @_;
-    my @processes = processes($httpd);
-    kill KILL => @processes;
-    wait_for(sub { !grep { runs($_) } @processes }, 'the server to be gone');
-    return;
 }
 
 # The rows of the nodes.

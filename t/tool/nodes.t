@@ -108,7 +108,7 @@ my $lost = key();
 my ($status, $printed, $said) = cut_off(is_over($lost->{id}), 'key', 'revoke', $lost->{id});
 is $status, 1, 'exit status';
 is $printed, '', 'nothing on stdout';
-like $said, qr/^taictl: key \Q$lost->{id}\E .* revoked at \S+; this was done, but it is not known whether it is in force on every node: .*do it again/,
+like $said, qr/^taictl: key \Q$lost->{id}\E .* revoked at \S+; it is not known whether this is in force on every node: .*do it again/,
     'says what was done, and that it is not known';
 like done('again', 'key', 'revoke', $lost->{id})->{out}, qr/revoked already.*no node is running$/, 'done again, it is known';
 
@@ -117,7 +117,7 @@ my $old = key();
 is $status, 1, 'a roll: exit status';
 like $printed, qr/^key +tai_\w{38}$/m, '... the new key is shown all the same';
 unlike $printed, qr/^nodes /m, '... and not where the end of the old one is in force';
-like $said, qr/^taictl: this was done, but it is not known/, '... which is said';
+like $said, qr/^taictl: it is not known whether every node knows the end of the key before it: .*; revoke that one/, '... which is said';
 
 # --- patience -----------------------------------------------------------------------------------
 
@@ -128,7 +128,7 @@ SKIP: {
     node('a', -1, 2000);
     ($status, my $seen) = at_terminal(['key', 'revoke', $slow->{id}]);
     is $status, 0, 'at a terminal';
-    like $seen, qr/^taictl: waiting until it is in force on every node\r?\n.*0 of 1 node; 1 silent node was struck off/ms, 'a word while it lasts';
+    like $seen, qr/^taictl: waiting until every node has followed\r?\n.*0 of 1 node; 1 silent node was struck off/ms, 'a word while it lasts';
     ($status, $seen) = at_terminal(['key', 'revoke', $slow->{id}]);
     unlike $seen, qr/waiting/, '... and none where it does not';
 }
