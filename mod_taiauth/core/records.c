@@ -33,8 +33,8 @@
 #define SLOTS      (LINES * LINE_SLOTS)
 #define ARENA      (SET_BYTES - CACHE_LINE - LINES * CACHE_LINE)
 
-/* Times that a reader looks at a set that is being changed: some microseconds. */
-#define TRIES 200
+/* Times that a reader looks at a set that is being changed: longer than any change of one takes. */
+#define TRIES 1000
 
 typedef struct set_t {
     apr_uint32_t sequence;
