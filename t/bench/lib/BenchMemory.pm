@@ -34,6 +34,7 @@ sub measure {
 }
 
 # A table has a part of fixed size too: what a key takes is what a table of twice as many takes more.
+# Both are made of whole sets, hence whole bytes.
 sub per_entry {
     my ($run, $keys, $values) = @_;
     my ($full, $twice) = map { BenchTaiauth->new(run => $run, name => "cache$_", keys => $keys, conf => "TaiAuthKeyCache $_\n")->start }
@@ -43,7 +44,7 @@ sub per_entry {
         qw(key_cache_bytes key_cache_used_bytes key_cache_keys), 'table_bytes{table="windows"}', 'table_places{table="windows"}';
     my $more = $twice->metric('taiauth_key_cache_bytes') - $bytes;
     $_->stop for $full, $twice;
-    return (keys => $live, key_bytes => $more / $KEYS, key_used_bytes => $used / $live, window_bytes => $table / $places);
+    return (keys => $live, key_bytes => sprintf('%.0f', $more / $KEYS), key_used_bytes => $used / $live, window_bytes => $table / $places);
 }
 
 sub growth {

@@ -39,6 +39,10 @@ sub modules_path {
 sub conf {
     my ($dir, $port, $values) = @_;
     my $modules = modules_path();
+    my $load = defined $values ? <<"CONF" : '';
+load_module $modules/ndk_http_module.so;
+load_module $modules/ngx_http_lua_module.so;
+CONF
     my $lua = defined $values ? <<"CONF" : '';
     lua_shared_dict records 256m;
     lua_shared_dict windows 256m;
@@ -52,9 +56,7 @@ daemon off;
 worker_processes 1;
 pid $dir/nginx.pid;
 error_log $dir/error.log;
-load_module $modules/ndk_http_module.so;
-load_module $modules/ngx_http_lua_module.so;
-events {
+${load}events {
     worker_connections 1024;
 }
 http {

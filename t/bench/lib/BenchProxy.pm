@@ -14,7 +14,11 @@ my $KEYS = 1000;
 my %TITLE = (none => 'no module', On => '`TaiAuth On`');
 
 sub measure {
-    my ($run, $report) = @_;
+    my ($run, $report, %skipped) = @_;
+    if ($skipped{nginx}) {
+        print STDERR "  skipped: nginx is the application\n";
+        return;
+    }
     my $keys = BenchKeys->new($run, 'proxy');
     my $values = $keys->import_many($KEYS);
     my $backend = BenchNginx->new(run => $run, name => 'backend', processor => 1)->start;

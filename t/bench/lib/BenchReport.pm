@@ -10,7 +10,13 @@ use warnings;
 
 use JSON::PP ();
 
-sub new { return bless { tables => [], figures => {}, aims => [] }, $_[0] }
+my $QUIET = 5; # percent of the processor time that others may have had
+
+# machine: as BenchMachine describes it
+sub new {
+    my ($class, $machine) = @_;
+    return bless { machine => $machine, tables => [], figures => {}, aims => [] }, $class;
+}
 
 sub table {
     my ($self, $title, $columns, $rows, @notes) = @_;
@@ -41,11 +47,15 @@ sub shown {
     return sprintf abs $number < 10 ? '%.2f' : '%.1f', $number;
 }
 
-# The last table: what should hold, and whether it does.
+# The last table: what should hold, and whether it does. Others: how much of the processor time others
+# than the servers and their load had, in percent.
 sub conclude {
-    my ($self) = @_;
+    my ($self, $others) = @_;
+    $self->{machine}{others_percent} = $others;
     my @rows = map { [$_->{what}, "$_->{aim} $_->{unit}", $_->{measured}, $_->{met} ? 'yes' : '**no**'] } @{$self->{aims}};
-    $self->table('Aims', ['what', 'aim', 'measured', 'met'], \@rows) if @rows;
+    my $note = sprintf 'Of the processor time that was used meanwhile, %.0f %% was that of others.', $others;
+    $note .= ' **That is too much: measure on a machine that does nothing else.**' if $others > $QUIET;
+    $self->table('Aims', ['what', 'aim', 'measured', 'met'], \@rows, $note) if @rows;
     return;
 }
 
@@ -59,9 +69,22 @@ sub markdown {
 # bench.md, bench.json
 sub write {
     my ($self, $dir) = @_;
-    put("$dir/bench.md", join "\n", map { markdown($_) } @{$self->{tables}});
-    put("$dir/bench.json", JSON::PP->new->canonical->pretty->encode({ %{$self->{figures}}, aims => $self->{aims} }));
+    put("$dir/bench.md", join "\n", $self->head, map { markdown($_) } @{$self->{tables}});
+    put("$dir/bench.json", JSON::PP->new->canonical->pretty->encode(
+        { %{$self->{figures}}, machine => $self->{machine}, aims => $self->{aims} }));
     return;
+}
+
+sub head {
+    my ($self) = @_;
+    my %of = %{$self->{machine}};
+    my $servers = join ', ', grep { defined } @of{qw(httpd nginx haproxy wrk)};
+    return <<"HEAD";
+# Measurements
+
+By `make bench`, $of{date}: $of{processor}, $of{processors} processors, $of{kernel}; $servers.
+How each is made: [t/bench](../../t/bench/README.md).
+HEAD
 }
 
 sub put {

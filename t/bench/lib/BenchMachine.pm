@@ -1,0 +1,77 @@
+# What the figures were measured with and on; and whether all that is needed is there.
+package BenchMachine;
+
+use strict;
+use warnings;
+
+use POSIX ();
+
+# program -> the Debian packages that bring it
+my %PACKAGES = (
+    gnuplot => 'gnuplot-nox',
+    haproxy => 'haproxy',
+    nginx   => 'nginx libnginx-mod-http-lua',
+    taskset => 'util-linux',
+    wrk     => 'wrk',
+);
+
+$ENV{PATH} .= ':/usr/sbin'; # servers are there, and not everybody looks there
+
+# Die of what is missing, but for servers that are skipped. Nothing is installed: some of these
+# packages start a server on port 80.
+sub check {
+    my (%skipped) = @_;
+    my @missing = grep { !$skipped{$_} && !found($_) } sort keys %PACKAGES;
+    my @packages = map { $PACKAGES{$_} } @missing;
+    push @packages, 'libdbd-sqlite3-perl' unless eval { require DBD::SQLite };
+    die "missing: @packages; install them, or leave servers out with BENCH_SKIP=\"nginx haproxy\"\n" if @packages;
+    die "two processors are needed, one for the server and one for the load\n" if processors() < 2;
+    return;
+}
+
+sub found {
+    my ($program) = @_;
+    return grep { -x "$_/$program" } split /:/, $ENV{PATH};
+}
+
+sub processors { return qx(nproc) + 0 }
+
+# What a reader of the figures wants to know.
+sub describe {
+    my ($run, %skipped) = @_;
+    my %machine = (
+        processor => (map { /^model name\s*:\s*(.*)/ } lines('/proc/cpuinfo'))[0] // 'unknown',
+        processors => processors(),
+        kernel    => first_line('uname -sr'),
+        load      => (split ' ', (lines('/proc/loadavg'))[0])[0],
+        date      => first_line('date -u +%F'),
+        httpd     => first_line("$run->{httpd} -v") =~ s/^Server version: //r,
+        wrk       => first_line('wrk -v'),
+    );
+    $machine{nginx} = first_line('nginx -v') =~ s/^nginx version: //r unless $skipped{nginx};
+    $machine{haproxy} = first_line('haproxy -v') =~ s/ - .*//r unless $skipped{haproxy};
+    return \%machine;
+}
+
+# Seconds of processor time: all that was used on this machine since it started, and what this
+# process and those that it has waited for have used.
+sub used {
+    my @ticks = split ' ', (grep { /^cpu / } lines('/proc/stat'))[0];
+    my ($user, $nice, $system) = @ticks[1 .. 3];
+    my $ours = 0;
+    $ours += $_ for times;
+    return { all => ($user + $nice + $system) / POSIX::sysconf(POSIX::_SC_CLK_TCK()), ours => $ours };
+}
+
+sub lines {
+    my ($path) = @_;
+    open my $in, '<', $path or return;
+    return <$in>;
+}
+
+sub first_line {
+    my ($command) = @_;
+    return (split /\n/, qx($command 2>&1))[0] // '';
+}
+
+1;
