@@ -43,6 +43,12 @@ same '... with no key yet' '{"keys": [], "next": null}' "$(cat "$work/body")"
 same '... and gets one' 201 "$(status -H 'Content-Type: application/json' -d "$(member \
     'JSON::PP->new->encode($_->{login})')" "$(member '$_->{token_endpoint}')")"
 
+id=$(status -u "$login" "$api/keys" >/dev/null
+    perl -MJSON::PP -0777 -ne 'print decode_json($_)->{keys}[0]{id}' "$work/body")
+same '... whose revocation is answered' 200 "$(status -u "$login" -X DELETE "$api/keys/$id")"
+same '... when it is in force on the only node' '1 of 1, 0 silent' "$(perl -MJSON::PP -0777 -ne \
+    'my $n = decode_json($_)->{nodes}; print "$n->{applied} of $n->{of}, $n->{silent} silent"' "$work/body")"
+
 "$TAI_SRC/build/demo" stop >/dev/null
 result $? 'it ends'
 same 'nobody answers any more' 000 "$(status "$url/")"
