@@ -13,7 +13,7 @@ sub contenders {
     } @$rows;
     open my $gnuplot, '|-', 'gnuplot' or die "gnuplot: $!\n";
     print $gnuplot <<"PLOT";
-set terminal svg size 900,420 dynamic background rgb 'white' font 'sans-serif,12'
+set terminal svg size 900,420 dynamic noenhanced background rgb 'white' font 'sans-serif,12'
 set output '$path'
 set title 'Processor time that a check adds to a request of the same server'
 set ylabel 'microseconds'
@@ -23,6 +23,7 @@ set key off
 set boxwidth 0.6
 set style fill solid 0.8
 set xtics scale 0
+set bmargin 6
 \$rows << END
 ${data}END
 plot \$rows using 0:2:xticlabels(1) with boxes linecolor rgb '#3b6ea5', \\

@@ -111,6 +111,7 @@ sub finish {
         print STDERR "kept for a look: $run->{dir}\n";
         return 1;
     }
+    remove_tree("$run->{build}/bench"); # no plot of another run beside these figures
     make_path("$run->{build}/bench");
     for my $file (glob "$run->{results}/*") {
         copy($file, "$run->{build}/bench") or die "$file: $!\n";
