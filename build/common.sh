@@ -19,7 +19,7 @@ packages_test="check clang-format curl libapache2-mod-perl2 libdbd-sqlite3-perl 
 # t/openapi.t needs them; where they come from elsewhere, Debian's would replace them.
 command -v node >/dev/null && command -v npm >/dev/null || packages_test+=" nodejs npm"
 
-packages_all="valgrind xz-utils"
+packages_all="spin valgrind xz-utils"
 
 package_installed() {
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
