@@ -97,6 +97,22 @@ START_TEST(asked_again_it_replaces_the_key)
 }
 END_TEST
 
+/* Who cannot wait until the end of another key is known everywhere may end none. */
+START_TEST(one_that_ends_none_replaces_none)
+{
+    tai_key_order_t order = order_of(ann_id(), "token");
+    const char *first;
+
+    order.ends_none = 1;
+    first = made(order, NOW).info->id;
+    not_made(order, TAI_CHANGE_KEY);
+    ck_assert_int_eq(shown(first)->revoked_at, TAI_NEVER);
+    order.ends_none = 0;
+    ck_assert_int_eq(made(order, NOW).ended, 1);
+    revoked(first, NOW);
+}
+END_TEST
+
 /* What ends a user's access while his password is checked ends the log-in too. */
 START_TEST(a_password_that_is_his_no_more_makes_no_key)
 {
@@ -253,6 +269,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, nobody_else_does);
     tcase_add_test(tests, an_unknown_origin_makes_no_key);
     tcase_add_test(tests, asked_again_it_replaces_the_key);
+    tcase_add_test(tests, one_that_ends_none_replaces_none);
     tcase_add_test(tests, a_password_that_is_his_no_more_makes_no_key);
     tcase_add_test(tests, other_keys_are_not_replaced);
     tcase_add_test(tests, at_the_limit_a_key_can_still_be_replaced);
