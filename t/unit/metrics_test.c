@@ -57,6 +57,19 @@ START_TEST(bounds_ascend)
 }
 END_TEST
 
+START_TEST(a_gauge_goes_up_and_down)
+{
+    apr_uint64_t gauge = 0;
+
+    tai_metrics_add(&gauge);
+    tai_metrics_add(&gauge);
+    tai_metrics_take(&gauge);
+    ck_assert_uint_eq(tai_metrics_read(&gauge), 1);
+    tai_metrics_take(&gauge);
+    ck_assert_uint_eq(tai_metrics_read(&gauge), 0);
+}
+END_TEST
+
 /* A bound belongs to its own bucket, one microsecond more to the next. */
 START_TEST(bound_is_inclusive)
 {
@@ -87,6 +100,7 @@ static void add(TCase *tests)
 {
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, processes_lose_no_count);
+    tcase_add_test(tests, a_gauge_goes_up_and_down);
     tcase_add_test(tests, bounds_ascend);
     tcase_add_loop_test(tests, bound_is_inclusive, 0, TAI_LOOKUP_BUCKETS);
     tcase_add_test(tests, beyond_all_bounds_is_counted_too);

@@ -280,6 +280,27 @@ START_TEST(unwritten_usage_is_told_once_an_interval)
 }
 END_TEST
 
+START_TEST(an_outage_is_told_once_an_interval_and_its_end_once)
+{
+    ck_assert_int_eq(tai_segment_synced(segment), 0);
+    ck_assert_int_eq(tai_segment_unsynced(segment, 5), 1);
+    ck_assert_int_eq(tai_segment_unsynced(segment, 4 + TAI_SEGMENT_COMPLAIN_MS), 0);
+    ck_assert_int_eq(tai_segment_unsynced(segment, 5 + TAI_SEGMENT_COMPLAIN_MS), 1);
+    ck_assert_int_eq(tai_segment_synced(segment), 1);
+    ck_assert_int_eq(tai_segment_synced(segment), 0);
+}
+END_TEST
+
+/* Of an outage that nobody has told of, nobody tells the end either. */
+START_TEST(the_end_of_an_outage_that_was_not_told_is_not)
+{
+    ck_assert_int_eq(tai_segment_unsynced(segment, 5), 1);
+    ck_assert_int_eq(tai_segment_synced(segment), 1);
+    ck_assert_int_eq(tai_segment_unsynced(segment, 6), 0);
+    ck_assert_int_eq(tai_segment_synced(segment), 0);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_test(tests, the_key_table_overlaps_nothing);
@@ -298,6 +319,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, identities_are_stable_and_differ);
     tcase_add_test(tests, each_segment_has_its_own_secrets);
     tcase_add_test(tests, unwritten_usage_is_told_once_an_interval);
+    tcase_add_test(tests, an_outage_is_told_once_an_interval_and_its_end_once);
+    tcase_add_test(tests, the_end_of_an_outage_that_was_not_told_is_not);
     tcase_add_test(tests, another_mapping_is_the_same_segment);
 }
 
