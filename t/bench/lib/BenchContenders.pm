@@ -15,6 +15,7 @@ use BenchRounds;
 use BenchTaiauth;
 
 my $KEYS = 1000; # in random order
+my $DEPTH = 16;  # requests at once on a connection, in the second measurement
 
 # name | its base | program it needs | title
 my @CONTENDERS = (
@@ -34,8 +35,7 @@ sub measure {
     my @names = map { $_->[0] } grep { !$skipped{$_->[2]} } @CONTENDERS;
     my %servers = servers($run, map { $_ => 1 } @names);
     my $seen = in_turn(\@names, sub { turn($servers{$_[0]}) });
-    my %cpu = map { my $name = $_; $name => [map { $_->{cpu} } @{$seen->{$name}}] } @names;
-    my %row = map { $_->[0] => row($_, \%cpu) } grep { $cpu{$_->[0]} } @CONTENDERS;
+    my %row = map { $_->[0] => row($_, $seen) } grep { $seen->{$_->[0]} } @CONTENDERS;
     report($report, [@row{@names}]);
     $report->figures(contenders => { map { $_ => { %{$row{$_}}, rounds => $seen->{$_} } } @names });
     BenchPlot::contenders("$run->{results}/bench.svg", [grep { exists $_->{added} } @row{@names}]);
@@ -68,31 +68,40 @@ sub turn {
     my ($contender) = @_;
     $contender->{server}->start;
     load(%$contender); # every key once
-    my $seen = load(%$contender, seconds => seconds());
+    my %seen = map { $_ => load(%$contender, depth => $_, seconds => seconds())->{cpu} } 1, $DEPTH;
     $contender->{server}->stop;
-    return $seen;
+    return \%seen;
 }
 
+# Medians and quartiles of the rounds: of one request at a time, in all and what it adds to the base,
+# and what it adds where many come at once.
 sub row {
-    my ($contender, $cpu) = @_;
+    my ($contender, $seen) = @_;
     my ($name, $base, undef, $title) = @$contender;
-    my @all = @{$cpu->{$name}};
-    my @added = $base eq '-' ? () : minus($cpu->{$name}, $cpu->{$base});
-    return {
-        name => $name, title => $title, cpu => median(@all), cpu_quartiles => [quartiles(@all)],
-        @added ? (added => median(@added), added_quartiles => [quartiles(@added)]) : (),
-    };
+    my ($one, $many, $base_one, $base_many) = map {
+        my $of = $_;
+        map { my $depth = $_; [map { $_->{$depth} } @{$seen->{$of} // []}] } 1, $DEPTH;
+    } $name, $base;
+    my %row = (name => $name, title => $title, cpu => median(@$one), cpu_quartiles => [quartiles(@$one)]);
+    return \%row if $base eq '-';
+    my %added = (added => [minus($one, $base_one)], added_many => [minus($many, $base_many)]);
+    for my $what (keys %added) {
+        @row{$what, "${what}_quartiles"} = (median(@{$added{$what}}), [quartiles(@{$added{$what}})]);
+    }
+    return \%row;
+}
+
+sub shown {
+    my ($row, $what) = @_;
+    return exists $row->{$what} ? sprintf '%.2f (%.2f to %.2f)', $row->{$what}, @{$row->{"${what}_quartiles"}} : '';
 }
 
 sub report {
     my ($report, $rows) = @_;
-    my @lines = map {
-        my $added = $_->{added};
-        [$_->{title}, sprintf('%.2f', $_->{cpu}), sprintf('%.2f to %.2f', @{$_->{cpu_quartiles}}),
-            defined $added ? (sprintf('%.2f', $added), sprintf '%.2f to %.2f', @{$_->{added_quartiles}}) : ('', '')]
-    } @$rows;
-    $report->table('What a check costs: microseconds of processor time for each request', ['', 'in all', 'half of the rounds', 'added', 'half of the rounds'],
-        \@lines);
+    my @lines = map { my $row = $_; [$row->{title}, map { shown($row, $_) } qw(cpu added added_many)] } @$rows;
+    $report->table('What a check costs: microseconds of processor time for each request',
+        ['', 'in all', 'added', "added, $DEPTH requests at once"], \@lines,
+        'In brackets: what half of the rounds lie between.');
     my %added = map { $_->{name} => $_->{added} } @$rows;
     $report->aim('a checked request, added to httpd without the module', 'us', '<=', 1.5, $added{taiauth});
     $report->aim('... against what HAProxy adds to itself', 'us', '<', $added{stick}, $added{taiauth}) if defined $added{stick};

@@ -22,6 +22,7 @@ my $LONGEST = 3600; # seconds that every value once may take
 #   server   BenchServer
 #   path     of the page
 #   header   name; prefix  what stands before each value; values  file of them, as load.lua wants it
+#   depth    how many requests are sent at once on a connection; default 1
 #   seconds  how long; undef: each value once
 #   status   of the answers; undef: any
 #   processor  where wrk runs; default its own
@@ -57,7 +58,7 @@ sub wrk {
     my @command = (qw(taskset -c), $want{processor} // $PROCESSOR, 'wrk', '-t1', "-c$CONNECTIONS",
         '-d' . ($want{seconds} // $LONGEST) . 's', '-s', "$FindBin::Bin/lib/load.lua",
         'http://127.0.0.1:' . $want{server}->port . $want{path},
-        '--', defined $want{seconds} ? 'random' : 'each', $want{values}, $want{header}, $want{prefix} // '');
+        '--', $want{depth} // 1, defined $want{seconds} ? 'random' : 'each', $want{values}, $want{header}, $want{prefix} // '');
     my $pid = open my $out, '-|', @command or die "wrk: $!\n";
     my %done;
     while (my $line = <$out>) {

@@ -1,5 +1,6 @@
 -- What wrk sends: one header, each time with a value from a file.
---   wrk ... URL -- ORDER FILE HEADER PREFIX
+--   wrk ... URL -- DEPTH ORDER FILE HEADER PREFIX
+-- DEPTH: so many requests are sent at once on a connection.
 -- ORDER: random, or each: every value once, in their order; then it says so and stops.
 -- FILE: values of the same length, one in a line; they are cut out of its text as they are needed,
 -- for a million strings would fill the memory that Lua has.
@@ -25,17 +26,25 @@ function order.each()
 end
 
 function init(args)
-    local file = assert(io.open(args[2]))
+    local depth = tonumber(args[1])
+    local file = assert(io.open(args[3]))
     values = file:read("*a")
     file:close()
     width = values:find("\n")
     count = #values / width
-    head = "GET " .. wrk.path .. " HTTP/1.1\r\nHost: localhost\r\n" .. args[3] .. ": " .. (args[4] or "")
-    local choose = assert(order[args[1]])
+    head = "GET " .. wrk.path .. " HTTP/1.1\r\nHost: localhost\r\n" .. args[4] .. ": " .. (args[5] or "")
+    local choose = assert(order[args[2]])
     math.randomseed(os.time())
-    request = function()
+    local function one()
         local at = choose() * width
         return head .. values:sub(at + 1, at + width - 1) .. "\r\n\r\n"
+    end
+    request = depth == 1 and one or function()
+        local some = {}
+        for i = 1, depth do
+            some[i] = one()
+        end
+        return table.concat(some)
     end
 end
 
