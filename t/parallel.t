@@ -9,7 +9,7 @@ use TaiTest;
 
 my $CLIENTS = 10;
 my $EACH = 50;
-my $AT_ONCE = 10; # connections that a client has under way
+my $AT_ONCE = 50; # connections that a client has under way: 500 in all
 
 # Many lines: a charge then takes longer, and others get in where it is not locked.
 my $lines = join '', map { "    TaiAuthRateLimit 1000000/1h name=line$_\n" } 1 .. 12;
@@ -131,6 +131,6 @@ for my $round (1 .. 2) {
 # --- several children did it --------------------------------------------------------------------
 
 my %pids = do { open my $in, '<', $httpd->root . '/logs/pids' or die "pids: $!"; map { $_ => 1 } <$in> };
-cmp_ok scalar keys %pids, '>', 1, 'several children answered';
+cmp_ok scalar keys %pids, '>=', 4, 'four children or more answered';
 
 done_testing;

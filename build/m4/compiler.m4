@@ -43,5 +43,4 @@ AC_DEFUN([TAI_FAULT_POINTS], [
   FAULTS=
   AS_IF([test "x$enable_faults" = xyes], [FAULTS="-DTAI_FAULTS"])
   AC_SUBST([FAULTS])
-  AM_CONDITIONAL([HAVE_FAULTS], [test "x$enable_faults" = xyes])
 ])

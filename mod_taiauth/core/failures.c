@@ -1,4 +1,5 @@
 #include "failures.h"
+#include "fault.h"
 
 apr_size_t tai_failures_entry_size(void)
 {
@@ -77,6 +78,7 @@ apr_status_t tai_failures_record(tai_table_t *table, tai_id_t id, const tai_lock
         return rv;
     }
     *left_ms = tai_failures_left(place.entry, now);
+    TAI_FAULT("failures.record");
     if (*left_ms == 0) {
         *started = add_failure(&place, id, lockout, now);
     }

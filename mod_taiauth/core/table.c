@@ -1,4 +1,5 @@
 #include <string.h>
+#include "fault.h"
 #include "mutex.h"
 #include "table.h"
 
@@ -264,6 +265,7 @@ void tai_table_insert(tai_place_t *place, tai_id_t id, apr_uint64_t now)
     STORE(set->due[way], 0);
     STORE(set->tag[way], 0);
     __atomic_thread_fence(__ATOMIC_RELEASE);
+    TAI_FAULT("table.insert");
     memset(place->entry, 0, place->table->entry_size);
     set->id[way] = id;
     STORE(set->due[way], now);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include <apr_strings.h>
+#include "fault.h"
 
 #define STORE(target, value) __atomic_store_n(&(target), (value), __ATOMIC_RELEASE)
 
@@ -64,6 +65,7 @@ apr_status_t tai_usage_add(tai_table_t *table, tai_id_t id, const tai_used_t *us
     if (used->at > entry->at) {
         STORE(entry->at, used->at);
     }
+    TAI_FAULT("usage.add");
     STORE(entry->admitted, entry->admitted + used->admitted);
     STORE(entry->refused, entry->refused + used->refused);
     tai_table_unlock(&place, 1);

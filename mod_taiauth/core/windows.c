@@ -1,4 +1,5 @@
 #include "windows.h"
+#include "fault.h"
 
 apr_size_t tai_windows_entry_size(void)
 {
@@ -41,6 +42,7 @@ static void charge_one(tai_charge_t *charge, apr_uint64_t now, tai_place_t *plac
     w = place->entry;
     /* before the admission: an entry must not be given away while anything in it counts */
     tai_table_set_due(place, tai_window_leaves(w, &charge->limit, now));
+    TAI_FAULT("windows.charge");
     tai_window_admit(w, &charge->limit, now);
     charge->at = w->newest;
     tai_window_admitted(w, &charge->limit, now, &charge->view);
@@ -86,6 +88,7 @@ apr_status_t tai_windows_charge(tai_charge_t *charges, int n, apr_uint64_t now, 
     for (i = 0; i < n && *admitted; i++) {
         charge_one(&charges[i], now, &places[i]);
     }
+    TAI_FAULT("windows.charged");
     tai_table_unlock(places, n);
     return APR_SUCCESS;
 }

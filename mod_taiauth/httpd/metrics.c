@@ -138,6 +138,9 @@ static void write_key_cache(request_rec *r)
         head(r, key_cache_numbers[i].name, key_cache_numbers[i].type, key_cache_numbers[i].help);
         number(r, key_cache_numbers[i].name, "", *(const apr_uint64_t *)value);
     }
+    head(r, "key_cache_disordered", "gauge",
+         "Parts of it that are out of order: those that are being changed at this moment.");
+    number(r, "key_cache_disordered", "", records ? tai_records_check(records) : 0);
 }
 
 /* One number of the node or of long responses. */
