@@ -18,12 +18,15 @@ my %places = (
     '/write'    => "    TaiAuth On\n    TaiAuthScope GET programs:write\n",
     '/dry'      => "    TaiAuth On\n    TaiAuthScope GET programs:write\n    TaiAuthDryRun scope\n",
     '/locking'  => "    TaiAuth On\n    TaiAuthLockout 1/1h 1h\n",
-    '/text'     => qq(    TaiAuth On\n    ErrorDocument 401 "own text"\n),
-    '/page'     => "    TaiAuth On\n    ErrorDocument 401 /401.html\n",
+    '/text'     => qq(    TaiAuth On\n    ErrorDocument 401 "own text"\n    ErrorDocument 403 "own text"\n),
+    '/page'     => "    TaiAuth On\n    ErrorDocument 401 /401.html\n    ErrorDocument 403 /401.html\n",
     '/optional' => "    TaiAuth Optional\n",
     '/pair'     => "    TaiAuth On\n    TaiAuthKeyHeader apikey\n    TaiAuthTokenHeader x-ts-authorization\n",
 );
-my $server = TaiGate->server(places => \%places, conf => <<'CONF' . api_conf('/manage'));
+my $libexecdir = TaiHttpd::libexecdir();
+my $server = TaiGate->server(places => \%places, conf => <<"LUA" . <<'CONF' . api_conf('/manage'));
+LoadModule lua_module $libexecdir/mod_lua.so
+LUA
 Protocols h2c http/1.1
 Alias /v1/moved "@root@/htdocs/moved"
 <Directory "@root@/htdocs/moved">
@@ -33,6 +36,10 @@ Alias /v1/moved "@root@/htdocs/moved"
 </Directory>
 ProxyPass /open http://127.0.0.1:@backend@/
 ProxyPass /off http://127.0.0.1:@backend@/
+AliasMatch "^/[a-z0-9]+/deaf" "@root@/htdocs/deaf.lua"
+<Files deaf.lua>
+    SetHandler lua-script
+</Files>
 <Location /metrics>
     TaiAuthMetrics On
 </Location>
@@ -42,6 +49,24 @@ open my $page, '>', $httpd->root . '/htdocs/401.html' or die "401.html: $!";
 print $page "our own page\n";
 close $page or die "401.html: $!";
 $httpd->place('moved');
+open my $lua, '>', $httpd->root . '/htdocs/deaf.lua' or die "deaf.lua: $!";
+print $lua <<'LUA';
+function handle(r)
+    local gate = r.args:match("&(.*)")
+    io.open(gate .. ".reached", "w"):close()
+    repeat
+        r.usleep(20000)
+        local open = io.open(gate .. ".open")
+    until open
+    r.content_type = "application/json"
+    r.err_headers_out["X-Balance"] = "42"
+    for i = 1, 2000 do
+        r:puts("HTTP/1.1 200 OK\r\nContent-Length: 0\r\nX-Balance: 42\r\n\r\n")
+    end
+    return apache2.OK
+end
+LUA
+close $lua or die "deaf.lua: $!";
 $server->start;
 
 my ($accounts, $admin) = (0);
@@ -133,6 +158,20 @@ for my $by (qw(cgi proxied)) {
     is_taken_back($answer, "$by: HEAD");
     $flight->connection->send(TaiHttp::bytes(GET => '/v1/big.bin', {}));
     is $flight->connection->read('GET')->status, 401, '... has no body';
+}
+
+# A handler that does not hear that its response was taken back, and writes on: what it writes is not
+# taken for the next response.
+for my $place (qw(v1 envelope text page)) {
+    my $key = fresh();
+    is $server->begin(GET => "/$place/deaf", 'before', with($key))->land->header('X-Balance'), 42, "/$place: a good key";
+    my $flight = $server->begin(GET => "/$place/deaf", 'before', with($key));
+    tool(account => 'suspend', $key->{account});
+    my $answer = $flight->land;
+    is $answer->status, $place eq 'envelope' ? 200 : 403, "/$place: a deaf handler";
+    is_taken_back($answer, "/$place: a deaf handler");
+    $flight->connection->send(TaiHttp::bytes(GET => '/v1/big.bin', {}));
+    is $flight->connection->read('GET')->status, 401, '... and nothing behind it';
 }
 
 # --- formats, error documents ---------------------------------------------------------------------
