@@ -150,7 +150,7 @@ END_TEST
 
 /* ---- against a plain model ---------------------------------------------------------------- */
 
-#define KEYS     300
+#define KEYS     500
 #define VERSIONS 60
 #define ABSENT   -1
 
@@ -202,14 +202,14 @@ static void model_step(model_t *model, apr_uint64_t *chance)
 {
     const apr_uint64_t what = chance_below(chance, 1000), key = chance_below(chance, KEYS);
 
-    if (what < 600) {
+    if (what < 700) {
         model_put(model, key, chance_below(chance, VERSIONS));
     }
-    else if (what < 980) {
+    else if (what < 990) {
         model_remove(model, key);
         strike(key);
     }
-    else if (what < 998) {
+    else if (what < 999) {
         model_strike_account(model, chance_below(chance, MADE_ACCOUNTS));
     }
     else {
