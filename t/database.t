@@ -1,5 +1,6 @@
 # The key database while the server runs: gone, replaced, locked, broken, read-only, of another
-# schema. What cannot be asked is 503, no failure of the client's, and over as soon as it is mended.
+# schema. What cannot be asked is 503, no failure of the client's, and over once it is mended; what is
+# remembered is answered as long as the lease runs.
 use strict;
 use warnings;
 
@@ -7,10 +8,13 @@ use DBI ();
 use File::Copy qw(copy);
 use Test::More;
 use TaiHttpd;
+use TaiKeys qw(unknown_key);
 use TaiTest;
 
 my $conf = <<'CONF';
 TaiAuthSharedMemory 16M
+TaiAuthSyncInterval 100ms
+TaiAuthLease 1s
 <Location /api>
     TaiAuth On
     TaiAuthLockout 3/300s 900s
@@ -23,8 +27,6 @@ TaiAuthSharedMemory 16M
     TaiAuthMetrics On
 </Location>
 CONF
-
-my $unknown = 'tai_' . 'A' x 32 . '2Fjjgu'; # well-formed, in no database
 
 # A server of its own with an account of the plan pro and two keys.
 sub server {
@@ -87,20 +89,28 @@ sub metric {
     return $httpd->get('/metrics')->body =~ /^taiauth_\Q$name\E (\d+)$/m ? $1 : undef;
 }
 
+# Wait until all of several requests come to this.
+sub comes_to {
+    my ($httpd, $key, $status, $name) = @_;
+    return ok wait_for(sub { statuses($httpd, $key) eq $status }, "$name: $status"), "$name: $status";
+}
+
 # While the database is away, more failing requests than the lockout allows, good keys and bad;
 # once it is back, nobody is locked out and everything is as it was.
 sub is_bridged {
     my ($httpd, $good, $name, $break, $mend) = @_;
+    my $unknown = unknown_key();
     my $complaints = () = $httpd->log =~ /taiauth:error/g;
     $break->();
-    is_unavailable $httpd, $good, "$name: a good key";
     is_unavailable $httpd, $unknown, "$name: an unknown key";
+    comes_to $httpd, $good, '503', "$name: a good key, when the lease is over";
+    is_unavailable $httpd, $good, "$name: a good key";
     is statuses($httpd, $unknown), '503', "$name: never 401, however often";
     is $httpd->get('/index.html')->status, 404, "$name: open locations do not need it";
     is metric($httpd, 'lockouts{table="clients"}'), 0, "$name: no lockout";
     cmp_ok scalar(() = $httpd->log =~ /taiauth:error/g), '>', $complaints, "$name: the log says it";
     $mend->();
-    is statuses($httpd, $good), '200', "$name: mended, a good key passes";
+    comes_to $httpd, $good, '200', "$name: mended, a good key";
     is ask($httpd, $unknown)->status, 401, "$name: mended, an unknown key is refused";
     is metric($httpd, 'locks_started_total'), 0, "$name: no failure was counted";
     unlike $httpd->log, qr/exit signal/, "$name: no child died";
@@ -125,7 +135,7 @@ subtest 'replaced, as by a restore' => sub {
     settle("$path.new");
     rename "$path.new", $path or die "rename: $!";
     my $place = '/analytics/x.html'; # no lockout there
-    is statuses($httpd, $first, $place), '401', 'a key that the new file has revoked';
+    ok wait_for(sub { statuses($httpd, $first, $place) eq '401' }, 'the new file to be read'), 'a key that the new file has revoked';
     is statuses($httpd, $second, $place), '200', 'one that it has not';
 };
 
@@ -134,11 +144,15 @@ subtest 'locked' => sub {
     my ($httpd, $key) = server(before_start => sub { handle($_[0]->database)->do('PRAGMA journal_mode = DELETE') });
     my $writer = handle($httpd->database);
     is statuses($httpd, $key), '200', 'before';
+    my $unknown = unknown_key();
+    # so that the node has nothing to write, for which it would take the lock itself
+    on_database($httpd->database, \&settled);
     $writer->do('BEGIN EXCLUSIVE');
-    is_unavailable $httpd, $key, 'locked: a good key';
     is_unavailable $httpd, $unknown, 'locked: an unknown key';
+    comes_to $httpd, $key, '503', 'locked: a good key, when the lease is over';
+    is_unavailable $httpd, $key, 'locked: a good key';
     $writer->do('ROLLBACK');
-    is statuses($httpd, $key), '200', 'unlocked';
+    comes_to $httpd, $key, '200', 'unlocked: a good key';
     is ask($httpd, $unknown)->status, 401, 'unlocked: an unknown key';
     is metric($httpd, 'locks_started_total'), 0, 'no failure was counted';
 };
@@ -146,10 +160,12 @@ subtest 'locked' => sub {
 subtest 'a writer at work' => sub {
     my ($httpd, $key) = server();
     my $writer = handle($httpd->database);
+    is statuses($httpd, $key), '200', 'before';
     $writer->do('BEGIN EXCLUSIVE');
     $writer->do("UPDATE accounts SET status = 'suspended'");
     is statuses($httpd, $key), '200', 'does not hold up readers; what it has not committed does not hold';
     $writer->do('COMMIT');
+    on_database($httpd->database, \&settled);
     is statuses($httpd, $key), '403', 'what it has committed does';
 };
 
@@ -170,8 +186,10 @@ for my $name (sort keys %broken) {
 
 subtest 'read-only' => sub {
     my ($httpd, $key) = server(before_start => sub { chmod 0444, $_[0]->database });
-    is statuses($httpd, $key), '200', 'a good key';
-    is ask($httpd, $unknown)->status, 401, 'an unknown key';
+    is_unavailable $httpd, $_, 'a server that cannot say what it has applied has no lease' for $key, unknown_key();
+    like $httpd->log, qr/taiauth:error.*read-?only/i, 'the log says why';
+    chmod 0600, glob $httpd->database . '*'; # with those that SQLite has put beside it
+    comes_to $httpd, $key, '200', 'mended, a good key';
 };
 
 subtest 'another schema, or none, at a restart' => sub {
@@ -192,6 +210,7 @@ subtest 'another schema, or none, at a restart' => sub {
 subtest 'no write on the request path' => sub {
     my ($httpd, $key) = server();
     my $watcher = handle($httpd->database);
+    my $unknown = unknown_key();
     statuses($httpd, $_) for $key, $unknown; # what opening a connection may leave behind is there
     # what the watchdog writes has a test of its own: last_used.t
     $watcher->do(q{CREATE TRIGGER not_now BEFORE INSERT ON key_usage BEGIN SELECT RAISE(ABORT, 'not now'); END});

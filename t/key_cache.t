@@ -68,19 +68,10 @@ sub handle_on {
     return on_database($httpd->database, sub { db() });
 }
 
-# The server has heard of all changes: what it remembers from now on it need not forget for them.
-sub settle {
-    my ($httpd) = @_;
-    my $db = handle_on($httpd);
-    my $behind = 'SELECT COUNT(*) FROM nodes WHERE applied_seq < (SELECT seq FROM change_counter)';
-    wait_for(sub { !$db->selectrow_array($behind) }, 'the server to have heard of all changes');
-    return;
-}
-
 sub new_key {
     my ($httpd, @options) = @_;
     my $key = on_database($httpd->database, sub { make_key('acme', options => \@options) })->{key};
-    settle($httpd);
+    on_database($httpd->database, \&settled);
     return $key;
 }
 
@@ -95,7 +86,7 @@ sub plant_keys {
         created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)', undef, $_->[1], $_->[1], $account, $user,
         'planted', substr($_->[0], 0, 12), sha256_hex($_->[0]), 'programs:read', time) for @keys;
     $db->commit;
-    settle($httpd);
+    on_database($httpd->database, \&settled);
     return @keys;
 }
 

@@ -4,6 +4,7 @@ use warnings;
 
 use Test::More;
 use TaiHttpd;
+use TaiKeys qw(unknown_key);
 use TaiMetrics;
 use TaiTest;
 
@@ -157,15 +158,38 @@ subtest 'dry run' => sub {
         { series($after, 'requests_total', 'admitted') => 1 }, 'and as admitted';
 };
 
-# Several requests on one connection, as fast as they are answered. Returns their statuses.
+subtest 'look-ups' => sub {
+    my $lookups = sub { TaiMetrics::moved($_[0], page(), 'taiauth_lookup')->{$_[1]} // 0 };
+    my $before = page();
+    ask(GET => '/key/x.html', key($_)) for ((unknown_key()) x 3, (unknown_key()) x 3);
+    is $lookups->($before, 'taiauth_lookup_seconds_count'), 2, 'one for each key that is new to the server';
+    $before = page();
+    ask(GET => '/key/x.html', key('garbage'));
+    is $lookups->($before, 'taiauth_lookup_seconds_count'), 0, 'none for garbage';
+
+    $covered{database} = 1;
+    rename $httpd->database, $httpd->database . '.away' or die "rename: $!";
+    is ask(GET => '/key/x.html', key(unknown_key()))->status, 503, 'no database';
+    rename $httpd->database . '.away', $httpd->database or die "rename: $!";
+    my $after = page();
+    is $lookups->($before, 'taiauth_lookup_failures_total'), 1, 'a failed one';
+    is_deeply TaiMetrics::moved($before, $after, 'taiauth_requests_total'), {
+        series($after, 'requests_total', 'key_malformed') => 1,
+        series($after, 'requests_total', 'database') => 1,
+    }, 'the reason';
+};
+
+# Requests with one unknown key each, on one connection, as fast as they are answered. Returns their
+# statuses.
 sub burst {
-    my ($count, $path, @headers) = @_;
+    my ($count, $path) = @_;
+    my @requests = map { TaiHttp::bytes('GET', $path, [key(unknown_key())]) } 1 .. $count;
     my $connection = TaiHttp->new($httpd->port);
     my @statuses;
-    while (@statuses < $count) {
+    while (my @some = splice @requests, 0, 20) {
         # 20 at a time: neither side waits for the other to read
-        $connection->send(TaiHttp::bytes('GET', $path, \@headers) x 20);
-        for (1 .. 20) {
+        $connection->send(join '', @some);
+        for (@some) {
             my $answer = $connection->read('GET') or last;
             push @statuses, $answer->status;
             next unless ($answer->header('Connection') // '') eq 'close';
@@ -179,7 +203,7 @@ sub burst {
 subtest 'throttles' => sub {
     $covered{$_} = 1 for qw(client_lookups node_lookups);
     my $before = page();
-    my @statuses = burst(60, '/longlock/x.html', key($unknown));
+    my @statuses = burst(60, '/longlock/x.html');
     my $after = page();
     my $moved = TaiMetrics::moved($before, $after, 'taiauth_requests_total');
     is scalar(grep { $_ == 429 } @statuses), scalar @statuses, 'a locked client is refused';
@@ -190,7 +214,7 @@ subtest 'throttles' => sub {
     $before = page();
     my ($unavailable, $sent) = (0, 0);
     while ($sent < 20_000 && !$unavailable) {
-        @statuses = burst(1_000, '/key/x.html', key($unknown));
+        @statuses = burst(1_000, '/key/x.html');
         $unavailable += grep { $_ == 503 } @statuses;
         $sent += @statuses;
     }
@@ -198,27 +222,6 @@ subtest 'throttles' => sub {
     cmp_ok $unavailable, '>', 0, 'look-ups of unknown keys are held back for the whole node';
     is TaiMetrics::moved($before, $after, 'taiauth_requests_total')->{series($after, 'requests_total', 'node_lookups')},
         $unavailable, 'as often as it was answered';
-};
-
-subtest 'look-ups' => sub {
-    my $lookups = sub { TaiMetrics::moved($_[0], page(), 'taiauth_lookup')->{$_[1]} // 0 };
-    my $before = page();
-    ask(GET => '/key/x.html', key($key{pro})) for 1 .. 3;
-    is $lookups->($before, 'taiauth_lookup_seconds_count'), 3, 'one for each request with a well-formed key';
-    $before = page();
-    ask(GET => '/key/x.html', key('garbage'));
-    is $lookups->($before, 'taiauth_lookup_seconds_count'), 0, 'none for garbage';
-
-    $covered{database} = 1;
-    rename $httpd->database, $httpd->database . '.away' or die "rename: $!";
-    is ask(GET => '/key/x.html', key($key{pro}))->status, 503, 'no database';
-    rename $httpd->database . '.away', $httpd->database or die "rename: $!";
-    my $after = page();
-    is $lookups->($before, 'taiauth_lookup_failures_total'), 1, 'a failed one';
-    is_deeply TaiMetrics::moved($before, $after, 'taiauth_requests_total'), {
-        series($after, 'requests_total', 'key_malformed') => 1,
-        series($after, 'requests_total', 'database') => 1,
-    }, 'the reason';
 };
 
 # In the order of the page; from "managed" on they are of the management API, see metrics_managed.t.

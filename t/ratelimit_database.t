@@ -1,5 +1,5 @@
-# Limits in the database: a key's own beats its plan's, which beats the unnamed line; a change holds
-# from the next request on, and judges the admissions that are there already.
+# Limits in the database: a key's own beats its plan's, which beats the unnamed line; a change judges
+# the admissions that are there already.
 use strict;
 use warnings;
 
@@ -19,6 +19,7 @@ sub set_limit {
     my ($key, $limit) = @_;
     my $rows = $db->do('UPDATE api_keys SET rate_limit = ? WHERE id = ?', undef, $limit, $key->{id});
     is $rows, 1, 'the limit is ' . ($limit // 'none') or die "no such key\n";
+    settled();
     return;
 }
 
@@ -78,6 +79,7 @@ is_deeply policies(page('five', own_limit('8/30m'))), { default => { q => 8, w =
     my $key = fresh_key(plan => $gold);
     spent_exactly 3, 'ratelimit', '/page/five', with_key($key), 'three of three';
     $db->do('UPDATE plans SET rate_limit = ? WHERE name = ?', undef, '4/1h', $gold);
+    settled();
     spent_exactly 1, 'ratelimit', '/page/five', with_key($key), "a plan's limit, raised: one more";
 }
 
@@ -95,6 +97,7 @@ for my $try (1 .. 5) {
     my $fourth_done = now();
     my $fifth = page('changing', $key)->status;
     $db->do('UPDATE api_keys SET rate_limit = ? WHERE id = ?', undef, "2/${window}s", $key->{id});
+    settled();
     my $asked = now();
     my $refused = page('changing', $key);
     my $told = now();

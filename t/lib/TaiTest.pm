@@ -22,7 +22,7 @@ use TaiHttp;
 use TaiProcess;
 
 our @EXPORT = qw(
-    taictl taictl_status on_database make_account make_key secret db
+    taictl taictl_status on_database make_account make_key secret db settled
     port request connection is_refusal
     wait_for log_mark log_since graceful children var
 );
@@ -110,6 +110,14 @@ sub db {
         { RaiseError => 1, PrintError => 0, AutoCommit => 1 });
     $handle->sqlite_busy_timeout(10_000);
     return $handle;
+}
+
+# Wait until every server on the database has heard of all that was changed: from then on it holds,
+# and what a server remembers of keys it need not forget for it.
+sub settled {
+    my $db = db();
+    my $behind = 'SELECT COUNT(*) FROM nodes WHERE applied_seq < (SELECT seq FROM change_counter)';
+    return wait_for(sub { !$db->selectrow_array($behind) }, 'every server to have heard of all changes');
 }
 
 # --- requests -----------------------------------------------------------------------------------
