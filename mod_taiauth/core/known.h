@@ -5,8 +5,8 @@
 
 /*
  * Digests of keys that the database has lately confirmed. Whoever throttles look-ups of unknown
- * keys asks here first, so that a flood of garbage never holds back a real key. It says nothing
- * about whether the key is good: that the database decides at each request.
+ * keys asks here first, so that a flood of garbage never holds back a real key, also when the key
+ * table has forgotten it. It says nothing about whether the key is good.
  */
 
 /* How long a confirmation lasts, milliseconds. */
