@@ -101,49 +101,6 @@ START_TEST(a_select_may_be_ahead)
 }
 END_TEST
 
-typedef struct watch_t {
-    answer_t answer;
-    int met;
-} watch_t;
-
-/* @return 1: it was found in the table by one who had read that the change is applied */
-static int find_until_it_is_gone(void *data)
-{
-    watch_t *watch = data;
-    const apr_int64_t old = tai_node_version(segment).seq;
-    tai_version_t version;
-    int found;
-
-    meet(&watch->met, 2);
-    do {
-        version = tai_node_version(segment);
-        found = is_remembered(segment, &watch->answer);
-    } while (found && version.seq == old);
-    return found;
-}
-
-/* Of many changes, that of the key is the last one: they take a moment. */
-START_TEST(applied_before_the_number_says_so)
-{
-    watch_t *watch = shared_block(sizeof(*watch));
-    pid_t pid;
-
-    watch->answer = learned(segment, hex);
-    raw_run(path, apr_psprintf(pool,
-                               "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
-                               " WHERE i < 9000) INSERT INTO key_changes SELECT seq + i, '%s', NULL"
-                               " FROM change_counter, n;"
-                               " UPDATE change_counter SET seq = seq + 9000",
-                               digest_of("some")));
-    revoked(key_id, NOW);
-    pid = in_child(find_until_it_is_gone, watch);
-    meet(&watch->met, 2);
-    sync_node(segment);
-    child_succeeds(pid);
-    ck_assert_uint_eq(tai_segment_node(segment)->registrations, 1);
-}
-END_TEST
-
 /* Found in the table before a change, and looked at after it. */
 START_TEST(revoked_between_find_and_the_look)
 {
@@ -197,7 +154,6 @@ static void add(TCase *tests)
     tcase_add_test(tests, made_between_select_and_learn);
     tcase_add_test(tests, registered_anew_between_select_and_learn);
     tcase_add_test(tests, a_select_may_be_ahead);
-    tcase_add_test(tests, applied_before_the_number_says_so);
     tcase_add_test(tests, revoked_between_find_and_the_look);
     tcase_add_test(tests, a_verdict_from_before_the_counter_went_back);
     tcase_add_test(tests, each_node_for_itself);

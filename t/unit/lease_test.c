@@ -89,67 +89,6 @@ START_TEST(an_outage_is_not_asked_about_by_everybody)
 }
 END_TEST
 
-/* Somebody asks, until the other one is answered; not for ever, or he would wait for that. */
-static int keep_asking(void *data)
-{
-    int *answered = data;
-    const apr_uint64_t until = tai_clock_ms() + 1000;
-
-    if (tai_mutex_try(&node->syncing) != APR_SUCCESS) {
-        return 1;
-    }
-    meet(answered, 2);
-    while (__atomic_load_n(answered, __ATOMIC_RELAXED) < 3 && tai_clock_ms() < until) {
-        sched_yield();
-    }
-    tai_mutex_unlock(&node->syncing);
-    return 0;
-}
-
-/* While it lasts, nobody waits for the one who asks: the database is back, and he is not told. */
-START_TEST(nobody_waits_in_an_outage)
-{
-    int *answered = shared_block(sizeof(*answered));
-    pid_t pid;
-
-    take_away();
-    ck_assert_int_ne(lease(), APR_SUCCESS);
-    pid = in_child(keep_asking, answered);
-    meet(answered, 2);
-    put_back();
-    wait_until(node->failed_at + 100);
-    ck_assert_int_ne(lease(), APR_SUCCESS);
-    ck_assert_ptr_nonnull(text);
-    __atomic_fetch_add(answered, 1, __ATOMIC_RELAXED);
-    child_succeeds(pid);
-}
-END_TEST
-
-static int sync_in_child(void *data)
-{
-    (void)data;
-    return tai_node_sync(segment, store, pool, &text) != APR_SUCCESS;
-}
-
-/* Without one, and with somebody at it: what he gets is good for all. */
-START_TEST(who_comes_second_waits)
-{
-    pid_t pid;
-
-    raw_run(path, "CREATE TRIGGER hampered BEFORE INSERT ON nodes BEGIN SELECT SUM(i) FROM (WITH"
-                  " RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000)"
-                  " SELECT i FROM n); END");
-    pid = in_child(sync_in_child, NULL);
-    while (__atomic_load_n(&node->begun_at, __ATOMIC_ACQUIRE) == 0) {
-        sched_yield();
-    }
-    ck_assert_int_eq(lease(), APR_SUCCESS);
-    ck_assert_uint_eq(node->registrations, 1);
-    child_succeeds(pid);
-    ck_assert_uint_eq(node->syncs, 1);
-}
-END_TEST
-
 START_TEST(nobody_waits_for_ever)
 {
     ck_assert_int_eq(tai_mutex_try(&node->syncing), APR_SUCCESS);
@@ -204,8 +143,6 @@ static void add(TCase *tests)
     tcase_add_test(tests, the_first_request_registers);
     tcase_add_test(tests, the_database_is_away_for_longer_than_the_lease);
     tcase_add_test(tests, an_outage_is_not_asked_about_by_everybody);
-    tcase_add_test(tests, nobody_waits_in_an_outage);
-    tcase_add_test(tests, who_comes_second_waits);
     tcase_add_test(tests, nobody_waits_for_ever);
     tcase_add_test(tests, a_sync_that_is_overdue_is_done_by_the_way);
     tcase_add_test(tests, one_that_fails_is_not_done_by_all);

@@ -248,16 +248,17 @@ static const struct {
 
 START_TEST(the_lease_counts_from_before_the_database_was_asked)
 {
-    apr_uint64_t before;
+    apr_uint64_t before, took;
 
     raw_run(path, slow[_i].before);
     hamper(slow[_i].event, A_WHILE);
     before = tai_clock_ms();
     sync_node(segment);
-    /* it took a while, or this has shown nothing */
-    ck_assert_uint_ge(tai_clock_ms(), before + 10);
+    took = tai_clock_ms() - before;
+    /* that was most of it, or this has shown nothing */
+    ck_assert_uint_ge(took, 10);
     ck_assert_uint_ge(node->lease_end, before + LEASE_MS);
-    ck_assert_uint_lt(node->lease_end, before + LEASE_MS + 10);
+    ck_assert_uint_lt(node->lease_end, before + LEASE_MS + took / 2);
 }
 END_TEST
 
@@ -333,29 +334,6 @@ START_TEST(one_at_a_time)
 }
 END_TEST
 
-static int die_with_locks(void *data)
-{
-    int inherited;
-
-    (void)data;
-    return tai_mutex_try(&node->syncing) == APR_SUCCESS &&
-                   tai_mutex_lock(&node->table, &inherited) == APR_SUCCESS
-               ? 0
-               : 1;
-}
-
-START_TEST(who_dies_leaves_his_locks_to_others)
-{
-    child_succeeds(in_child(die_with_locks, NULL));
-    raw_run(path, "UPDATE api_keys SET revoked_at = 1");
-    sync_node(segment);
-    has_forgotten();
-    child_succeeds(in_child(die_with_locks, NULL));
-    learned(segment, digest_of(issue.key));
-    ck_assert_int_eq(is_remembered(segment, &answer), 1);
-}
-END_TEST
-
 START_TEST(due_after_the_interval)
 {
     ck_assert_int_eq(tai_node_due(segment, tai_clock_ms()), 0);
@@ -399,7 +377,6 @@ static void add(TCase *tests)
     tcase_add_test(tests, no_node_where_it_cannot_register);
     tcase_add_test(tests, a_writer_does_not_hold_it_up);
     tcase_add_test(tests, one_at_a_time);
-    tcase_add_test(tests, who_dies_leaves_his_locks_to_others);
     tcase_add_test(tests, due_after_the_interval);
     tcase_add_test(tests, counted_for_the_metrics);
 }

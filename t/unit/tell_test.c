@@ -28,35 +28,6 @@ static void told_is(int applied, int silent)
     ck_assert_int_eq(told.of, applied + silent);
 }
 
-/* By a process that syncs when it can, with a connection of its own. */
-static int follow_in_child(void *data)
-{
-    const apr_int64_t until = *(apr_int64_t *)data;
-
-    store = open_store(path, 1);
-    while (tai_segment_node(other)->applied_seq < until) {
-        if (try_sync(other) != APR_SUCCESS) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-START_TEST(in_force_when_every_node_says_so)
-{
-    const answer_t here = learned(segment, hex), there = learned(other, hex);
-    apr_int64_t until = tai_segment_node(other)->applied_seq + 1;
-    pid_t pid = in_child(follow_in_child, &until);
-
-    revoked(key_id, NOW);
-    must(tai_node_tell(segment, store, pool, &told, &text));
-    ck_assert_int_eq(holds(segment, &here), 0);
-    ck_assert_int_eq(holds(other, &there), 0);
-    told_is(2, 0);
-    child_succeeds(pid);
-}
-END_TEST
-
 /* One that is silent has no lease any more when he is back. */
 START_TEST(a_silent_node_is_struck_off)
 {
@@ -253,7 +224,6 @@ static void add(TCase *tests)
 {
     with_acme(tests);
     tcase_add_checked_fixture(tests, make_nodes, NULL);
-    tcase_add_test(tests, in_force_when_every_node_says_so);
     tcase_add_test(tests, a_silent_node_is_struck_off);
     tcase_add_test(tests, a_long_lease_of_one_that_has_applied_it_is_not_waited_for);
     tcase_add_test(tests, a_revocation_that_changes_nothing_waits_as_well);
