@@ -11,7 +11,7 @@
  * t/model/run gives the sizes:
  *
  *   NODES, SYNCERS of a node, READERS   1 or 2, no more than 2 of each in all
- *   REVOKERS                            1 to 3; with OTHERS=1 the first one is about something else
+ *   REVOKERS                            1 or 2; with OTHERS=1 the first one is about something else
  *   IDS                                 1 to 4: how often nodes may register, in all
  *   LEASE                               ticks
  *   CREATED                             0: the key is not there yet; the first revoker creates it
@@ -28,8 +28,6 @@
 #else
 #define WAIT(lease) (lease)
 #endif
-
-#define NONE 255
 
 /* ---- the database ------------------------------------------------------------------------ */
 
@@ -72,7 +70,7 @@ byte configured = LEASE; /* TaiAuthLease */
 byte lease[2];  /* of a node: until its end; 0: none runs */
 byte noted[2];  /* of a syncer: until the end of a lease that begins when it noted the clock */
 byte held[2];   /* of a reader: until the end of the lease that its look has read */
-byte waited[3]; /* of a revoker: since its commit, plus 1; 0: he does not wait */
+byte waited[2]; /* of a revoker: since its commit, plus 1; 0: he does not wait */
 
 #define WAITED_MAX (LONGER + 1)
 #define WAITING(r) (waited[r] > 0 && waited[r] < WAITED_MAX)
@@ -85,14 +83,13 @@ end:
     do
     :: atomic {
             lease[0] + lease[1] + noted[0] + noted[1] + held[0] + held[1] > 0 ||
-            WAITING(0) || WAITING(1) || WAITING(2) ->
+            WAITING(0) || WAITING(1) ->
             d_step {
                 LATER(lease[0]); LATER(lease[1]);
                 LATER(noted[0]); LATER(noted[1]);
                 LATER(held[0]); LATER(held[1]);
                 waited[0] = (WAITING(0) -> waited[0] + 1 : waited[0]);
-                waited[1] = (WAITING(1) -> waited[1] + 1 : waited[1]);
-                waited[2] = (WAITING(2) -> waited[2] + 1 : waited[2])
+                waited[1] = (WAITING(1) -> waited[1] + 1 : waited[1])
             }
        }
     od
@@ -571,10 +568,6 @@ init {
         run revoker(0, OTHERS == 0);
         if
         :: REVOKERS > 1 -> run revoker(1, 1)
-        :: else
-        fi;
-        if
-        :: REVOKERS > 2 -> run revoker(2, 1)
         :: else
         fi;
 #ifdef LEAVES
