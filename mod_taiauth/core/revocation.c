@@ -316,6 +316,7 @@ static apr_status_t apply(tai_segment_t *segment, const asked_t *asked, const ta
     version = read_version(node);
     if (same_version(&version, &asked->version)) {
         apply_changes(segment, news->changes);
+        TAI_FAULT("sync.applying");
         SET(node->applied_seq, news->seq);
         __atomic_fetch_add(&node->changes, (apr_uint64_t)news->changes->nelts, __ATOMIC_RELAXED);
     }

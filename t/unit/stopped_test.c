@@ -93,6 +93,22 @@ START_TEST(left_while_somebody_syncs)
 }
 END_TEST
 
+/* Who reads the number finds the change done. */
+START_TEST(applied_before_the_number_says_so)
+{
+    const apr_int64_t seq = node->applied_seq;
+    pid_t pid;
+
+    revoked(key_id, NOW);
+    pid = stopped_at("sync.applying", sync_in_child, NULL);
+    ck_assert_int_eq(is_remembered(segment, &answer), 0);
+    ck_assert_int_eq(tai_node_version(segment).seq, seq);
+    disarm("sync.applying");
+    child_succeeds(pid);
+    ck_assert_int_eq(tai_node_version(segment).seq, seq + 1);
+}
+END_TEST
+
 /* Stopped for so long that he is struck off: the lease that he then takes is over already. */
 START_TEST(struck_off_while_somebody_syncs)
 {
@@ -243,6 +259,7 @@ static void add(TCase *tests)
     tcase_add_checked_fixture(tests, make_node, NULL);
 #ifdef TAI_FAULTS
     tcase_add_loop_test(tests, left_while_somebody_syncs, 0, ROWS(amid_sync));
+    tcase_add_test(tests, applied_before_the_number_says_so);
     tcase_add_test(tests, struck_off_while_somebody_syncs);
     tcase_add_test(tests, killed_before_it_is_acknowledged);
     tcase_add_test(tests, killed_before_the_lease_is_renewed);
