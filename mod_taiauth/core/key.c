@@ -27,7 +27,7 @@ const char *tai_kind_prefix(tai_kind_e kind)
     return prefix[kind];
 }
 
-/* What a character may stand in. */
+/* What a character may stand in; one bit each. */
 #define BASE62  1
 #define HEX     2
 #define VISIBLE 4
@@ -46,10 +46,13 @@ static const unsigned char classes[256] = {
 
 static int all(int class, const char *text, apr_size_t len)
 {
-    while (len > 0 && (classes[(unsigned char)text[len - 1]] & class)) {
-        len--;
+    int common = class;
+
+#pragma GCC unroll 8
+    for (apr_size_t i = 0; i < len; i++) {
+        common &= classes[(unsigned char)text[i]];
     }
-    return len == 0;
+    return common != 0;
 }
 
 int tai_key_digit(char c)
@@ -173,10 +176,10 @@ tai_shape_e tai_key_shape(tai_kind_e kind, const char *text)
     apr_size_t len = strnlen(text, IMPORTED_MAX + 1);
     char checksum[CHECKSUM_LEN];
 
-    if (memchr(text, ',', len) != NULL) {
-        return TAI_SHAPE_REPEATED;
-    }
     if (!ours(kind, text, len)) {
+        if (memchr(text, ',', len) != NULL) {
+            return TAI_SHAPE_REPEATED;
+        }
         return imported(text, len) ? TAI_SHAPE_IMPORTED : TAI_SHAPE_NONE;
     }
     write_checksum(text, checksum);

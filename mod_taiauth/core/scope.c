@@ -53,15 +53,24 @@ int tai_scope_in(const apr_array_header_t *list, const char *name)
 
 int tai_scope_listed(const char *list, const char *name)
 {
-    size_t wanted = strlen(name);
-    size_t len;
+    const char *at = list;
 
-    for (list += strspn(list, " "); *list != '\0'; list += strspn(list, " ")) {
-        len = strcspn(list, " ");
-        if (len == wanted && memcmp(list, name, len) == 0) {
+    while (*at != '\0') {
+        const char *wanted = name;
+
+        while (*wanted != '\0' && *at == *wanted) {
+            at++;
+            wanted++;
+        }
+        if (*wanted == '\0' && wanted != name && (*at == ' ' || *at == '\0')) {
             return 1;
         }
-        list += len;
+        while (*at != '\0' && *at != ' ') {
+            at++;
+        }
+        while (*at == ' ') {
+            at++;
+        }
     }
     return 0;
 }
