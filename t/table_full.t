@@ -38,9 +38,10 @@ crowd($places + 500);
 cmp_ok lost('addresses'), '>', 0, 'client prefixes had to make room';
 is lost('windows'), 0, 'no window of a key did';
 is as({ 'X-API-Key' => $key }), 429, 'the key is limited as before';
+wait_for(sub { $httpd->log =~ /is full/ }, 'a word about the full table');
+ok $httpd->stop, 'stop'; # every child has said what it had to
 is scalar(() = $httpd->log =~ /shared table "addresses" is full/g), 1, 'the log says it once';
 like $httpd->log, qr/raise TaiAuthSharedMemory/, 'and what to do';
-ok $httpd->stop, 'stop';
 done_testing;
 
 # One request from each of so many addresses, on one connection.

@@ -180,9 +180,11 @@ int taiauth_fixups(request_rec *r)
     if (ap_satisfies(r) == SATISFY_ANY) {
         return refuse_satisfy_any(r);
     }
-    /* an internal redirect renames the environment, and within one section no access hook runs */
-    taiauth_response_keep_out_of_cache(r);
     ctx = taiauth_request(r);
+    /* an internal redirect renames the environment, and within one section no access hook runs */
+    if (r->main || ctx->published != r) {
+        taiauth_response_keep_out_of_cache(r);
+    }
     ctx->awaiting = NULL;
     if (is_preflight(r, conf)) {
         taiauth_metrics_verdict(r, TAI_PREFLIGHT);

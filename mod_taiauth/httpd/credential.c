@@ -8,7 +8,7 @@ static const char *sent(request_rec *r, const taiauth_request_t *ctx, const char
 {
     const char *value = apr_table_get(r->headers_in, name);
 
-    return value ? value : apr_table_get(ctx->withheld, name);
+    return value || !ctx->withheld ? value : apr_table_get(ctx->withheld, name);
 }
 
 /* What stands behind "Bearer" (RFC 6750); NULL: another scheme. */
@@ -94,8 +94,10 @@ static void withhold(request_rec *r, taiauth_request_t *ctx, const char *name)
     const char *value = apr_table_get(r->headers_in, name);
 
     if (value) {
+        if (!ctx->withheld) {
+            ctx->withheld = apr_table_make(taiauth_initial(r)->pool, 2);
+        }
         apr_table_setn(ctx->withheld, name, value);
-        apr_table_unset(r->headers_in, name);
     }
     /* X_API_Key is not the credential, but who sends it most likely meant it to be */
     taiauth_spelling_unset(r->headers_in, name, 0);

@@ -60,12 +60,13 @@ static void identify(apr_pool_t *p, taiauth_limit_line_t *line)
     const char *per = per_names[line->per];
 
     if (line->name) {
-        line->policy = apr_psprintf(p, "name %s %s", line->name, per);
         line->shown = line->name;
+        taiauth_limit_settle(line, apr_psprintf(p, "name %s %s", line->name, per), p);
         return;
     }
-    line->policy = apr_psprintf(p, "%u/%u %s", line->limit.max, line->limit.window_ms, per);
     line->shown = line->per == TAIAUTH_PER_KEY ? "default" : per;
+    taiauth_limit_settle(
+        line, apr_psprintf(p, "%u/%u %s", line->limit.max, line->limit.window_ms, per), p);
 }
 
 static int same_text(const char *a, const char *b)
@@ -104,7 +105,7 @@ static const char *push_limit(cmd_parms *cmd, taiauth_dir_t *conf, const taiauth
 const char *taiauth_add_limit(cmd_parms *cmd, void *dir, int argc, char *const argv[])
 {
     taiauth_dir_t *conf = dir;
-    taiauth_limit_line_t line = {{0, 0}, NULL, NULL, TAIAUTH_PER_KEY, NULL, NULL};
+    taiauth_limit_line_t line = {.per = TAIAUTH_PER_KEY};
     int was_off = conf->limits && !conf->limits->nelts;
     int off = argc == 1 && !ap_cstr_casecmp(argv[0], "off");
     const char *error = taiauth_in_limit(cmd);

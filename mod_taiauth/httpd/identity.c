@@ -6,52 +6,34 @@
 typedef struct identity_t {
     const char *variable;
     const char *header;
-    const char *(*value)(const taiauth_judgement_t *j, apr_pool_t *p);
+    apr_size_t offset; /* of the text in a record */
+    int cut;           /* there was more of it */
 } identity_t;
 
-static const char *account(const taiauth_judgement_t *j, apr_pool_t *p)
-{
-    (void)p;
-    return j->record->account;
-}
-
-static const char *user(const taiauth_judgement_t *j, apr_pool_t *p)
-{
-    (void)p;
-    return j->record->user;
-}
-
-static const char *key_id(const taiauth_judgement_t *j, apr_pool_t *p)
-{
-    (void)p;
-    return j->record->id;
-}
-
-static const char *key_prefix(const taiauth_judgement_t *j, apr_pool_t *p)
-{
-    return apr_pstrcat(p, j->record->prefix, "...", NULL);
-}
-
-static const char *plan(const taiauth_judgement_t *j, apr_pool_t *p)
-{
-    (void)p;
-    return j->record->plan;
-}
-
-static const char *scopes(const taiauth_judgement_t *j, apr_pool_t *p)
-{
-    (void)p;
-    return j->record->effective;
-}
-
 static const identity_t identities[] = {
-    {"TAIAUTH_ACCOUNT", "X-Tai-Account", account},
-    {"TAIAUTH_USER", "X-Tai-User", user},
-    {"TAIAUTH_KEY_ID", "X-Tai-Key-Id", key_id},
-    {"TAIAUTH_KEY_PREFIX", "X-Tai-Key-Prefix", key_prefix},
-    {"TAIAUTH_PLAN", "X-Tai-Plan", plan},
-    {"TAIAUTH_SCOPES", "X-Tai-Scopes", scopes},
+    {"TAIAUTH_ACCOUNT", "X-Tai-Account", offsetof(tai_record_t, account), 0},
+    {"TAIAUTH_USER", "X-Tai-User", offsetof(tai_record_t, user), 0},
+    {"TAIAUTH_KEY_ID", "X-Tai-Key-Id", offsetof(tai_record_t, id), 0},
+    {"TAIAUTH_KEY_PREFIX", "X-Tai-Key-Prefix", offsetof(tai_record_t, prefix), 1},
+    {"TAIAUTH_PLAN", "X-Tai-Plan", offsetof(tai_record_t, plan), 0},
+    {"TAIAUTH_SCOPES", "X-Tai-Scopes", offsetof(tai_record_t, effective), 0},
 };
+
+static const char *value_of(const identity_t *identity, const tai_record_t *record, apr_pool_t *p)
+{
+    const char *text = *(const char *const *)((const char *)record + identity->offset);
+    apr_size_t len;
+    char *cut;
+
+    if (!identity->cut) {
+        return text;
+    }
+    len = strlen(text);
+    cut = apr_palloc(p, len + sizeof("..."));
+    memcpy(cut, text, len);
+    memcpy(cut + len, "...", sizeof("..."));
+    return cut;
+}
 
 /* All field names beginning like this are ours; nobody else's say reaches an application. */
 static const char reserved[] = "X-Tai-";
@@ -175,7 +157,7 @@ void taiauth_identity_publish(request_rec *r, const taiauth_dir_t *conf,
         clear_environment(r);
     }
     for (i = 0; i < sizeof(identities) / sizeof(identities[0]); i++) {
-        const char *value = identities[i].value(j, r->pool);
+        const char *value = value_of(&identities[i], j->record, r->pool);
 
         if (environment) {
             apr_table_addn(r->subprocess_env, identities[i].variable, value);

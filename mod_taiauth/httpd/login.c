@@ -276,7 +276,6 @@ static tai_reason_e begin(login_t *login, const unsigned char *prefix, apr_size_
     if (tai_login_begin(&login->tries, now, &left_ms) != APR_SUCCESS) {
         return undecided(login, TAI_SHARED_MEMORY);
     }
-    taiauth_memory_watch(login->r, now);
     return left_ms ? later(login, TAI_LOGIN_LOCKED, (apr_uint32_t)((left_ms + 999) / 1000))
                    : TAI_ADMITTED;
 }

@@ -7,6 +7,7 @@
 #include "taiauth.h"
 
 #include <apr_shm.h>
+#include "../core/clock.h"
 
 #define RETAINED      "taiauth-segment"
 #define DEFAULT_BYTES ((apr_size_t)128 << 20)
@@ -112,17 +113,18 @@ apr_status_t taiauth_memory_open(server_rec *s)
     return APR_SUCCESS;
 }
 
-void taiauth_memory_watch(request_rec *r, apr_uint64_t now)
+void taiauth_memory_watch(server_rec *s, apr_pool_t *p)
 {
     apr_uint64_t lost[TAI_TABLE_COUNT];
     int i;
 
-    if (!tai_segment_pressure(taiauth_segment, now, lost)) {
+    (void)p;
+    if (!tai_segment_pressure(taiauth_segment, tai_clock_ms(), lost)) {
         return;
     }
     for (i = 0; i < TAI_TABLE_COUNT; i++) {
         if (lost[i]) {
-            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, r->server,
+            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
                          "taiauth: the shared table \"%s\" is full: %" APR_UINT64_T_FMT
                          " live entries had to go; raise TaiAuthSharedMemory",
                          tai_segment_table_name((tai_table_e)i), lost[i]);

@@ -4,6 +4,7 @@
 
 #include "taiauth.h"
 
+#include <apr_siphash.h>
 #include "../core/clock.h"
 #include "../core/windows.h"
 
@@ -21,21 +22,25 @@ typedef struct held_list_t {
 
 /* Who is charged: a key, nobody known, or a user of the management API. */
 typedef struct payer_t {
-    const char *kind;       /* what sets windows of one policy apart */
-    const char *id;         /* of the line of keys, or of the user; NULL: nobody known */
-    const char *account_id; /* NULL: nobody known */
+    apr_uint64_t kind;      /* what sets windows of one policy apart */
+    tai_id_t id;            /* of the line of keys, or of the user, folded */
+    const char *account_id; /* NULL: nobody known, and no id either */
     const char *plan;       /* NULL: nobody known */
 } payer_t;
+
+/* Added to the identity of a window. */
+#define OF_KEYS  0
+#define OF_USERS (APR_UINT64_C(1) << 32)
 
 /* ---- which limits hold -------------------------------------------------------------------- */
 
 /* Where no unnamed line says otherwise, a limit in the database holds per key under this policy. */
-static const taiauth_limit_line_t database_line = {{0, 0},          NULL,       NULL,
-                                                   TAIAUTH_PER_KEY, "database", "default"};
+static const taiauth_limit_line_t database_line = {
+    .per = TAIAUTH_PER_KEY, .shown = "default", .policy = {0, 1}};
 
 /* What a user may ask of the management API where no line says. */
-static const taiauth_limit_line_t user_line = {TAIAUTH_USER_LIMIT, NULL,      NULL,
-                                               TAIAUTH_PER_KEY,    "default", "default"};
+static const taiauth_limit_line_t user_line = {
+    .limit = TAIAUTH_USER_LIMIT, .per = TAIAUTH_PER_KEY, .shown = "default", .policy = {0, 2}};
 
 static int same_group(const taiauth_limit_line_t *a, const taiauth_limit_line_t *b)
 {
@@ -105,26 +110,33 @@ static char *put(char *at, const char *end, const char *text)
     return at;
 }
 
-/* kind policy | NUL | W | principal, folded */
+static tai_id_t id_of_client(request_rec *r)
+{
+    unsigned char prefix[9];
+
+    return tai_segment_id(taiauth_segment, prefix, taiauth_client_prefix(r, prefix));
+}
+
+static tai_id_t id_of_account(const payer_t *payer)
+{
+    return tai_segment_id(taiauth_segment, payer->account_id, strlen(payer->account_id));
+}
+
+/*
+ * The identity of who is charged is made with the segment's secrets. To that the policy and W are
+ * added: of two windows of one payer nobody knows more than how far they are apart.
+ */
 static void aim(request_rec *r, const payer_t *payer, const held_t *h, tai_charge_t *charge)
 {
-    const char *who = NULL;
-    char bytes[320];
-    const char *const middle = bytes + sizeof(bytes) / 2;
-    char *at;
+    int by_client = h->line->per == TAIAUTH_PER_ADDRESS || !payer->account_id;
+    tai_id_t who = by_client                         ? id_of_client(r)
+                   : h->line->per == TAIAUTH_PER_KEY ? payer->id
+                                                     : id_of_account(payer);
 
-    if (h->line->per != TAIAUTH_PER_ADDRESS) {
-        who = h->line->per == TAIAUTH_PER_KEY ? payer->id : payer->account_id;
-    }
-    at = put(put(bytes, middle, payer->kind), middle, h->line->policy);
-    *at++ = '\0';
-    memcpy(at, &h->limit.window_ms, sizeof(h->limit.window_ms));
-    at += sizeof(h->limit.window_ms);
-    at = who ? put(at, bytes + sizeof(bytes), who)
-             : at + taiauth_client_prefix(r, (unsigned char *)at);
     charge->table =
-        tai_segment_table(taiauth_segment, who ? TAI_TABLE_WINDOWS : TAI_TABLE_ADDRESSES);
-    charge->id = tai_segment_id(taiauth_segment, bytes, (apr_size_t)(at - bytes));
+        tai_segment_table(taiauth_segment, by_client ? TAI_TABLE_ADDRESSES : TAI_TABLE_WINDOWS);
+    charge->id = (tai_id_t){.hi = who.hi + h->line->policy.hi + h->limit.window_ms,
+                            .lo = who.lo + h->line->policy.lo + payer->kind};
     charge->limit = h->limit;
 }
 
@@ -186,30 +198,65 @@ static char *put_item(char *at, const char *end, const char *shown, const char *
 #define SHOWN_MAX 64 /* characters of a name, as TaiAuthRateLimit takes it */
 #define ITEM_MAX  (SHOWN_MAX + sizeof(", \"\";q=4294967295;w=4294967295"))
 
-static void tell_draft(request_rec *r, const held_t *held, const tai_charge_t *charges, int n)
+static char *put_quota(char *at, const char *end, const char *shown, const tai_limit_t *limit)
+{
+    return put_item(at, end, shown, draft.quota, limit->max, draft.window,
+                    seconds(limit->window_ms));
+}
+
+static const char *tell_quotas(apr_pool_t *p, const held_t *held, int n)
 {
     const apr_size_t room = (apr_size_t)n * ITEM_MAX;
-    char *const policies = apr_palloc(r->pool, 2 * room);
-    char *const limits = policies + room;
-    const char *const policies_end = limits - 1;
-    const char *const limits_end = limits + room - 1;
-    char *policy = policies;
-    char *limit = limits;
+    char *text, *at;
+    int i;
+
+    if (n == 1 && held->line->told && held->limit.max == held->line->limit.max &&
+        held->limit.window_ms == held->line->limit.window_ms) {
+        return held->line->told;
+    }
+    text = at = apr_palloc(p, room);
+    for (i = 0; i < n; i++) {
+        at = put(at, text + room - 1, i ? ", " : "");
+        at = put_quota(at, text + room - 1, held[i].line->shown, &held[i].limit);
+    }
+    *at = '\0';
+    return text;
+}
+
+static const char *tell_what_is_left(apr_pool_t *p, const held_t *held, const tai_charge_t *charges,
+                                     int n)
+{
+    const apr_size_t room = (apr_size_t)n * ITEM_MAX;
+    char *const text = apr_palloc(p, room);
+    const char *const end = text + room - 1;
+    char *at = text;
     int i;
 
     for (i = 0; i < n; i++) {
-        const char *comma = i ? ", " : "";
-
-        policy = put_item(put(policy, policies_end, comma), policies_end, held[i].line->shown,
-                          draft.quota, charges[i].limit.max, draft.window,
-                          seconds(charges[i].limit.window_ms));
-        limit = put_item(put(limit, limits_end, comma), limits_end, held[i].line->shown,
-                         draft.remaining, remaining(&charges[i]), draft.reset,
-                         seconds(charges[i].view.reset_ms));
+        at = put_item(put(at, end, i ? ", " : ""), end, held[i].line->shown, draft.remaining,
+                      remaining(&charges[i]), draft.reset, seconds(charges[i].view.reset_ms));
     }
-    *policy = *limit = '\0';
-    apr_table_setn(r->err_headers_out, draft.policy_field, policies);
-    apr_table_setn(r->err_headers_out, draft.limit_field, limits);
+    *at = '\0';
+    return text;
+}
+
+static void tell_draft(request_rec *r, const held_t *held, const tai_charge_t *charges, int n)
+{
+    apr_table_setn(r->err_headers_out, draft.policy_field, tell_quotas(r->pool, held, n));
+    apr_table_setn(r->err_headers_out, draft.limit_field,
+                   tell_what_is_left(r->pool, held, charges, n));
+}
+
+/* The keys of these hashes are no secrets: what nobody may foresee is who is charged. */
+void taiauth_limit_settle(taiauth_limit_line_t *line, const char *policy, apr_pool_t *p)
+{
+    static const unsigned char keys[2][APR_SIPHASH_KSIZE] = {"policy, high", "policy, low"};
+    char told[ITEM_MAX];
+
+    *put_quota(told, told + sizeof(told) - 1, line->shown, &line->limit) = '\0';
+    line->told = apr_pstrdup(p, told);
+    line->policy = (tai_id_t){.hi = apr_siphash24(policy, strlen(policy), keys[0]),
+                              .lo = apr_siphash24(policy, strlen(policy), keys[1])};
 }
 
 /* The old trio has room for one limit: the one that is closest to refusing. */
@@ -349,7 +396,6 @@ static int charge(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *c
     if (!admitted) {
         return refuse_limit(r, conf, held, charges, n);
     }
-    taiauth_memory_watch(r, now);
     tell(r, held, charges, n);
     return OK;
 }
@@ -372,9 +418,10 @@ static int is_off(const taiauth_dir_t *conf)
 }
 
 static int apply(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
-                 const tai_record_t *record)
+                 const taiauth_judgement_t *j)
 {
-    payer_t payer = {"", NULL, NULL, NULL};
+    const tai_record_t *record = j->reason == TAI_ADMITTED ? j->record : NULL;
+    payer_t payer = {OF_KEYS, {0, 0}, NULL, NULL};
     held_list_t held;
     const char *malformed;
 
@@ -383,7 +430,7 @@ static int apply(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *co
         return OK;
     }
     if (record) {
-        payer = (payer_t){"", record->line, record->account_id, record->plan};
+        payer = (payer_t){OF_KEYS, j->line, record->account_id, record->plan};
     }
     hold_lines(&held, conf, payer.plan);
     malformed = record ? overrule(&held, record) : NULL;
@@ -405,11 +452,14 @@ static int apply(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *co
 int taiauth_limits_charge_user(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
                                const tai_principal_t *principal)
 {
-    const payer_t payer = {"user ", principal->user_id, principal->account_id, principal->plan};
+    payer_t payer = {OF_USERS, {0, 0}, principal->account_id, principal->plan};
     held_list_t held;
 
     if (is_off(conf)) {
         return OK;
+    }
+    if (taiauth_segment) {
+        payer.id = tai_segment_id(taiauth_segment, principal->user_id, strlen(principal->user_id));
     }
     hold_lines(&held, conf, payer.plan);
     if (!conf->limits) {
@@ -439,7 +489,7 @@ int taiauth_limits_charge(request_rec *r, taiauth_request_t *ctx, const taiauth_
     if (taiauth_metrics_reads(r, conf) || taiauth_is_any_error_document(r)) {
         return OK;
     }
-    status = apply(r, ctx, conf, j->reason == TAI_ADMITTED ? j->record : NULL);
+    status = apply(r, ctx, conf, j);
     if (status == OK) {
         taiauth_metrics_verdict(r, j->reason == TAI_ADMITTED ? TAI_ADMITTED : TAI_ANONYMOUS);
     }

@@ -20,7 +20,6 @@ taiauth_request_t *taiauth_request(request_rec *r)
 
     if (!ctx) {
         ctx = apr_pcalloc(initial->pool, sizeof(*ctx));
-        ctx->withheld = apr_table_make(initial->pool, 2);
         ap_set_module_config(initial->request_config, &taiauth_module, ctx);
     }
     return ctx;

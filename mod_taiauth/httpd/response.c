@@ -6,9 +6,10 @@
 
 #include <util_filter.h>
 
-#define FILTER_NAME "TAIAUTH_RESPONSE"
+#define FILTER_NAME   "TAIAUTH_RESPONSE"
+#define FRAGMENT_NAME "TAIAUTH_FRAGMENT"
 
-static ap_filter_rec_t *filter_handle;
+static ap_filter_rec_t *filter_handle, *fragment_handle;
 
 static const char *vary(const taiauth_dir_t *conf, apr_pool_t *p)
 {
@@ -60,8 +61,8 @@ void taiauth_response_protect(request_rec *r, const taiauth_dir_t *conf)
 
 /* Fields of which ours is the only one, where we have set one. */
 static const char *const replaced[] = {
-    "Cache-Control",          "Content-Security-Policy", "Retry-After",
-    "X-Content-Type-Options", TAIAUTH_LIMIT_FIELDS,
+    "Cache-Control", TAIAUTH_LIMIT_FIELDS,     "Content-Security-Policy",
+    "Retry-After",   "X-Content-Type-Options",
 };
 
 #define REPLACED (sizeof(replaced) / sizeof(replaced[0]))
@@ -71,16 +72,64 @@ typedef struct said_t {
     const char *value[REPLACED];
 } said_t;
 
-/* To be asked before the handler runs: a CGI's fields end up in this same table. */
-static said_t *ours(request_rec *r)
+/* Which of them this is; REPLACED: none. Those that we have set ourselves have the very name. */
+static apr_size_t replaced_index(const char *name)
 {
-    said_t *said = apr_palloc(r->pool, sizeof(*said));
-    apr_size_t i;
+    apr_size_t i = 0;
 
-    for (i = 0; i < REPLACED; i++) {
-        said->value[i] = apr_table_get(r->err_headers_out, replaced[i]);
+    if (!strchr("CRXcrx", name[0])) { /* as most fields that an application sets */
+        return REPLACED;
     }
-    return said;
+    while (i < REPLACED && name != replaced[i] && strcasecmp(name, replaced[i]) != 0) {
+        i++;
+    }
+    return i;
+}
+
+/* To be asked before the handler runs: a CGI's fields end up in this same table. */
+static apr_array_header_t *fields_before(request_rec *r)
+{
+    return apr_array_copy(r->pool, apr_table_elts(r->err_headers_out));
+}
+
+/* What we say in the fields that were there before the handler ran. 1: in each once */
+static int recall(const apr_array_header_t *before, said_t *said)
+{
+    int once = 1;
+    int i;
+
+    memset(said, 0, sizeof(*said));
+    for (i = 0; i < before->nelts; i++) {
+        const apr_table_entry_t *field = &APR_ARRAY_IDX(before, i, apr_table_entry_t);
+        apr_size_t which = replaced_index(field->key);
+
+        if (which < REPLACED && said->value[which]) {
+            once = 0;
+        }
+        else if (which < REPLACED) {
+            said->value[which] = field->val;
+        }
+    }
+    return once;
+}
+
+/* 1: the application has left our fields alone, and has none of those names */
+static int is_untouched(request_rec *r, const apr_array_header_t *before)
+{
+    const apr_array_header_t *now = apr_table_elts(r->err_headers_out);
+    const apr_array_header_t *its = apr_table_elts(r->headers_out);
+    int i;
+
+    if (now->nelts != before->nelts ||
+        memcmp(now->elts, before->elts, (apr_size_t)now->nelts * sizeof(apr_table_entry_t)) != 0) {
+        return 0;
+    }
+    for (i = 0; i < its->nelts; i++) {
+        if (replaced_index(APR_ARRAY_IDX(its, i, apr_table_entry_t).key) < REPLACED) {
+            return 0;
+        }
+    }
+    return 1;
 }
 
 /* Where it says anything but what we say. */
@@ -103,15 +152,19 @@ static void settle_cache_control(request_rec *r, said_t *said)
     }
 }
 
-static void say(request_rec *r, said_t *said)
+static void say(request_rec *r, const apr_array_header_t *before)
 {
+    said_t said;
     apr_size_t i;
 
-    settle_cache_control(r, said);
+    if (recall(before, &said) && is_untouched(r, before)) {
+        return;
+    }
+    settle_cache_control(r, &said);
     for (i = 0; i < REPLACED; i++) {
-        if (said->value[i]) {
+        if (said.value[i]) {
             apr_table_unset(r->headers_out, replaced[i]);
-            apr_table_setn(r->err_headers_out, replaced[i], said->value[i]);
+            apr_table_setn(r->err_headers_out, replaced[i], said.value[i]);
         }
     }
 }
@@ -153,10 +206,10 @@ static apr_status_t pass_refusal(ap_filter_t *f, apr_bucket_brigade *bb)
 static apr_status_t response_filter(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     const taiauth_request_t *ctx = taiauth_request_find(f->r);
-    said_t *said = f->ctx;
+    const apr_array_header_t *before = f->ctx;
     int status;
 
-    if (!said) { /* taken back, or its refusal has ended: who goes on writing writes for nobody */
+    if (!before) { /* taken back, or its refusal has ended: who goes on writing writes for nobody */
         apr_brigade_cleanup(bb);
         return AP_FILTER_ERROR;
     }
@@ -164,12 +217,29 @@ static apr_status_t response_filter(ap_filter_t *f, apr_bucket_brigade *bb)
     if (status != OK) {
         return take_back(f, bb, status);
     }
-    say(f->r, said);
+    say(f->r, before);
     if (ctx && ctx->taken_back) {
         return pass_refusal(f, bb);
     }
     ap_remove_output_filter(f);
     return ap_pass_brigade(f->next, bb);
+}
+
+/*
+ * What a subrequest answers goes into a page whose own look may be long ago, or which has none, as
+ * it is open to anybody. No status can be said any more: the page goes on without it.
+ */
+static apr_status_t fragment_filter(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    int refused = f->ctx != NULL;
+
+    if (!refused && taiauth_look_at_response(f->r, bb) == OK) {
+        ap_remove_output_filter(f);
+        return ap_pass_brigade(f->next, bb);
+    }
+    f->ctx = f;
+    apr_brigade_cleanup(bb);
+    return AP_FILTER_ERROR;
 }
 
 /* What stands below the token endpoint may be a page of the operator's. */
@@ -185,11 +255,14 @@ void taiauth_response_insert_filter(request_rec *r)
     int ours_to_say = TAIAUTH_GET(conf, mode) != TAIAUTH_OFF || taiauth_is_managed(conf);
 
     if (is_call(r, conf)) {
-        taiauth_response_manage(r->err_headers_out); /* before the handler: ours() is asked now */
+        taiauth_response_manage(r->err_headers_out); /* before the handler, as fields_before() */
     }
     /* a request that was redirected to an open place was admitted all the same */
     if (!r->main && (ours_to_say || (ctx && (ctx->refusal || ctx->judgements)))) {
-        ap_add_output_filter_handle(filter_handle, ours(r), r, r->connection);
+        ap_add_output_filter_handle(filter_handle, fields_before(r), r, r->connection);
+    }
+    if (r->main && ctx && ctx->judgements) {
+        ap_add_output_filter_handle(fragment_handle, NULL, r, r->connection);
     }
 }
 
@@ -199,4 +272,7 @@ void taiauth_response_register(apr_pool_t *p)
     /* behind everything that an operator or an application has to say about headers */
     filter_handle = ap_register_output_filter(FILTER_NAME, response_filter, NULL,
                                               (ap_filter_type)(AP_FTYPE_PROTOCOL - 3));
+    /* of the kinds behind it a subrequest has none of its own: they are those of the page */
+    fragment_handle =
+        ap_register_output_filter(FRAGMENT_NAME, fragment_filter, NULL, AP_FTYPE_RESOURCE);
 }

@@ -61,8 +61,9 @@ typedef struct taiauth_limit_line_t {
     const char *plan; /* holds for this plan alone; NULL: for all */
     const char *name; /* NULL: unnamed */
     taiauth_per_e per;
-    const char *policy; /* what its windows are identified by */
-    const char *shown;  /* its name in RateLimit headers */
+    const char *shown; /* its name in RateLimit headers */
+    const char *told;  /* what RateLimit-Policy says of it; NULL: it has to be written each time */
+    tai_id_t policy;   /* added to the identity of who is charged: that of the window */
 } taiauth_limit_line_t;
 
 /* One of those who know passwords. */
@@ -197,14 +198,17 @@ typedef struct taiauth_judgement_t {
     tai_digest_t key;      /* of what was presented, where it was well-formed */
     tai_digest_t token;    /* the same of a token that was given */
     tai_record_t *record;  /* NULL unless the key was found */
+    tai_id_t id;           /* of record->id, folded; as record */
+    tai_id_t line;         /* of record->line, the same */
     tai_version_t version; /* what the judgement of the record rests on */
     const char *user;      /* r->user; NULL unless admitted */
+    int listed;            /* it is on the list of long responses */
     struct taiauth_judgement_t *next;
 } taiauth_judgement_t;
 
 /* Kept on the initial request: one for all its subrequests and internal redirects. */
 typedef struct taiauth_request_t {
-    apr_table_t *withheld;           /* credential headers taken out of headers_in */
+    apr_table_t *withheld;           /* credential headers taken out of headers_in; NULL: none */
     taiauth_judgement_t *judgements; /* one for each set of sources met */
     const tai_refusal_t *refusal;    /* of the client request; NULL: none */
     int refusal_status;              /* status that the hooks returned for it */
@@ -214,14 +218,13 @@ typedef struct taiauth_request_t {
     tai_reason_e challenge_reason;   /* why it refused */
     const taiauth_dir_t *scoped;     /* where the scopes of the client request were judged ... */
     const char *scoped_method;       /* ... and for which method */
-    int listed;                      /* it is on the list of long responses */
     int taken_back;                  /* a look has put a refusal in the place of its response */
     const request_rec *awaiting; /* passed our check: what refuses it before fixups is a Require */
     const request_rec *authenticated; /* passed authentication by httpd's own providers too */
     apr_uint64_t now;                 /* latest reading of tai_clock_ms; 0: none */
     int charging;                     /* fixups of the client request itself have begun */
     int counted;                      /* its verdict has been counted */
-    const tai_record_t *used;         /* the key whose use was noted; NULL: none yet */
+    const taiauth_judgement_t *used;  /* the key whose use was noted; NULL: none yet */
     int used_well;                    /* it was noted as admitted */
     const request_rec *published;     /* the last one that was told who is asking */
     apr_array_header_t
@@ -318,6 +321,8 @@ void taiauth_explain_judged(request_rec *r, const tai_record_t *record, tai_toke
 void taiauth_explain_require(request_rec *r);
 
 /* ratelimit.c */
+/* fill in what a line of the configuration is told and identified by; policy: text of its own */
+void taiauth_limit_settle(taiauth_limit_line_t *line, const char *policy, apr_pool_t *p);
 /* test and charge the limits of where r has landed; OK, or the status of a refusal */
 int taiauth_limits_charge(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
                           const taiauth_judgement_t *j);
@@ -420,7 +425,7 @@ apr_uint64_t taiauth_memory_keys(const taiauth_server_t *conf);
 /* 1: there is a key table, and it is to be used */
 int taiauth_memory_keeps(const taiauth_server_t *conf);
 /* log, at most once a minute on this host, which tables had to give up live entries */
-void taiauth_memory_watch(request_rec *r, apr_uint64_t now);
+void taiauth_memory_watch(server_rec *s, apr_pool_t *p);
 
 /* database.c */
 extern tai_store_t *taiauth_store;   /* NULL: there is none, nothing can be decided */

@@ -9,16 +9,10 @@
 #include "../core/usage.h"
 #include "../core/when.h"
 
-static tai_id_t identify(const char *key_id)
-{
-    return tai_segment_id(taiauth_segment, key_id, strlen(key_id));
-}
-
 /* What cannot be noted is no reason to refuse a request. */
-static void add(const tai_used_t *used, apr_uint64_t now)
+static void add(tai_id_t id, const tai_used_t *used, apr_uint64_t now)
 {
-    (void)tai_usage_add(tai_segment_table(taiauth_segment, TAI_TABLE_USAGE), identify(used->key_id),
-                        used, now);
+    (void)tai_usage_add(tai_segment_table(taiauth_segment, TAI_TABLE_USAGE), id, used, now);
 }
 
 void taiauth_usage_note(request_rec *r, tai_reason_e reason)
@@ -28,16 +22,17 @@ void taiauth_usage_note(request_rec *r, tai_reason_e reason)
     int admitted = tai_reason_code(reason) == TAI_CODE_ADMITTED;
 
     if (!ctx->used && j && j->record) {
-        ctx->used = j->record;
+        ctx->used = j;
         ctx->used_well = admitted;
-        add(&(tai_used_t){j->record->id, admitted ? apr_time_sec(r->request_time) : 0, admitted,
+        add(j->id,
+            &(tai_used_t){j->record->id, admitted ? apr_time_sec(r->request_time) : 0, admitted,
                           !admitted},
             ctx->now);
     }
     else if (ctx->used && ctx->used_well && !admitted) {
         ctx->used_well = 0;
-        (void)tai_usage_refuse(tai_segment_table(taiauth_segment, TAI_TABLE_USAGE),
-                               identify(ctx->used->id), ctx->used->id, ctx->now);
+        (void)tai_usage_refuse(tai_segment_table(taiauth_segment, TAI_TABLE_USAGE), ctx->used->id,
+                               ctx->used->record->id, ctx->now);
     }
 }
 
@@ -48,7 +43,9 @@ static void give_back(const apr_array_header_t *used)
     apr_uint64_t now = tai_clock_ms();
 
     for (int i = 0; i < used->nelts; i++) {
-        add(&APR_ARRAY_IDX(used, i, tai_used_t), now);
+        const tai_used_t *its = &APR_ARRAY_IDX(used, i, tai_used_t);
+
+        add(tai_segment_id(taiauth_segment, its->key_id, strlen(its->key_id)), its, now);
     }
 }
 

@@ -418,6 +418,17 @@ static void verify_supposed(verification_t *v, const taiauth_order_t *order,
     }
 }
 
+/* Of a line of keys that begins with this one there may be no other: most keys are never rolled. */
+static void identify_record(taiauth_judgement_t *j)
+{
+    const tai_record_t *record = j->record;
+
+    j->id = tai_segment_id(taiauth_segment, record->id, strlen(record->id));
+    j->line = strcmp(record->line, record->id)
+                  ? tai_segment_id(taiauth_segment, record->line, strlen(record->line))
+                  : j->id;
+}
+
 static void note_prefix(taiauth_judgement_t *j, const taiauth_credential_t *credential)
 {
     if (credential->shape == TAI_SHAPE_OURS || credential->shape == TAI_SHAPE_CHECKSUM) {
@@ -452,9 +463,9 @@ taiauth_judgement_t *taiauth_verify(request_rec *r, taiauth_request_t *ctx,
     }
     else {
         verify(&v);
-        if (v.charged || v.j->reason != TAI_ADMITTED) { /* else no table was written to */
-            taiauth_memory_watch(r, v.now);
-        }
+    }
+    if (v.j->record && taiauth_segment) {
+        identify_record(v.j);
     }
     v.j->next = ctx->judgements;
     ctx->judgements = v.j;

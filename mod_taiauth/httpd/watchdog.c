@@ -43,6 +43,7 @@ static struct {
     void (*run)(server_rec *s, apr_pool_t *p);
     apr_uint64_t due; /* milliseconds of tai_clock_ms; 0: first_ms from now on */
 } jobs[] = {
+    {0, 1000, taiauth_memory_watch, 0},
     {0, 10000, taiauth_usage_write, 0},
     {0, 60000, sweep, 0},
     {60000, 60000, tidy, 0},
@@ -159,7 +160,7 @@ void taiauth_watchdog_open(server_rec *s, apr_pool_t *pconf)
         ap_log_error(
             APLOG_MARK, APLOG_WARNING, 0, s,
             "taiauth: no mod_watchdog: what keys are used for is written when a child ends "
-            "alone, sessions that are over are not swept, and the log of changes is not tidied; "
-            "LoadModule watchdog_module");
+            "alone, sessions that are over are not swept, the log of changes is not tidied, and "
+            "nobody says that a shared table is full; LoadModule watchdog_module");
     }
 }
