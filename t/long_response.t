@@ -16,7 +16,9 @@ my %places = (
     '/write' => "    TaiAuth On\n    TaiAuthScope GET programs:write\n",
     '/dry'   => "    TaiAuth On\n    TaiAuthScope GET programs:write\n    TaiAuthDryRun scope\n",
 );
-my $server = TaiGate->server(places => \%places, conf => <<'CONF');
+my $server = TaiGate->server(places => \%places, conf => <<"CGI" . <<'CONF');
+ScriptAlias /v1/nph "@{[var('serverroot')]}/cgi/nph-gate.pl"
+CGI
 Protocols h2c http/1.1
 LogLevel taiauth:info
 ProxyPass /ws ws://127.0.0.1:@backend@/
@@ -150,6 +152,26 @@ for my $by (qw(cgi proxied)) {
     $mine->open_gate;
 }
 wait_for(sub { listed() == 0 }, 'the list to be empty');
+
+# --- a CGI that writes to the connection itself ----------------------------------------------------
+
+# No filter sees it begin: it is on the list from before.
+for my $word (qw(before stream)) {
+    my ($key, $other) = (fresh(), fresh());
+    my ($mine, $theirs) = map { $server->begin(GET => '/v1/nph', $word, with($_)) } $key, $other;
+    is listed(), 2, "nph, $word: two on the list";
+    my $cut = $server->metric('responses_cut_total');
+    revoke($key);
+    wait_for(sub { $server->metric('responses_cut_total') == $cut + 1 }, "nph, $word: one to be cut off");
+    my $rest = rest($mine->connection);
+    $_->open_gate for $mine, $theirs;
+    unlike $rest, qr/"balance"|end\n/, "nph, $word: cut off before its end";
+    like rest($theirs->connection), qr/"balance"|end\n/, '... that of another key goes on';
+    wait_for(sub { listed() == 0 }, 'the list to be empty');
+    is $server->begin(GET => '/v1/nph', 'before', with($other))->land->json->{balance}, 42, '... and answers the next';
+    is_refusal $httpd->get('/v1/nph?before&none', with($key)), 401, 'INVALID_API_KEY', '... the revoked one no more';
+    wait_for(sub { listed() == 0 }, 'the list to be empty');
+}
 
 # --- upgraded connections -------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@
 #include "taiauth.h"
 
 #include <apr_buckets.h>
+#include <apr_lib.h>
 #include "../core/clock.h"
 #include "../core/when.h"
 
@@ -147,11 +148,18 @@ int taiauth_look_at_response(request_rec *r, const apr_bucket_brigade *bb)
     return status == OK && !is_short(bb) ? taiauth_long_response_add(r) : status;
 }
 
+/* A CGI of this name writes to the connection itself; mod_cgi goes by it too. */
+static int is_nph(const char *filename)
+{
+    return !strncmp(apr_filepath_name_get(filename), "nph-", strlen("nph-"));
+}
+
 /* What these go on with passes no filter. */
 static int will_leave_filters(const request_rec *r)
 {
     return apr_table_get(r->headers_in, "Upgrade") || r->method_number == M_CONNECT ||
-           (r->filename && !strncmp(r->filename, "proxy:ws", strlen("proxy:ws")));
+           (r->filename &&
+            (!strncmp(r->filename, "proxy:ws", strlen("proxy:ws")) || is_nph(r->filename)));
 }
 
 int taiauth_look_before_upgrade(request_rec *r)
