@@ -58,7 +58,7 @@ int tai_scope_listed(const char *list, const char *name)
     while (*at != '\0') {
         const char *wanted = name;
 
-        while (*wanted != '\0' && *at == *wanted) {
+        while (*at != '\0' && *at != ' ' && *at == *wanted) {
             at++;
             wanted++;
         }

@@ -98,6 +98,7 @@ static void withhold(request_rec *r, taiauth_request_t *ctx, const char *name)
             ctx->withheld = apr_table_make(taiauth_initial(r)->pool, 2);
         }
         apr_table_setn(ctx->withheld, name, value);
+        apr_table_unset(r->headers_in, name);
     }
     /* X_API_Key is not the credential, but who sends it most likely meant it to be */
     taiauth_spelling_unset(r->headers_in, name, 0);

@@ -72,15 +72,19 @@ typedef struct said_t {
     const char *value[REPLACED];
 } said_t;
 
-/* Which of them this is; REPLACED: none. Those that we have set ourselves have the very name. */
+/* Those that we have set ourselves have the very name, most others another first letter. */
+static int is_name(const char *name, const char *wanted)
+{
+    return name == wanted ||
+           (((name[0] ^ wanted[0]) & 0x5f) == 0 && ap_cstr_casecmp(name, wanted) == 0);
+}
+
+/* Which of them this is; REPLACED: none. */
 static apr_size_t replaced_index(const char *name)
 {
     apr_size_t i = 0;
 
-    if (!strchr("CRXcrx", name[0])) { /* as most fields that an application sets */
-        return REPLACED;
-    }
-    while (i < REPLACED && name != replaced[i] && strcasecmp(name, replaced[i]) != 0) {
+    while (i < REPLACED && !is_name(name, replaced[i])) {
         i++;
     }
     return i;
