@@ -81,7 +81,8 @@ static unsigned char *pack_options(tai_entry_room_t *room, const tai_record_t *r
 /*
  * How a text is told in an entry.
  * @param before  the one before it; NULL: none
- * @return its length: it has to stand in the entry itself; else what text[i] says
+ * @return its length: it has to stand in the entry itself, and TAI_RECORD_TEXT_MAX is one too long
+ *         for that; else what text[i] says
  */
 static apr_size_t code_of(tai_phrases_t *phrases, const char *text, const char *before, int shared)
 {
@@ -94,7 +95,7 @@ static apr_size_t code_of(tai_phrases_t *phrases, const char *text, const char *
         return TEXT_BEFORE;
     }
     number = shared ? tai_phrases_number(phrases, text) : 0;
-    return number != 0 ? TEXT_PHRASE | number : strlen(text);
+    return number != 0 ? TEXT_PHRASE | number : strnlen(text, TAI_RECORD_TEXT_MAX);
 }
 
 apr_size_t tai_entry_pack(tai_phrases_t *phrases, const tai_record_t *record,

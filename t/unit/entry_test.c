@@ -78,6 +78,23 @@ START_TEST(a_part_of_an_entry_is_none)
 }
 END_TEST
 
+/* As long as what stands for a phrase, for the text before or for none, and longer than any of them. */
+START_TEST(a_text_that_is_too_long_is_not_packed)
+{
+    static const apr_size_t lengths[] = {TAI_RECORD_TEXT_MAX, 0x8001, 0xfffe, 0xffff, 0x10001};
+    tai_entry_room_t room;
+    made_record_t made;
+    char *text = malloc(lengths[_i] + 1);
+
+    memset(text, 'a', lengths[_i]);
+    text[lengths[_i]] = '\0';
+    made_record(&made, KEY, 0);
+    made.record.account = text;
+    ck_assert_uint_eq(tai_entry_pack(phrases, &made.record, &room), 0);
+    free(text);
+}
+END_TEST
+
 /* Whatever a writer may be leaving at the moment: nothing beyond it is read, and nothing overrun. */
 START_TEST(any_bytes_can_be_copied)
 {
@@ -111,6 +128,7 @@ static void add(TCase *tests)
     tcase_add_loop_test(tests, an_entry_is_unpacked_as_it_was_packed, 0, VERSIONS);
     tcase_add_loop_test(tests, the_account_is_told_without_unpacking, 0, VERSIONS);
     tcase_add_loop_test(tests, a_part_of_an_entry_is_none, 0, VERSIONS);
+    tcase_add_loop_test(tests, a_text_that_is_too_long_is_not_packed, 0, 5);
     tcase_add_loop_test(tests, any_bytes_can_be_copied, 0, chance_seeds());
 }
 
