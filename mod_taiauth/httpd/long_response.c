@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include "../core/clock.h"
 
-/* One for each key that a response rests on. In the pool of its request, as all that it points to. */
+/* One for each key that a response rests on. In the pool of the client request, as all it points to. */
 typedef struct entry_t {
     struct entry_t *next, **at;
     taiauth_shown_t shown;
@@ -123,7 +123,7 @@ static int join(request_rec *r, entry_t *entry)
     }
     tai_metrics_add(&tai_segment_metrics(taiauth_segment)->long_responses);
     /* before what an entry points to in a pool below goes: mod_dir puts a subrequest in r's place */
-    apr_pool_pre_cleanup_register(r->pool, entry, leave);
+    apr_pool_pre_cleanup_register(taiauth_initial(r)->pool, entry, leave);
     return 1;
 }
 
@@ -135,7 +135,7 @@ taiauth_shown_t taiauth_shown(const taiauth_judgement_t *j)
 static entry_t *make_entry(request_rec *r, const taiauth_request_t *ctx,
                            const taiauth_judgement_t *j)
 {
-    entry_t *entry = apr_pcalloc(r->pool, sizeof(*entry));
+    entry_t *entry = apr_pcalloc(taiauth_initial(r)->pool, sizeof(*entry));
     const taiauth_dir_t *conf = taiauth_scoped(ctx, j);
 
     entry->shown = taiauth_shown(j);
@@ -152,16 +152,19 @@ static entry_t *make_entry(request_rec *r, const taiauth_request_t *ctx,
 int taiauth_long_response_add(request_rec *r)
 {
     taiauth_request_t *ctx = taiauth_request_find(r);
-    const taiauth_judgement_t *j;
+    taiauth_judgement_t *j;
 
-    if (!ctx || ctx->listed || ctx->refusal || ctx->order) {
+    if (!ctx || ctx->refusal || ctx->order) {
         return OK;
     }
-    ctx->listed = 1;
     for (j = ctx->judgements; j; j = j->next) {
-        if (j->reason == TAI_ADMITTED && !join(r, make_entry(r, ctx, j))) {
+        if (j->reason != TAI_ADMITTED || j->listed) {
+            continue;
+        }
+        if (!join(r, make_entry(r, ctx, j))) {
             return taiauth_refuse(r, TAI_UNDECIDED, NULL, TAIAUTH_UNDECIDED_S, NULL);
         }
+        j->listed = 1;
     }
     return OK;
 }

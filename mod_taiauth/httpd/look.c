@@ -88,13 +88,16 @@ static int look_again(request_rec *r, const taiauth_request_t *ctx, taiauth_judg
     apr_pool_t *p = taiauth_initial(r)->pool;
     const char *error = NULL;
     tai_known_key_t known;
+    tai_reason_e reason = judge_again(j, p, &known, &error);
 
-    j->reason = judge_again(j, p, &known, &error);
-    if (tai_reason_code(j->reason) == TAI_CODE_AUTH_UNAVAILABLE) {
+    if (tai_reason_code(reason) == TAI_CODE_AUTH_UNAVAILABLE) {
         taiauth_database_complain(r, error);
     }
-    if (j->reason != TAI_ADMITTED) {
-        return refuse(r, j, j->reason);
+    if (!r->main) { /* the page that takes a fragment in has a look of its own before it */
+        j->reason = reason;
+    }
+    if (reason != TAI_ADMITTED) {
+        return refuse(r, j, reason);
     }
     j->record = known.record;
     j->version = known.version;
