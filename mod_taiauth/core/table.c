@@ -162,6 +162,9 @@ static const tai_place_t *next_set(const tai_place_t *places, int n, const tai_p
     const tai_place_t *next = NULL;
     int i;
 
+    if (n == 1) { /* as nearly always */
+        return behind == NULL ? places : NULL;
+    }
     for (i = 0; i < n; i++) {
         if ((behind == NULL || set_of(&places[i]) > set_of(behind)) &&
             (next == NULL || set_of(&places[i]) < set_of(next))) {

@@ -212,7 +212,7 @@ static int serve_caller(taiauth_call_t *call, const route_t *route, const char *
 int taiauth_api_handler(request_rec *r)
 {
     const taiauth_dir_t *conf = taiauth_dir(r);
-    taiauth_call_t call = {.r = r, .conf = conf, .now = tai_when_now()};
+    taiauth_call_t call = {.r = r, .conf = conf};
     const route_t *route;
     const char *allow;
 
@@ -227,6 +227,7 @@ int taiauth_api_handler(request_rec *r)
         return taiauth_refuse(r, taiauth_store ? TAI_SHARED_MEMORY : TAI_DATABASE, NULL,
                               TAIAUTH_UNDECIDED_S, NULL);
     }
+    call.now = tai_when_now();
     route = find_route(&call, &allow);
     return route && route->who == ANYONE ? serve_anyone(&call, route)
                                          : serve_caller(&call, route, allow);

@@ -72,11 +72,19 @@ typedef struct said_t {
     const char *value[REPLACED];
 } said_t;
 
-/* Those that we have set ourselves have the very name, most others another first letter. */
+/* Those that we have set ourselves have the very name. */
 static int is_name(const char *name, const char *wanted)
 {
     return name == wanted ||
            (((name[0] ^ wanted[0]) & 0x5f) == 0 && ap_cstr_casecmp(name, wanted) == 0);
+}
+
+/* Most fields that an application sets do not. */
+static int begins_like_one(const char *name)
+{
+    const char letter = (char)(name[0] & 0x5f);
+
+    return letter == 'C' || letter == 'R' || letter == 'X';
 }
 
 /* Which of them this is; REPLACED: none. */
@@ -84,6 +92,9 @@ static apr_size_t replaced_index(const char *name)
 {
     apr_size_t i = 0;
 
+    if (!begins_like_one(name)) {
+        return REPLACED;
+    }
     while (i < REPLACED && !is_name(name, replaced[i])) {
         i++;
     }

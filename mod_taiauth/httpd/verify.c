@@ -11,6 +11,7 @@
 #include "../core/failures.h"
 #include "../core/key.h"
 #include "../core/known.h"
+#include "../core/when.h"
 #include "../core/windows.h"
 
 #define UNDECIDED_MS (TAIAUTH_UNDECIDED_S * 1000)
@@ -288,7 +289,8 @@ static tai_reason_e judge_record(verification_t *v)
     if (!record) {
         return fail(v, TAI_KEY_UNKNOWN, 0);
     }
-    reason = tai_judge_key(record, v->credential.asked, &v->j->token, apr_time_sec(apr_time_now()));
+    reason = tai_judge_key(record, v->credential.asked, &v->j->token,
+                           record->expires_at == TAI_NEVER ? 0 : tai_when_now());
     taiauth_explain_judged(v->r, record, v->credential.asked, reason);
     if (tai_reason_code(reason) == TAI_CODE_INVALID_API_KEY) {
         return fail(v, reason, 1);
