@@ -22,6 +22,7 @@ tai_segment_t *taiauth_segment;
 typedef struct retained_t {
     apr_shm_t *shm;
     apr_size_t bytes;
+    const char *database; /* whose keys it is about, as DBDriver and DBDParams name it */
 } retained_t;
 
 apr_size_t taiauth_memory_bytes(const taiauth_server_t *conf)
@@ -50,6 +51,12 @@ static void *block_of(const apr_shm_t *shm)
     return (void *)APR_ALIGN((apr_uintptr_t)apr_shm_baseaddr_get(shm), PAGE_BYTES);
 }
 
+static const char *database_of(const taiauth_server_t *conf, apr_pool_t *p)
+{
+    return apr_pstrcat(p, conf->dbd_driver ? conf->dbd_driver : "", " ",
+                       conf->dbd_params ? conf->dbd_params : "", NULL);
+}
+
 static apr_status_t make(server_rec *s, retained_t *retained)
 {
     const taiauth_server_t *conf = taiauth_server(s);
@@ -68,7 +75,34 @@ static apr_status_t make(server_rec *s, retained_t *retained)
         return rv;
     }
     retained->bytes = bytes;
+    retained->database = database_of(conf, s->process->pool);
     return APR_SUCCESS;
+}
+
+/*
+ * The segment of before, or why it will not do. That of another database has its keys and is a node
+ * of it, and children that are still ending go on syncing with that one.
+ */
+static tai_segment_t *find(server_rec *s, const retained_t *retained, const char **why)
+{
+    *why = "another version of the module is loaded";
+    if (!retained->bytes) {
+        return NULL;
+    }
+    if (strcmp(retained->database, database_of(taiauth_server(s), s->process->pconf)) != 0) {
+        *why = "DBDriver or DBDParams name another database";
+        return NULL;
+    }
+    return tai_segment_attach(block_of(retained->shm), retained->bytes);
+}
+
+/* Children that are still ending have it mapped for as long as they need it. */
+static void discard(retained_t *retained)
+{
+    if (retained->bytes) {
+        apr_shm_destroy(retained->shm);
+        retained->bytes = 0;
+    }
 }
 
 /* What was changed at a reload and has to wait. Off need not: nobody looks into the table then. */
@@ -94,19 +128,18 @@ static void tell_what_stays(server_rec *s, const retained_t *retained)
 apr_status_t taiauth_memory_open(server_rec *s)
 {
     retained_t *retained = ap_retained_data_get(RETAINED);
+    const char *why;
 
     taiauth_segment = NULL;
     if (!retained) {
         retained = ap_retained_data_create(RETAINED, sizeof(*retained));
         return make(s, retained);
     }
-    if (retained->bytes) {
-        taiauth_segment = tai_segment_attach(block_of(retained->shm), retained->bytes);
-    }
+    taiauth_segment = find(s, retained, &why);
     if (!taiauth_segment) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
-                     "taiauth: another version of the module is loaded: counters and lockouts "
-                     "begin anew");
+                     "taiauth: %s: counters and lockouts begin anew", why);
+        discard(retained);
         return make(s, retained);
     }
     tell_what_stays(s, retained);
