@@ -683,13 +683,40 @@ tai_change_e tai_node_tell(tai_segment_t *segment, tai_store_t *store, apr_pool_
     return outcome;
 }
 
+/* A node that is silent for long enough is dead; else it is looked at again the next time. */
+static tai_change_e strike_dead(tai_store_t *store, tai_tidying_t *tidying, apr_pool_t *p,
+                                const char **text)
+{
+    wait_t wait = {.store = store, .begun = tidying->begun, .seq = tidying->seq};
+    apr_array_header_t *nodes;
+    tai_change_e outcome = TAI_CHANGE_DONE;
+
+    if (count_nodes(&wait, p, &nodes, text) != APR_SUCCESS) {
+        return TAI_CHANGE_UNKNOWN;
+    }
+    if (wait.behind > 0 && tai_clock_ms() < wait.begun + outlast(wait.longest_ms)) {
+        return TAI_CHANGE_DONE;
+    }
+    if (wait.behind > 0) {
+        outcome = strike_silent(&wait, nodes, p, text);
+    }
+    tidying->begun = 0;
+    return outcome;
+}
+
 /* Rule 1's rows that every node has applied; a dead one would keep them for ever. */
-tai_change_e tai_node_tidy(tai_segment_t *segment, tai_store_t *store, apr_pool_t *p,
+tai_change_e tai_node_tidy(tai_store_t *store, tai_tidying_t *tidying, apr_pool_t *p,
                            const char **text)
 {
-    tai_told_t told;
-    tai_change_e outcome = tai_node_tell(segment, store, p, &told, text);
+    tai_change_e outcome;
 
+    if (tidying->begun == 0) {
+        if (tai_store_change_counter(store, p, &tidying->seq, text) != APR_SUCCESS) {
+            return TAI_CHANGE_UNKNOWN;
+        }
+        tidying->begun = tai_clock_ms();
+    }
+    outcome = strike_dead(store, tidying, p, text);
     return outcome == TAI_CHANGE_DONE ? tai_store_forget_changes(store, p, text) : outcome;
 }
 

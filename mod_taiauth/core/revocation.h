@@ -58,7 +58,8 @@ int tai_node_due(tai_segment_t *segment, apr_uint64_t now);
  * waits for who is syncing, at most TAI_LEASE_WAIT_MS.
  * @param now    milliseconds of tai_clock_ms
  * @param error  as in tai_node_sync
- * @return APR_SUCCESS: a lease runs; else nothing may be answered
+ * @return APR_SUCCESS: a lease runs; else nothing may be answered: APR_EGENERAL or APR_TIMEUP, the
+ *         database gave no answer; anything else, a lock could not be had
  */
 #define TAI_LEASE_WAIT_MS 2000
 apr_status_t tai_node_lease(tai_segment_t *segment, tai_store_t *store, apr_uint64_t now,
@@ -102,12 +103,20 @@ int tai_node_holds(tai_segment_t *segment, tai_version_t version);
 tai_change_e tai_node_tell(tai_segment_t *segment, tai_store_t *store, apr_pool_t *p,
                            tai_told_t *told, const char **text);
 
+/* Which change the silent nodes of a tidying have not applied. All 0: none has begun. */
+typedef struct tai_tidying_t {
+    apr_int64_t seq;
+    apr_uint64_t begun; /* when it was known to be committed, milliseconds of tai_clock_ms */
+} tai_tidying_t;
+
 /**
  * Have the log of changes forget what every node has applied, and strike off nodes that have been
- * silent for longer than their lease. From time to time; may wait as long as tai_node_tell.
- * @return as tai_node_tell
+ * silent for 1.2 times the longest lease since a former call. From time to time; waits for nobody.
+ * @param tidying  the caller's, from one call to the next
+ * @param text     set to a sentence where not done
+ * @return DONE, or UNKNOWN: the database gave no answer
  */
-tai_change_e tai_node_tidy(tai_segment_t *segment, tai_store_t *store, apr_pool_t *p,
+tai_change_e tai_node_tidy(tai_store_t *store, tai_tidying_t *tidying, apr_pool_t *p,
                            const char **text);
 
 /**

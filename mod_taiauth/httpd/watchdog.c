@@ -29,9 +29,10 @@ static void sweep(server_rec *s, apr_pool_t *p)
 
 static void tidy(server_rec *s, apr_pool_t *p)
 {
+    static tai_tidying_t tidying;
     const char *text;
 
-    if (tai_node_tidy(taiauth_segment, taiauth_store, p, &text) != TAI_CHANGE_DONE) {
+    if (tai_node_tidy(taiauth_store, &tidying, p, &text) != TAI_CHANGE_DONE) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
                      "taiauth: the log of changes cannot be tidied: %s", text);
     }

@@ -134,10 +134,14 @@ END_TEST
 
 START_TEST(the_database_is_away)
 {
+    tai_tidying_t tidying = {0};
+
     ck_assert_int_eq(rename(path, apr_pstrcat(pool, path, ".away", NULL)), 0);
     ck_assert_int_eq(tai_node_tell(segment, store, pool, &told, &text), TAI_CHANGE_UNKNOWN);
     ck_assert_ptr_nonnull(text);
-    ck_assert_int_eq(tai_node_tidy(segment, store, pool, &text), TAI_CHANGE_UNKNOWN);
+    ck_assert_int_eq(tai_node_tidy(store, &tidying, pool, &text), TAI_CHANGE_UNKNOWN);
+    tidying.begun = tai_clock_ms();
+    ck_assert_int_eq(tai_node_tidy(store, &tidying, pool, &text), TAI_CHANGE_UNKNOWN);
 }
 END_TEST
 
@@ -160,6 +164,7 @@ END_TEST
 
 START_TEST(the_log_forgets_what_all_have_applied)
 {
+    tai_tidying_t tidying = {0};
     tai_segment_t *newest;
 
     ck_assert_int_gt(counted("SELECT COUNT(*) FROM key_changes"), 0);
@@ -167,9 +172,18 @@ START_TEST(the_log_forgets_what_all_have_applied)
     must(tai_store_forget_changes(store, pool, &text));
     ck_assert_int_eq(counted("SELECT COUNT(*) FROM key_changes"), 1);
 
-    must(tai_node_tidy(segment, store, pool, &text));
+    /* one that is silent is not waited for: what keeps a child busy keeps it from ending */
+    sync_node(segment);
+    must(tai_node_tidy(store, &tidying, pool, &text));
+    ck_assert_int_eq(counted("SELECT COUNT(*) FROM key_changes"), 1);
+    ck_assert_int_ge(row_has(other, "applied_seq"), 0);
+
+    /* ... but found to be dead by a later call */
+    tidying.begun -= SHORT_MS * 6 / 5;
+    must(tai_node_tidy(store, &tidying, pool, &text));
     ck_assert_int_eq(counted("SELECT COUNT(*) FROM key_changes"), 0);
     ck_assert_int_eq(row_has(other, "applied_seq"), -1);
+    ck_assert_uint_eq(tidying.begun, 0);
 
     /* those who have it, or come later, miss nothing */
     newest = registered_node(SHORT_MS);
@@ -183,8 +197,10 @@ END_TEST
 
 START_TEST(the_log_forgets_all_where_there_is_no_node)
 {
+    tai_tidying_t tidying = {0};
+
     raw_run(path, "DELETE FROM nodes");
-    must(tai_node_tidy(NULL, store, pool, &text));
+    must(tai_node_tidy(store, &tidying, pool, &text));
     ck_assert_int_eq(counted("SELECT COUNT(*) FROM key_changes"), 0);
 }
 END_TEST
