@@ -9,8 +9,12 @@
  * table has forgotten it. It says nothing about whether the key is good.
  */
 
-/* How long a confirmation lasts, milliseconds. */
-#define TAI_KNOWN_MS (APR_UINT64_C(3600) * 1000)
+/*
+ * How long a confirmation lasts, milliseconds: a week. A key that is in use stays in the key table
+ * for days, which confirms nothing, and is then forgotten there with all others at a change of plans:
+ * amid a flood of garbage it would be held back as one that was never used.
+ */
+#define TAI_KNOWN_MS (APR_UINT64_C(7) * 24 * 3600 * 1000)
 
 /* bytes of an entry of a table of known digests */
 apr_size_t tai_known_entry_size(void);

@@ -210,7 +210,7 @@ static tai_reason_e throttle_client(verification_t *v)
     return admitted ? TAI_ADMITTED : settle(v, TAI_CLIENT_LOOKUPS, 1000);
 }
 
-/* Whom the throttles do not concern has been seen with this key within the hour. */
+/* The throttles do not concern a key that the database has lately confirmed. */
 static tai_reason_e throttle(verification_t *v)
 {
     int seen = 0;
