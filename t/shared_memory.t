@@ -72,6 +72,9 @@ my @requests = (
     ['nobody, under a limit per address', '/address/x.html', undef, 200],
 );
 
+# While it has a lease, no lock is needed to say what may be answered.
+wait_for(sub { $httpd->get('/metrics')->body =~ /^taiauth_lease_seconds [1-9]/m }, 'the server to have a lease');
+
 open my $out, '>', $fault or die "$fault: $!";
 close $out;
 for my $request (@requests) {

@@ -82,6 +82,12 @@ static tai_lookup_e fail(tai_known_key_t *known, tai_reason_e why)
     return TAI_LOOKUP_FAILED;
 }
 
+/* Why nothing may be answered, as tai_node_lease says. */
+static tai_reason_e no_lease(apr_status_t rv)
+{
+    return rv == APR_EGENERAL || APR_STATUS_IS_TIMEUP(rv) ? TAI_DATABASE : TAI_SHARED_MEMORY;
+}
+
 /* ---- what is remembered ------------------------------------------------------------------- */
 
 /* The texts of a copy lie in it, or else where they stay: those need not be moved. */
@@ -139,13 +145,16 @@ static tai_lookup_e remember(const tai_lookup_t *lookup, const tai_digest_t *key
 tai_lookup_e tai_lookup_recall(tai_lookup_t *lookup, const tai_digest_t *key, apr_uint64_t now,
                                apr_pool_t *p, tai_known_key_t *known, const char **error)
 {
+    apr_status_t rv;
+
     *error = NULL;
     if (lookup->store == NULL) {
         *error = "no database is configured";
         return fail(known, TAI_DATABASE);
     }
-    if (tai_node_lease(lookup->segment, lookup->store, now, p, error) != APR_SUCCESS) {
-        return fail(known, TAI_DATABASE);
+    rv = tai_node_lease(lookup->segment, lookup->store, now, p, error);
+    if (rv != APR_SUCCESS) {
+        return fail(known, no_lease(rv));
     }
     return remember(lookup, key, now, p, known);
 }
@@ -186,9 +195,10 @@ static tai_lookup_e ask_alone(const tai_lookup_t *lookup, const tai_digest_t *ke
     int tries;
 
     for (tries = 0; found == TAI_LOOKUP_ABSENT && tries < TRIES; tries++) {
-        found = tai_node_lease(lookup->segment, lookup->store, now, p, error) == APR_SUCCESS
-                    ? select_key(lookup, key, now, p, known, error)
-                    : fail(known, TAI_DATABASE);
+        apr_status_t rv = tai_node_lease(lookup->segment, lookup->store, now, p, error);
+
+        found = rv == APR_SUCCESS ? select_key(lookup, key, now, p, known, error)
+                                  : fail(known, no_lease(rv));
     }
     if (found == TAI_LOOKUP_ABSENT) {
         *error = "keys change faster than one of them can be looked up";

@@ -208,6 +208,21 @@ START_TEST(a_database_that_is_away_is_no_answer)
 }
 END_TEST
 
+START_TEST(without_a_lease_nothing_is_answered)
+{
+    tai_lookup_t *lookup = lookup_on(store, 1);
+    tai_known_key_t known;
+
+    ck_assert_int_eq(remove(path), 0);
+    ck_assert_int_eq(recall(lookup, "any", &known), TAI_LOOKUP_FAILED);
+    ck_assert_int_eq(known.failure, TAI_DATABASE);
+    ck_assert_ptr_nonnull(strstr(text, path));
+    ck_assert_int_eq(ask(lookup, "any", &known), TAI_LOOKUP_FAILED);
+    ck_assert_int_eq(known.failure, TAI_DATABASE);
+    ck_assert_uint_eq(selects(), 0);
+}
+END_TEST
+
 /* What is too long for the table is looked up each time. */
 START_TEST(a_record_too_long_is_answered_all_the_same)
 {
@@ -331,6 +346,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, off_remembers_nothing);
     tcase_add_test(tests, without_a_database_nothing_is_answered);
     tcase_add_test(tests, a_database_that_is_away_is_no_answer);
+    tcase_add_test(tests, without_a_lease_nothing_is_answered);
     tcase_add_test(tests, a_record_too_long_is_answered_all_the_same);
     tcase_add_test(tests, a_crowd_asks_once);
     tcase_add_test(tests, a_crowd_fails_together);
