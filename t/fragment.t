@@ -7,7 +7,8 @@ use Test::More;
 use TaiGate;
 use TaiTest;
 
-my $server = TaiGate->server(places => { '/v1' => "    TaiAuth On\n" }, conf => <<'CONF');
+my %places = ('/v1' => "    TaiAuth On\n", '/write' => "    TaiAuth On\n    TaiAuthScope GET programs:write\n");
+my $server = TaiGate->server(places => \%places, conf => <<'CONF');
 <Directory "@root@/htdocs">
     Options +Includes
     AddOutputFilter INCLUDES .shtml
@@ -20,7 +21,8 @@ my $httpd = $server->httpd;
 sub page {
     my ($name, $before, $handler) = @_;
     open my $page, '>', $httpd->root . "/htdocs/$name.shtml" or die "$name.shtml: $!";
-    print $page qq($before<!--#include virtual="/v1/$handler?\$QUERY_STRING" -->behind it\n);
+    $handler = "v1/$handler" unless $handler =~ m{/};
+    print $page qq($before<!--#include virtual="/$handler?\$QUERY_STRING" -->behind it\n);
     close $page or die "$name.shtml: $!";
     return;
 }
@@ -29,12 +31,17 @@ page(cgi      => '',            'cgi');
 page(cgilate  => "before it\n", 'cgi');
 page(prox     => '',            'proxied');
 page(proxlate => "before it\n", 'proxied');
+page(write    => '',            'write/cgi');
 $server->start;
 
 my $accounts = 0;
 
 sub fresh {
-    return on_database($httpd->database, sub { make_key(make_account('fragment-' . ++$accounts)) });
+    my (%want) = @_;
+    return on_database($httpd->database, sub {
+        my $name = make_account('fragment-' . ++$accounts, %want);
+        return { account => $name, make_key($name, %want)->%* };
+    });
 }
 
 sub revoke {
@@ -61,6 +68,17 @@ for my $name (qw(cgi cgilate prox proxlate)) {
         unlike $answer ? $answer->body : '', qr/balance/, "$path: revoked meanwhile, the fragment stays out";
         is $answer->status, 200, '... and the page goes on' if $path !~ /^\/v1/; # else it may be cut off
     }
+}
+
+# A plan that no longer grants the scope of a fragment.
+{
+    my $key = fresh(plan => 'pro', scopes => ['programs:read', 'programs:write']);
+    my %flights = map { $_ => begin($_, $key) } qw(/write.shtml /cgi.shtml);
+    on_database($httpd->database, sub { taictl(account => 'set-plan', $key->{account}, 'free') });
+    my %answers = map { $_ => $flights{$_}->land } keys %flights;
+    unlike $answers{'/write.shtml'}->body, qr/balance/, 'a fragment whose scope is no longer granted stays out';
+    is $answers{'/write.shtml'}->status, 200, '... and the page goes on';
+    like $answers{'/cgi.shtml'}->body, qr/"balance": 42/, 'one that needs none is there';
 }
 {
     my $key = fresh();

@@ -63,17 +63,18 @@ static int refuse(request_rec *r, const taiauth_judgement_t *j, tai_reason_e rea
     return taiauth_refuse(r, reason, NULL, unavailable ? TAIAUTH_UNDECIDED_S : 0, NULL);
 }
 
-/* A good key may open less than it did. */
-static int check_scopes(request_rec *r, const taiauth_request_t *ctx, const taiauth_judgement_t *j)
+/* A good key may open less than it did. A fragment has scopes of its own. */
+static int check_scopes(request_rec *r, const taiauth_request_t *ctx, const taiauth_judgement_t *j,
+                        const tai_record_t *record)
 {
-    const taiauth_dir_t *conf = taiauth_scoped(ctx, j);
+    const taiauth_dir_t *conf = r->main ? taiauth_dir(r) : taiauth_scoped(ctx, j);
     const char *missing;
     tai_reason_e reason;
 
-    if (!conf) {
+    if (!conf || !taiauth_same_sources(conf, j->conf)) {
         return OK;
     }
-    reason = taiauth_scopes_judge(conf, ctx->scoped_method, j->record, &missing);
+    reason = taiauth_scopes_judge(conf, r->main ? r->method : ctx->scoped_method, record, &missing);
     if (reason == TAI_ADMITTED) {
         return OK;
     }
@@ -83,6 +84,10 @@ static int check_scopes(request_rec *r, const taiauth_request_t *ctx, const taia
     return taiauth_scopes_refuse(r, conf, reason, missing);
 }
 
+/*
+ * The page that takes a fragment in has a look of its own before it: what is found out for the
+ * fragment is not kept, or the page's scopes would not be asked about again.
+ */
 static int look_again(request_rec *r, const taiauth_request_t *ctx, taiauth_judgement_t *j)
 {
     apr_pool_t *p = taiauth_initial(r)->pool;
@@ -93,15 +98,17 @@ static int look_again(request_rec *r, const taiauth_request_t *ctx, taiauth_judg
     if (tai_reason_code(reason) == TAI_CODE_AUTH_UNAVAILABLE) {
         taiauth_database_complain(r, error);
     }
-    if (!r->main) { /* the page that takes a fragment in has a look of its own before it */
+    if (!r->main) {
         j->reason = reason;
     }
     if (reason != TAI_ADMITTED) {
         return refuse(r, j, reason);
     }
-    j->record = known.record;
-    j->version = known.version;
-    return check_scopes(r, ctx, j);
+    if (!r->main) {
+        j->record = known.record;
+        j->version = known.version;
+    }
+    return check_scopes(r, ctx, j, known.record);
 }
 
 const taiauth_dir_t *taiauth_scoped(const taiauth_request_t *ctx, const taiauth_judgement_t *j)
