@@ -51,7 +51,7 @@ sub shown {
 # than the servers and their load had, in percent.
 sub conclude {
     my ($self, $others) = @_;
-    $self->{machine}{others_percent} = $others;
+    @{$self->{machine}}{qw(others_percent quiet)} = ($others, $others <= $QUIET ? JSON::PP::true : JSON::PP::false);
     my @rows = map { [$_->{what}, "$_->{aim} $_->{unit}", $_->{measured}, $_->{met} ? 'yes' : '**no**'] } @{$self->{aims}};
     my $note = sprintf 'Of the processor time that was used meanwhile, %.0f %% was that of others.', $others;
     $note .= ' **That is too much: measure on a machine that does nothing else.**' if $others > $QUIET;
