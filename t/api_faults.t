@@ -171,7 +171,7 @@ subtest 'a full disk' => sub {
 # --- a server that is killed ----------------------------------------------------------------------
 
 subtest 'killed behind its answer' => sub {
-    my ($httpd, $ann) = server();
+    my ($httpd, $ann) = server(conf => "TaiAuthLease 1s\n"); # a revocation waits for that of the dead
     for my $round (1 .. 5) {
         my $answer = new_key($ann, { token => $round % 2 ? \1 : \0 });
         my @processes = ($httpd->pid, $httpd->children);
