@@ -19,7 +19,7 @@ my @KINDS = (
     [qw(shape /on 401),         'no shape of a key'],
     [qw(checksum /on 401),      'wrong checksum'],
     [qw(unknown /on -),         'right checksum, unknown, each another (401, and 503 above 500 look-ups a second)'],
-    [qw(again /on 401),         'unknown, one again and again'],
+    [qw(again /on -),           'unknown, one again and again (401; 503 where the one before has used the look-ups up)'],
     [qw(locked_out /locking -), 'unknown, each another, client locked out (429)'],
     [qw(revoked /on 401),       'revoked'],
     [qw(scope /scope 403),      'insufficient scope'],
