@@ -39,6 +39,12 @@ json_t *tai_describe_usage(apr_int64_t admitted, apr_int64_t refused)
                      (json_int_t)refused);
 }
 
+json_t *tai_describe_told(const tai_told_t *told)
+{
+    return json_pack("{s:i, s:i, s:i}", "applied", told->applied, "of", told->of, "silent",
+                     told->silent);
+}
+
 json_t *tai_describe_key(const tai_key_info_t *info, apr_int64_t now, apr_pool_t *p)
 {
     json_t *key = json_object();

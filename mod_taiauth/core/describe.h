@@ -2,6 +2,7 @@
 #define TAI_DESCRIBE_H
 
 #include <jansson.h>
+#include "revocation.h"
 #include "store_audit.h"
 #include "store_keys.h"
 
@@ -34,6 +35,11 @@ json_t *tai_describe_time(apr_int64_t seconds);
  * @return {"admitted", "refused"}
  */
 json_t *tai_describe_usage(apr_int64_t admitted, apr_int64_t refused);
+
+/**
+ * {"applied", "of", "silent"}: on how many nodes a change is in force.
+ */
+json_t *tai_describe_told(const tai_told_t *told);
 
 /**
  * A key as its owner and the operator see it.

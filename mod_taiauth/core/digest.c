@@ -72,31 +72,10 @@ void tai_digest_to_hex(const tai_digest_t *digest, char hex[TAI_DIGEST_HEX + 1])
     apr_escape_hex(hex, digest->bytes, sizeof(digest->bytes), 0, NULL);
 }
 
-static int digit_value(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 int tai_digest_from_hex(const char *hex, tai_digest_t *digest)
 {
-    int i, high, low;
-
-    if (strlen(hex) != TAI_DIGEST_HEX) {
-        return 0;
-    }
-    for (i = 0; i < TAI_DIGEST_BYTES; i++) {
-        high = digit_value(hex[2 * i]);
-        low = digit_value(hex[2 * i + 1]);
-        if (high < 0 || low < 0) {
-            return 0;
-        }
-        digest->bytes[i] = (unsigned char)(high << 4 | low);
-    }
-    return 1;
+    return strlen(hex) == TAI_DIGEST_HEX &&
+           apr_unescape_hex(digest->bytes, hex, TAI_DIGEST_HEX, 0, NULL) == APR_SUCCESS;
 }
 
 apr_status_t tai_digest_hex(const char *text, char hex[TAI_DIGEST_HEX + 1])
@@ -114,10 +93,4 @@ apr_status_t tai_digest_hex(const char *text, char hex[TAI_DIGEST_HEX + 1])
 int tai_digest_same(const tai_digest_t *a, const tai_digest_t *b)
 {
     return CRYPTO_memcmp(a->bytes, b->bytes, TAI_DIGEST_BYTES) == 0;
-}
-
-int tai_digest_equal(const char *a, const char *b)
-{
-    return a != NULL && b != NULL && strlen(a) == TAI_DIGEST_HEX && strlen(b) == TAI_DIGEST_HEX &&
-           CRYPTO_memcmp(a, b, TAI_DIGEST_HEX) == 0;
 }

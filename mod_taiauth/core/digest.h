@@ -53,11 +53,4 @@ apr_status_t tai_digest_hex(const char *text, char hex[TAI_DIGEST_HEX + 1]);
  */
 int tai_digest_same(const tai_digest_t *a, const tai_digest_t *b);
 
-/**
- * The same of their texts.
- * @param a, b  hex digests; NULL or another length never equals anything
- * @return 1: equal
- */
-int tai_digest_equal(const char *a, const char *b);
-
 #endif

@@ -58,7 +58,7 @@ typedef struct tai_key_issue_t {
     const tai_key_info_t *info;
     const char *old_id;      /* of the key that it follows, by a roll */
     apr_int64_t old_ends_at; /* of that: UTC seconds */
-    int ended;               /* how many keys end for it, now or after a grace */
+    int ended;               /* how many keys it replaces: those are revoked */
 } tai_key_issue_t;
 
 /* Which key is meant: by one of the two. */

@@ -107,7 +107,6 @@ static tai_change_e end_old(tai_connection_t *connection, const request_t *reque
 
     request->issue->old_id = old->id;
     request->issue->old_ends_at = end;
-    request->issue->ended = 1;
     if (request->grace == 0) {
         return tai_store_end_key(connection, old->account_id, old->id, request->now, p, text);
     }

@@ -258,9 +258,8 @@ int taiauth_api_rename_key(taiauth_call_t *call)
 
 static json_t *revocation_json(const tai_key_info_t *info, const tai_told_t *told)
 {
-    return json_pack("{s:s, s:o, s:{s:i, s:i, s:i}}", "id", info->id, "revoked_at",
-                     tai_describe_time(info->revoked_at), "nodes", "applied", told->applied, "of",
-                     told->of, "silent", told->silent);
+    return json_pack("{s:s, s:o, s:o}", "id", info->id, "revoked_at",
+                     tai_describe_time(info->revoked_at), "nodes", tai_describe_told(told));
 }
 
 int taiauth_api_revoke_key(taiauth_call_t *call)

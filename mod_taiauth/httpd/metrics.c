@@ -70,11 +70,32 @@ static void write_lookups(request_rec *r, const tai_metrics_t *m)
     number(r, "lookup_seconds_count", "", below);
 }
 
-/* One gauge or counter of every table. */
-static const struct {
+/* A gauge or counter that is a member of a structure. */
+typedef struct number_t {
     const char *name, *type, *help;
     apr_size_t offset;
-} table_numbers[] = {
+} number_t;
+
+static apr_uint64_t member(const void *structure, const number_t *n)
+{
+    return tai_metrics_read((const apr_uint64_t *)((const char *)structure + n->offset));
+}
+
+static void write_numbers(request_rec *r, const number_t *numbers, apr_size_t count,
+                          const void *structure)
+{
+    apr_size_t i;
+
+    for (i = 0; i < count; i++) {
+        head(r, numbers[i].name, numbers[i].type, numbers[i].help);
+        number(r, numbers[i].name, "", member(structure, &numbers[i]));
+    }
+}
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+
+/* Of every table. */
+static const number_t table_numbers[] = {
     {"table_bytes", "gauge", "Size of a shared table.", offsetof(tai_table_usage_t, bytes)},
     {"table_places", "gauge", "Entries that a shared table can hold.",
      offsetof(tai_table_usage_t, places)},
@@ -97,22 +118,17 @@ static void write_tables(request_rec *r)
         tai_table_usage(tai_segment_table(taiauth_segment, (tai_table_e)t), tai_clock_ms(),
                         &usage[t]);
     }
-    for (i = 0; i < sizeof(table_numbers) / sizeof(table_numbers[0]); i++) {
+    for (i = 0; i < COUNT(table_numbers); i++) {
         head(r, table_numbers[i].name, table_numbers[i].type, table_numbers[i].help);
         for (t = 0; t < TAI_TABLE_COUNT; t++) {
-            const char *value = (const char *)&usage[t] + table_numbers[i].offset;
-
             number(r, table_numbers[i].name,
                    apr_psprintf(r->pool, "{table=\"%s\"}", tai_segment_table_name((tai_table_e)t)),
-                   *(const apr_uint64_t *)value);
+                   member(&usage[t], &table_numbers[i]));
         }
     }
 }
 
-static const struct {
-    const char *name, *type, *help;
-    apr_size_t offset;
-} key_cache_numbers[] = {
+static const number_t key_cache_numbers[] = {
     {"key_cache_bytes", "gauge", "Size of the key cache.", offsetof(tai_records_usage_t, bytes)},
     {"key_cache_used_bytes", "gauge", "Of it, what is in use.",
      offsetof(tai_records_usage_t, used)},
@@ -127,27 +143,17 @@ static void write_key_cache(request_rec *r)
 {
     tai_records_t *records = tai_segment_records(taiauth_segment);
     tai_records_usage_t usage = {0};
-    apr_size_t i;
 
     if (records) {
         tai_records_usage(records, &usage);
     }
-    for (i = 0; i < sizeof(key_cache_numbers) / sizeof(key_cache_numbers[0]); i++) {
-        const char *value = (const char *)&usage + key_cache_numbers[i].offset;
-
-        head(r, key_cache_numbers[i].name, key_cache_numbers[i].type, key_cache_numbers[i].help);
-        number(r, key_cache_numbers[i].name, "", *(const apr_uint64_t *)value);
-    }
+    write_numbers(r, key_cache_numbers, COUNT(key_cache_numbers), &usage);
     head(r, "key_cache_disordered", "gauge",
          "Parts of it that are out of order: those that are being changed at this moment.");
     number(r, "key_cache_disordered", "", records ? tai_records_check(records) : 0);
 }
 
-/* One number of the node or of long responses. */
-static const struct {
-    const char *name, *type, *help;
-    apr_size_t offset;
-} node_numbers[] = {
+static const number_t node_numbers[] = {
     {"syncs_total", "counter", "Times that what had changed of keys was read from the database.",
      offsetof(tai_node_t, syncs)},
     {"sync_failures_total", "counter", "Times that it could not be read.",
@@ -169,14 +175,8 @@ static void write_node(request_rec *r)
 {
     const tai_node_t *node = tai_segment_node(taiauth_segment);
     apr_uint64_t synced_at = tai_metrics_read(&node->synced_at);
-    apr_size_t i;
 
-    for (i = 0; i < sizeof(node_numbers) / sizeof(node_numbers[0]); i++) {
-        const char *value = (const char *)node + node_numbers[i].offset;
-
-        head(r, node_numbers[i].name, node_numbers[i].type, node_numbers[i].help);
-        number(r, node_numbers[i].name, "", tai_metrics_read((const apr_uint64_t *)value));
-    }
+    write_numbers(r, node_numbers, COUNT(node_numbers), node);
     if (synced_at) {
         head(r, "sync_age_seconds", "gauge", "Time since the last good sync began.");
         seconds(r, "sync_age_seconds", tai_clock_ms() - synced_at);

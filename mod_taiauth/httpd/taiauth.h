@@ -192,9 +192,9 @@ typedef struct taiauth_judgement_t {
     const taiauth_dir_t *conf; /* whose sources */
     tai_reason_e reason;       /* TAI_ADMITTED: the key is good */
     apr_uint32_t retry_after;  /* seconds, of a lock or throttle */
-    char
-        prefix[TAI_KEY_PREFIX_LEN + sizeof("...")]; /* for the log; "": nothing that may be shown */
-    tai_token_e asked;                              /* what the sources ask for */
+    /* for the log; "": nothing that may be shown */
+    char prefix[TAI_KEY_PREFIX_LEN + sizeof("...")];
+    tai_token_e asked;     /* what the sources ask for */
     tai_digest_t key;      /* of what was presented, where it was well-formed */
     tai_digest_t token;    /* the same of a token that was given */
     tai_record_t *record;  /* NULL unless the key was found */

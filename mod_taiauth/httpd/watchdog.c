@@ -38,16 +38,15 @@ static void tidy(server_rec *s, apr_pool_t *p)
     }
 }
 
-/* Tidying waits for the lease of who was killed: at a start he may be the one before. */
 static struct {
-    apr_uint64_t first_ms, every_ms;
+    apr_uint64_t every_ms;
     void (*run)(server_rec *s, apr_pool_t *p);
-    apr_uint64_t due; /* milliseconds of tai_clock_ms; 0: first_ms from now on */
+    apr_uint64_t due; /* milliseconds of tai_clock_ms */
 } jobs[] = {
-    {0, 1000, taiauth_memory_watch, 0},
-    {0, 10000, taiauth_usage_write, 0},
-    {0, 60000, sweep, 0},
-    {60000, 60000, tidy, 0},
+    {1000, taiauth_memory_watch, 0},
+    {10000, taiauth_usage_write, 0},
+    {60000, sweep, 0},
+    {60000, tidy, 0},
 };
 
 static void run_jobs(server_rec *s, apr_pool_t *p)
@@ -55,7 +54,6 @@ static void run_jobs(server_rec *s, apr_pool_t *p)
     apr_uint64_t now = tai_clock_ms();
 
     for (apr_size_t i = 0; i < sizeof(jobs) / sizeof(jobs[0]); i++) {
-        jobs[i].due = jobs[i].due ? jobs[i].due : now + jobs[i].first_ms;
         if (now >= jobs[i].due) {
             jobs[i].run(s, p);
             jobs[i].due = now + jobs[i].every_ms;

@@ -1,4 +1,5 @@
 #include "tell.h"
+#include "describe.h"
 #include "output.h"
 
 #include <signal.h>
@@ -53,12 +54,6 @@ const char *taictl_told_text(const tai_told_t *told, apr_pool_t *p)
                         told->silent == 1 ? " was" : "s were", told->silent == 1 ? "its" : "their");
 }
 
-json_t *taictl_told_json(const tai_told_t *told)
-{
-    return json_pack("{s:i, s:i, s:i}", "applied", told->applied, "of", told->of, "silent",
-                     told->silent);
-}
-
 int taictl_print_told(const taictl_t *run, tai_store_t *store, json_t *object, const char *sentence)
 {
     tai_told_t told;
@@ -70,7 +65,7 @@ int taictl_print_told(const taictl_t *run, tai_store_t *store, json_t *object, c
                                        "; it is not known whether this is in force on every node: ",
                                        text, "; do it again to find out", NULL));
     }
-    json_object_set_new(object, "nodes", taictl_told_json(&told));
+    json_object_set_new(object, "nodes", tai_describe_told(&told));
     return taictl_print_done(
         run, object,
         apr_pstrcat(run->pool, sentence, "; ", taictl_told_text(&told, run->pool), NULL));

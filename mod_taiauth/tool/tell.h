@@ -21,11 +21,6 @@ const char *taictl_tell(const taictl_t *run, tai_store_t *store, tai_told_t *tol
 const char *taictl_told_text(const tai_told_t *told, apr_pool_t *p);
 
 /**
- * {"applied", "of", "silent"}
- */
-json_t *taictl_told_json(const tai_told_t *told);
-
-/**
  * Say what was changed when it is in force, and where; or that this is not known.
  * @param object    with --json; gets a member "nodes"; given back here
  * @param sentence  else, without a newline; what is in force follows it
