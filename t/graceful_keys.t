@@ -23,11 +23,6 @@ my @keys = map {
 my $who = manager($server, 'restarted');
 my ($stays, $ended) = map { create_key($who) } 1, 2;
 
-sub number {
-    my ($name) = @_;
-    return $server->get('/metrics')->body =~ /^taiauth_$name (\d+)$/m ? $1 : die "no metric $name\n";
-}
-
 sub behind { return grep { $_->{behind} } registered($server) }
 
 # --- under load ---------------------------------------------------------------------------------
@@ -57,13 +52,13 @@ is_deeply [map { $_->{id} } registered($server)], \@node, 'it is the same node a
 # --- behind it ----------------------------------------------------------------------------------
 
 is use_all($server, $_), 401, 'revoked amid a restart' for @keys;
-my $lookups = number('lookup_seconds_count');
+my $lookups = $server->metric('lookup_seconds_count');
 for (1 .. 3) {
     ok $server->graceful, 'another restart';
     is use_all($server, $stays), 200, 'a key that was known before all of them';
     is use_all($server, $ended), 401, 'one that was revoked before all of them';
 }
-is number('lookup_seconds_count'), $lookups, 'neither was looked up again';
-is number('registrations_total'), 1, 'nothing was forgotten';
+is $server->metric('lookup_seconds_count'), $lookups, 'neither was looked up again';
+is $server->metric('registrations_total'), 1, 'nothing was forgotten';
 
 done_testing;

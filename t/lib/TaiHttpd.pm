@@ -252,6 +252,13 @@ sub get {
     return $self->ask(GET => $path, $headers);
 }
 
+# A number of the metrics page, which is at /metrics.
+sub metric {
+    my ($self, $name) = @_;
+    my $page = $self->get('/metrics')->body;
+    return $page =~ /^taiauth_\Q$name\E (\d+(?:\.\d+)?)$/m ? $1 : die "no metric $name\n";
+}
+
 # The whole error log.
 sub log {
     my ($self) = @_;
