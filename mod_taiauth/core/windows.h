@@ -11,7 +11,8 @@
 
 /* One limit that a request has to pass. */
 typedef struct tai_charge_t {
-    tai_table_t *table;
+    tai_table_t *table; /* in shared memory */
+    tai_id_t tag;       /* whose: what is shared by several hosts keeps what has one tag together */
     tai_id_t id;
     tai_limit_t limit;
     tai_window_view_t view; /* out: after the charge where admitted, as tested where refused */

@@ -1,0 +1,47 @@
+#include "breaker.h"
+
+static apr_uint64_t load(const apr_uint64_t *field)
+{
+    return __atomic_load_n(field, __ATOMIC_RELAXED);
+}
+
+/* @return 1: it was as expected, and has been moved on by the caller alone */
+static int move(apr_uint64_t *field, apr_uint64_t expected, apr_uint64_t value)
+{
+    return __atomic_compare_exchange_n(field, &expected, value, 0, __ATOMIC_RELAXED,
+                                       __ATOMIC_RELAXED);
+}
+
+int tai_breaker_pass(tai_breaker_t *breaker, apr_uint64_t now, apr_uint32_t try_ms)
+{
+    const apr_uint64_t retry_at = load(&breaker->retry_at);
+
+    return !retry_at || (now >= retry_at && move(&breaker->retry_at, retry_at, now + try_ms));
+}
+
+tai_breaker_e tai_breaker_report(tai_breaker_t *breaker, int answered, apr_uint64_t now,
+                                 apr_uint32_t rest_ms)
+{
+    apr_uint64_t before = load(&breaker->retry_at);
+
+    if (answered && !before) {
+        return TAI_BREAKER_SAME; /* the usual case writes nothing */
+    }
+    before =
+        __atomic_exchange_n(&breaker->retry_at, answered ? 0 : now + rest_ms, __ATOMIC_RELAXED);
+    if (answered) {
+        return before ? TAI_BREAKER_CLOSED : TAI_BREAKER_SAME;
+    }
+    if (before) {
+        return TAI_BREAKER_SAME;
+    }
+    __atomic_add_fetch(&breaker->opened, 1, __ATOMIC_RELAXED);
+    return TAI_BREAKER_OPENED;
+}
+
+int tai_breaker_tell(tai_breaker_t *breaker, apr_uint64_t now, apr_uint32_t every_ms)
+{
+    const apr_uint64_t told_at = load(&breaker->told_at);
+
+    return (!told_at || now >= told_at + every_ms) && move(&breaker->told_at, told_at, now);
+}
