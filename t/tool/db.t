@@ -16,18 +16,18 @@ is $status->{status}, 1, 'its status is a failure';
 like $status->{out}, qr/^state +absent$/m, 'and says that it is absent';
 ok !-e $path, 'asking made no file';
 
-like done('db init', 'db', 'init', @database)->{out}, qr/\Q$path\E with schema version 2/,
+like done('db init', 'db', 'init', @database)->{out}, qr/\Q$path\E with schema version 3/,
     'it says what it made';
 is sprintf('%o', (stat $path)[2] & 07777), '600', 'nobody else can read the file';
-refused(qr/exists already, with schema version 2/, 'db init again', 'db', 'init', @database);
-like done('db migrate', 'db', 'migrate', @database)->{out}, qr/^schema version 2 already$/,
+refused(qr/exists already, with schema version 3/, 'db init again', 'db', 'init', @database);
+like done('db migrate', 'db', 'migrate', @database)->{out}, qr/^schema version 3 already$/,
     'nothing is left to migrate';
 like done('db status', 'db', 'status', @database)->{out}, qr/^state +ready$/m, 'it is ready';
 is_deeply json_of('db', 'status', @database),
-    { database => $path, version => 2, needed => 2, state => 'ready' }, 'status as JSON';
-is_deeply json_of('db', 'migrate', @database), { from => 2, version => 2 }, 'migrate as JSON';
+    { database => $path, version => 3, needed => 3, state => 'ready' }, 'status as JSON';
+is_deeply json_of('db', 'migrate', @database), { from => 3, version => 3 }, 'migrate as JSON';
 is_deeply json_of('db', 'init', '--database', "$dir/2.db"),
-    { database => "$dir/2.db", version => 2 }, 'init as JSON';
+    { database => "$dir/2.db", version => 3 }, 'init as JSON';
 
 refused(qr/cannot be made/, 'no directory', 'db', 'init', '--database', "$dir/none/keys.db");
 refused(qr/no database/, 'nothing to migrate', 'db', 'migrate', '--database', "$dir/none.db");
@@ -64,16 +64,16 @@ sub first_release {
 }
 my @old = ('--database', "$dir/old.db");
 first_release($old[1]);
-refused(qr/has schema version 1, this program needs 2; bring it up with: taictl db migrate/,
+refused(qr/has schema version 1, this program needs 3; bring it up with: taictl db migrate/,
     'a database of the first release', 'key', 'list', 'old', @old);
 my $behind = taictl('db', 'status', @old);
 is $behind->{status}, 1, 'its status is a failure';
 like $behind->{out}, qr/^schema version +1$/m, 'which names its version';
-like $behind->{out}, qr/^needed +2$/m, 'and the one that is needed';
-like done('db migrate', 'db', 'migrate', @old)->{out}, qr/^schema version 2, was 1$/,
+like $behind->{out}, qr/^needed +3$/m, 'and the one that is needed';
+like done('db migrate', 'db', 'migrate', @old)->{out}, qr/^schema version 3, was 1$/,
     'it is brought up, and told so';
 is_deeply json_of('db', 'status', @old),
-    { database => $old[1], version => 2, needed => 2, state => 'ready' }, 'its status as JSON';
+    { database => $old[1], version => 3, needed => 3, state => 'ready' }, 'its status as JSON';
 my ($kept) = @{ json_of('key', 'list', 'old', @old) };
 is_deeply { map { $_ => $kept->{$_} } qw(id name prefix rate_limit scopes status created_at
         last_used_at) },
@@ -84,7 +84,7 @@ is_deeply { map { $_ => $kept->{$_} } qw(id name prefix rate_limit scopes status
     },
     'its key is as it was';
 done('it takes another', 'key', 'create', 'old', '--name', 'new', @old);
-is_deeply json_of('db', 'migrate', @old), { from => 2, version => 2 }, 'nothing is left to do';
+is_deeply json_of('db', 'migrate', @old), { from => 3, version => 3 }, 'nothing is left to do';
 
 SKIP: {
     skip 'only root gives files away', 9 if $> != 0;

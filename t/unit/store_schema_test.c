@@ -1,3 +1,4 @@
+#include "core/store_nodes.h"
 #include "database.h"
 
 /*
@@ -8,6 +9,7 @@
 #define HASH_1 "1111111111111111111111111111111111111111111111111111111111111111"
 #define HASH_2 "2222222222222222222222222222222222222222222222222222222222222222"
 #define HASH_3 "3333333333333333333333333333333333333333333333333333333333333333"
+#define NODE   "44444444444444444444444444444444"
 
 static char *slurp(const char *name)
 {
@@ -59,14 +61,34 @@ static void make_first(void)
                   " NULL, 'programs:read', NULL, 101, NULL, 180, NULL)");
 }
 
-static void migrate(void)
+/* As the second release left it: the first one's rows, and rows in what it added. */
+static void make_second(void)
+{
+    make_first();
+    run_file("002_management.sql");
+    raw_run(path, "INSERT INTO schema_version VALUES (2, 101)");
+    raw_run(path, "UPDATE api_keys SET origin = 'token', expires_at = 300 WHERE id = 'key_1'");
+    raw_run(path, "INSERT INTO key_usage VALUES ('key_1', '2026-01-31', 7, 3)");
+    raw_run(path, "INSERT INTO sessions VALUES ('" HASH_3 "', 'usr_1', 5, 6)");
+    raw_run(path,
+            "INSERT INTO audit_log VALUES (4, 5, 'acc_1', 'ann', '::1', 'log-in', NULL, 'x')");
+    raw_run(path, "INSERT INTO tickets VALUES ('" HASH_3 "', '{}', 9)");
+    raw_run(path, "INSERT INTO nodes VALUES ('" NODE "', 5000, 1, 104)");
+}
+
+static void migrate_from(int version)
 {
     const char *text = "";
     int from;
 
     ck_assert_msg(tai_schema_migrate("sqlite3", path, pool, &from, &text) == APR_SUCCESS, "%s",
                   text);
-    ck_assert_int_eq(from, 1);
+    ck_assert_int_eq(from, version);
+}
+
+static void migrate(void)
+{
+    migrate_from(1);
 }
 
 /* Every value of every row, in the columns that the first schema had. */
@@ -101,6 +123,50 @@ START_TEST(rows_are_kept_in_row)
 }
 END_TEST
 
+/* Every value of every row, in the tables that the second schema added. */
+static const char *const managed[] = {
+    "SELECT GROUP_CONCAT(id || origin) FROM (SELECT * FROM api_keys ORDER BY id)",
+    "SELECT GROUP_CONCAT(key_id || day || admitted || refused) FROM key_usage",
+    "SELECT GROUP_CONCAT(id_hash || user_id || created_at || used_at) FROM sessions",
+    "SELECT GROUP_CONCAT(seq || at || QUOTE(account_id) || actor || client || action"
+    " || QUOTE(subject) || QUOTE(detail)) FROM audit_log",
+    "SELECT GROUP_CONCAT(ticket_hash || order_json || expires_at) FROM tickets",
+    "SELECT seq FROM change_counter",
+    "SELECT GROUP_CONCAT(seq || QUOTE(key_hash) || QUOTE(account_id)) FROM key_changes",
+    "SELECT GROUP_CONCAT(id || lease_ms || applied_seq || registered_at) FROM nodes",
+};
+
+START_TEST(managed_rows_are_kept_in_row)
+{
+    const char *before;
+
+    make_second();
+    before = raw_value(path, managed[_i]);
+    ck_assert_ptr_nonnull(before);
+    ck_assert_str_ne(before, "");
+    migrate_from(2);
+    ck_assert_str_eq(raw_value(path, managed[_i]), before);
+}
+END_TEST
+
+/* It is in use while it is brought up: who looks after it then finds his node as he left it. */
+START_TEST(a_node_is_still_registered_behind_it)
+{
+    tai_store_t *store;
+    tai_news_t news;
+    const char *error;
+
+    make_second();
+    migrate_from(2);
+    store = open_store(path, 1);
+    ck_assert_int_eq(tai_store_read_news(store, NODE, pool, &news, &error), APR_SUCCESS);
+    ck_assert_ptr_nonnull(news.own);
+    ck_assert_uint_eq(news.own->lease_ms, 5000);
+    ck_assert_int_eq(news.own->applied_seq, 1);
+    ck_assert_ptr_null(raw_value(path, "SELECT COALESCE(name, synced_at) FROM nodes"));
+}
+END_TEST
+
 START_TEST(what_is_new_begins_empty)
 {
     const char *text;
@@ -124,14 +190,19 @@ START_TEST(what_is_new_begins_empty)
 END_TEST
 
 /* A database that was migrated is no other than a new one. */
-START_TEST(both_ways_lead_to_one_schema)
+START_TEST(from_version_row_the_way_leads_to_one_schema)
 {
     static const char schema[] = "SELECT GROUP_CONCAT(sql, ';') FROM (SELECT sql FROM sqlite_master"
                                  " WHERE sql IS NOT NULL ORDER BY name)";
     const char *fresh = apr_pstrcat(pool, dir, "/new.db", NULL);
 
-    make_first();
-    migrate();
+    if (_i == 1) {
+        make_first();
+    }
+    else {
+        make_second();
+    }
+    migrate_from(_i);
     init_database(fresh);
     ck_assert_str_eq(raw_value(path, schema), raw_value(fresh, schema));
 }
@@ -289,9 +360,9 @@ static const char *const forbidden[] = {
     "INSERT INTO key_usage VALUES ('key_1', '2026-01-30', 1, 1), ('key_1', '2026-01-30', 1, 1)",
     "INSERT INTO sessions VALUES ('1', 'usr_1', 1, 1)",
     "INSERT INTO tickets VALUES ('1', '{}', 1)",
-    "INSERT INTO nodes VALUES ('1', 5000, 0, 1)",
-    "INSERT INTO nodes VALUES ('11111111111111111111111111111111', 999, 0, 1)",
-    "INSERT INTO nodes VALUES ('11111111111111111111111111111111', 60001, 0, 1)",
+    "INSERT INTO nodes VALUES ('1', 5000, 0, 1, NULL, NULL)",
+    "INSERT INTO nodes VALUES ('" NODE "', 999, 0, 1, NULL, NULL)",
+    "INSERT INTO nodes VALUES ('" NODE "', 60001, 0, 1, NULL, NULL)",
 };
 
 START_TEST(the_database_refuses_row)
@@ -319,8 +390,11 @@ static void add(TCase *tests)
     with_dir(tests);
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, rows_are_kept_in_row, 0, ROWS(contents));
+    tcase_add_loop_test(tests, managed_rows_are_kept_in_row, 0, ROWS(managed));
+    tcase_add_test(tests, a_node_is_still_registered_behind_it);
     tcase_add_test(tests, what_is_new_begins_empty);
-    tcase_add_test(tests, both_ways_lead_to_one_schema);
+    tcase_add_loop_test(tests, from_version_row_the_way_leads_to_one_schema, 1,
+                        tai_store_schema_version);
     tcase_add_test(tests, a_migration_that_fails_leaves_the_old_schema);
     tcase_add_loop_test(tests, what_row_adds_to_the_log, 0, ROWS(changes));
     tcase_add_loop_test(tests, sessions_left_by_row, 0, ROWS(endings));
