@@ -10,6 +10,7 @@ use TaiClients;
 use TaiFaults;
 use TaiLimits;
 use TaiTest;
+use TaiText qw(credential_text);
 
 my $KILLS = $ENV{TAI_KILLS} || 3;
 my ($N, $WINDOW) = (40, 1);
@@ -66,9 +67,14 @@ my @acts = (
     sub { return hammer() },
     sub { return (fresh => ask($port, '/fresh', with_key($keys[rand @keys - 1]))) },
     sub { return (revoked => ask($port, '/fresh', with_key($revoked))) },
-    sub { return (failing => ask($port, '/failing', { 'X-API-Key' => 'tai_nothing' })) },
+    sub { return (failing => ask($port, '/failing', with_key({ key => wrong_key() }))) },
 );
 my @admitted; # of a client
+
+# Now and then one that has to be looked up: it is remembered as unknown, so that there is always
+# something new for a table to take in. Not more often: such look-ups are throttled.
+my $tries = 0;
+sub wrong_key { return ++$tries % 20 ? 'tai_nothing' : credential_text('tai_') }
 
 sub hammer {
     my $sent = now();
