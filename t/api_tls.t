@@ -12,9 +12,7 @@ use TaiTest;
 sub ran { my (@command) = @_; my $said = qx(@command 2>&1); die "@command: $said" if $?; return $said }
 
 my $tls_port = TaiHttpd::free_port();
-my %static = map { $_ => 1 } map { /^\s+(?:mod_)?(\w+)\.c$/ } qx(@{[var('httpd')]} -l);
-my $libexecdir = TaiHttpd::libexecdir();
-my $load = join '', map { "LoadModule ${_}_module $libexecdir/mod_$_.so\n" } grep { !$static{$_} } qw(socache_shmcb ssl);
+my $load = TaiModules::more_lines(var('httpd'), TaiHttpd::libexecdir(), qw(socache_shmcb ssl));
 my $httpd = TaiHttpd->new(conf => <<"CONF");
 ${load}Listen 127.0.0.1:$tls_port
 TaiAuthSharedMemory 16M

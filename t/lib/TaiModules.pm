@@ -36,12 +36,24 @@ sub cgi_lines {
     return "LoadModule ${name}_module $libexecdir/mod_$name.so\n$socket";
 }
 
+# The lines for modules that hardly any test needs.
+sub more_lines {
+    my ($httpd, $libexecdir, @names) = @_;
+    my %static = static_modules($httpd);
+    return join '', map { "LoadModule ${_}_module $libexecdir/mod_$_.so\n" } grep { !$static{$_} } @names;
+}
+
+sub static_modules {
+    my ($httpd) = @_;
+    my %static = map { $_ => 1 } map { /^\s+(?:mod_)?(\w+)\.c$/ } qx($httpd -l);
+    return %static ? %static : die "$httpd -l says nothing\n";
+}
+
 # The LoadModule lines for this httpd, ours last. With cgi => 0 the server has no CGI daemon, so
 # that every child of httpd is a worker.
 sub load_lines {
     my ($httpd, $libexecdir, %want) = @_;
-    my %static = map { $_ => 1 } map { /^\s+(?:mod_)?(\w+)\.c$/ } qx($httpd -l);
-    die "$httpd -l says nothing\n" unless %static;
+    my %static = static_modules($httpd);
 
     my @names = ('mpm_' . mpm(), grep { !$static{$_} } @shared, old_style());
     push @names, $cgi{mpm()} if $want{cgi} // 1;
