@@ -43,5 +43,14 @@ int tai_breaker_tell(tai_breaker_t *breaker, apr_uint64_t now, apr_uint32_t ever
 {
     const apr_uint64_t told_at = load(&breaker->told_at);
 
-    return (!told_at || now >= told_at + every_ms) && move(&breaker->told_at, told_at, now);
+    if ((told_at && now < told_at + every_ms) || !move(&breaker->told_at, told_at, now)) {
+        return 0;
+    }
+    __atomic_store_n(&breaker->told, 1, __ATOMIC_RELAXED);
+    return 1;
+}
+
+int tai_breaker_over(tai_breaker_t *breaker)
+{
+    return load(&breaker->told) && move(&breaker->told, 1, 0);
 }

@@ -17,6 +17,7 @@ typedef struct tai_breaker_t {
     apr_uint64_t retry_at; /* milliseconds of tai_clock_ms; 0: closed */
     apr_uint64_t opened;   /* how often, for metrics */
     apr_uint64_t told_at;  /* of tai_breaker_tell */
+    apr_uint64_t told;     /* 1: that it fails was said, and not yet that this is over */
 } tai_breaker_t;
 
 /* What a report has changed. */
@@ -51,5 +52,12 @@ tai_breaker_e tai_breaker_report(tai_breaker_t *breaker, int answered, apr_uint6
  * @return 1: it is for the caller to say it
  */
 int tai_breaker_tell(tai_breaker_t *breaker, apr_uint64_t now, apr_uint32_t every_ms);
+
+/**
+ * For the log, when it has closed: of all processes and threads, one is answered once for each time
+ * that somebody was to say that it fails.
+ * @return 1: it is for the caller to say that this is over
+ */
+int tai_breaker_over(tai_breaker_t *breaker);
 
 #endif
