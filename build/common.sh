@@ -19,10 +19,11 @@ packages_test="check clang-format curl libapache2-mod-perl2 libdbd-sqlite3-perl 
 # t/openapi.t needs them; where they come from elsewhere, Debian's would replace them.
 command -v node >/dev/null && command -v npm >/dev/null || packages_test+=" nodejs npm"
 
-# What build/service starts, and how the module and its tests speak to it. Where a service manager
-# runs, Debian starts the first three; they are left alone.
-packages_servers="postgresql mariadb-server redis-server libhiredis-dev
-    libaprutil1-dbd-pgsql libaprutil1-dbd-mysql libdbd-pg-perl libdbd-mysql-perl"
+# What build/service starts, and how the module and its tests speak to it: for a cluster, and for the
+# tests on all of them. Where a service manager runs, Debian starts these servers; they are left alone.
+packages_cluster="postgresql redis-server libhiredis-dev libaprutil1-dbd-pgsql"
+packages_servers="$packages_cluster mariadb-server libaprutil1-dbd-mysql
+    libdbd-pg-perl libdbd-mysql-perl"
 
 packages_all="spin valgrind xz-utils"
 
