@@ -35,6 +35,7 @@ struct tai_segment_t {
     _Alignas(CACHE_LINE) tai_metrics_t metrics;
     _Alignas(CACHE_LINE) tai_slots_t slots;
     _Alignas(CACHE_LINE) tai_slots_t revocations;
+    _Alignas(CACHE_LINE) tai_breaker_t breakers[TAI_BREAKER_COUNT];
     _Alignas(CACHE_LINE) apr_uint64_t complain_at; /* not before, milliseconds of tai_clock_ms */
     apr_uint64_t complained_of[TAI_TABLE_COUNT];   /* losses that have been told */
     apr_uint64_t unwritten_at; /* usage that cannot be written: not before, as complain_at */
@@ -183,6 +184,11 @@ tai_slots_t *tai_segment_slots(tai_segment_t *segment)
 tai_slots_t *tai_segment_revocations(tai_segment_t *segment)
 {
     return &segment->revocations;
+}
+
+tai_breaker_t *tai_segment_breaker(tai_segment_t *segment, tai_breaker_of_e of)
+{
+    return &segment->breakers[of];
 }
 
 /* One caller wins the right to speak until the next time. */

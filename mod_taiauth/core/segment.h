@@ -1,6 +1,7 @@
 #ifndef TAI_SEGMENT_H
 #define TAI_SEGMENT_H
 
+#include "breaker.h"
 #include "metrics.h"
 #include "node.h"
 #include "records.h"
@@ -10,7 +11,7 @@
 /*
  * The one block of shared memory:
  *
- *   tai_segment_t (magic, layout, size, secrets, metrics, slots, node) | records | known | unknown |
+ *   tai_segment_t (magic, layout, size, secrets, metrics, slots, breakers, node) | records | known | unknown |
  *   windows | addresses | clients | pairs | usernames | usage
  *
  * records    the key table; as large as TaiAuthKeyCache says, the others share what is left
@@ -28,7 +29,7 @@
  * Identities are made with secrets of the segment (SipHash-2-4, Aumasson and Bernstein 2012, twice
  * with two keys), so that nobody outside can choose two that share a place.
  */
-#define TAI_SEGMENT_LAYOUT 3
+#define TAI_SEGMENT_LAYOUT 4
 
 typedef enum {
     TAI_TABLE_KNOWN,
@@ -115,6 +116,14 @@ tai_slots_t *tai_segment_slots(tai_segment_t *segment);
  * @return its slots for revocations under way
  */
 tai_slots_t *tai_segment_revocations(tai_segment_t *segment);
+
+/* What may not answer. */
+typedef enum { TAI_BREAKER_DATABASE, TAI_BREAKER_LIMITER, TAI_BREAKER_COUNT } tai_breaker_of_e;
+
+/**
+ * @return what spares all processes of the host the wait for it
+ */
+tai_breaker_t *tai_segment_breaker(tai_segment_t *segment, tai_breaker_of_e of);
 
 /* How often one thing is complained of, milliseconds. */
 #define TAI_SEGMENT_COMPLAIN_MS 60000
