@@ -19,6 +19,7 @@ typedef enum {
     TAI_STORE_READY,      /* there, and of the right version */
     TAI_STORE_ABSENT,     /* no such file, or no schema in it */
     TAI_STORE_OTHER,      /* another schema version */
+    TAI_STORE_UNFIT,      /* a read replica, or read-only */
     TAI_STORE_UNREACHABLE /* could not be asked */
 } tai_store_state_e;
 

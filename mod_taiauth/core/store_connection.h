@@ -74,10 +74,11 @@ apr_status_t tai_connection_run(tai_connection_t *connection, const char *sql, a
 
 /**
  * Begin a transaction that writes: from here on it is alone.
- * @param p  destroyed after the transaction has ended
+ * @param lock  TAI_SQL_LOCK_CHANGES, or TAI_SQL_LOCK_SCHEMA where the schema is to be changed
  * @return as tai_connection_select
  */
-apr_status_t tai_connection_begin(tai_connection_t *connection, apr_pool_t *p, const char **error);
+apr_status_t tai_connection_begin(tai_connection_t *connection, tai_statement_e lock, apr_pool_t *p,
+                                  const char **error);
 
 /**
  * End it.

@@ -4,12 +4,16 @@
 #include <apr_dbd.h>
 #include <apr_file_info.h>
 
+typedef struct tai_driver_t tai_driver_t; /* store_driver.h */
+
 /* Where a database is: what DBDriver and DBDParams, or the options of taictl, come down to. */
 typedef struct tai_database_t {
-    const apr_dbd_driver_t *driver;
-    const char *path;         /* of its file, as it was given: what texts call it */
-    const char *params;       /* what the driver opens: it never creates the file */
-    const char *const *setup; /* what every new connection begins with, NULL at the end */
+    const tai_driver_t *driver;
+    const apr_dbd_driver_t *dbd; /* the same for apr_dbd */
+    const char *name;            /* what texts call it: its path, or its parameters but no secret */
+    const char *path;            /* of its file, as it was given; NULL: it is a server's */
+    const char *params;          /* what is opened: a file is never created */
+    const char *options;         /* of taictl, which lead to it, without what is secret */
 } tai_database_t;
 
 /* Which file stands behind a path now. */
@@ -30,7 +34,7 @@ apr_status_t tai_database_resolve(const char *driver, const char *params, apr_po
                                   const tai_database_t **out, const char **error);
 
 /**
- * Ask the file system, following links.
+ * Ask the file system for the file of a database that has one, following links.
  * @param size   set to bytes; NULL: not wanted
  * @param error  set to a sentence on failure
  * @return APR_SUCCESS; APR_ENOENT: there is no such file; APR_EGENERAL: it cannot be seen, or is

@@ -115,7 +115,7 @@ static apr_status_t acquire(tai_store_t *store, apr_reslist_t *list, apr_pool_t 
         return APR_SUCCESS;
     }
     *error =
-        apr_psprintf(p, "database %s: no connection became free in time", store->database->path);
+        apr_psprintf(p, "database %s: no connection became free in time", store->database->name);
     return APR_EGENERAL;
 }
 
@@ -158,7 +158,11 @@ apr_status_t tai_store_select(tai_store_t *store, tai_statement_e statement, con
     return rv;
 }
 
-/* again: it failed on a connection opened earlier, and before it came to a commit. */
+/*
+ * again: it failed before it came to a commit, and would not fail in the same way again: on a
+ * connection opened earlier, which a server may have closed, or amid its statements, where somebody
+ * who does not lock in our order may have been preferred. A file that is locked has been waited for.
+ */
 static tai_change_e change_once(tai_store_t *store, tai_connection_t *connection,
                                 tai_change_fn *change, void *data, apr_pool_t *p, int *again,
                                 const char **text)
@@ -168,8 +172,11 @@ static tai_change_e change_once(tai_store_t *store, tai_connection_t *connection
     int reused;
 
     *again = 0;
-    if (make_ready(store, connection, p, &reused, text) != APR_SUCCESS ||
-        tai_connection_begin(connection, p, text) != APR_SUCCESS) {
+    if (make_ready(store, connection, p, &reused, text) != APR_SUCCESS) {
+        return TAI_CHANGE_UNKNOWN;
+    }
+    if (tai_connection_begin(connection, TAI_SQL_LOCK_CHANGES, p, text) != APR_SUCCESS) {
+        *again = reused && !store->database->path;
         return TAI_CHANGE_UNKNOWN;
     }
     outcome = change(connection, data, p, text);
@@ -178,7 +185,7 @@ static tai_change_e change_once(tai_store_t *store, tai_connection_t *connection
                                                                          : TAI_CHANGE_UNKNOWN;
     }
     tai_connection_end(connection, 0, p, &ignored);
-    *again = reused && outcome == TAI_CHANGE_UNKNOWN;
+    *again = (reused || !store->database->path) && outcome == TAI_CHANGE_UNKNOWN;
     return outcome;
 }
 
@@ -236,6 +243,12 @@ tai_change_e tai_store_attend(tai_store_t *store, tai_change_fn *what, void *dat
                               const char **text)
 {
     return view_with(store, store->node, what, data, p, text);
+}
+
+tai_change_e tai_store_note(tai_store_t *store, tai_change_fn *what, void *data, apr_pool_t *p,
+                            const char **text)
+{
+    return view_with(store, store->writer, what, data, p, text);
 }
 
 /* The columns of FIND_KEY and FIND_KEY_BY_ID; where there is no such key, all but COUNTER are NULL. */
@@ -371,7 +384,7 @@ static apr_status_t find_record(tai_store_t *store, tai_statement_e by, const ch
     *seq = rows->nelts ? tai_store_seconds(APR_ARRAY_IDX(rows, 0, tai_row_t)[COUNTER]) : -1;
     if (*seq < 0) {
         *error =
-            apr_psprintf(p, "database %s: change_counter holds no number", store->database->path);
+            apr_psprintf(p, "database %s: change_counter holds no number", store->database->name);
         return APR_EGENERAL;
     }
     *error = NULL; /* a first try may have failed */
@@ -381,7 +394,7 @@ static apr_status_t find_record(tai_store_t *store, tai_statement_e by, const ch
     *record = make_record(rows, p);
     if (!*record) {
         *error =
-            apr_psprintf(p, "database %s: the row of a key is incomplete", store->database->path);
+            apr_psprintf(p, "database %s: the row of a key is incomplete", store->database->name);
         return APR_EGENERAL;
     }
     return APR_SUCCESS;

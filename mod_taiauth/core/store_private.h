@@ -24,10 +24,11 @@ apr_status_t tai_store_select(tai_store_t *store, tai_statement_e statement, con
                               apr_pool_t *p, apr_array_header_t **rows, const char **error);
 
 /**
- * Is the schema behind a connection the one that this program knows?
+ * Can the database behind a connection be written to, and is its schema the one that this program
+ * knows?
  * @param database  what the connection is to
  * @param text      set to a sentence on failure; the connection is dropped then
- * @return APR_SUCCESS, or APR_EGENERAL
+ * @return APR_SUCCESS; APR_EINVAL: it cannot be written to; or APR_EGENERAL
  */
 apr_status_t tai_store_check_schema(tai_connection_t *connection, const tai_database_t *database,
                                     apr_pool_t *p, const char **text);
@@ -64,6 +65,13 @@ tai_change_e tai_store_view(tai_store_t *store, tai_change_fn *view, void *data,
  */
 tai_change_e tai_store_attend(tai_store_t *store, tai_change_fn *what, void *data, apr_pool_t *p,
                               const char **text);
+
+/**
+ * The same on the connection of those who change something, for one statement that changes rows and
+ * may fail: where they wait for their turn, so does it, and nobody else.
+ */
+tai_change_e tai_store_note(tai_store_t *store, tai_change_fn *what, void *data, apr_pool_t *p,
+                            const char **text);
 
 /**
  * Find an account by name, or say that there is none.

@@ -1,4 +1,5 @@
 #include "store_schema.h"
+#include "store_driver.h"
 #include "store_private.h"
 
 #include <apr_file_io.h>
@@ -10,9 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "migrations_sqlite3.inc"
-
-const int tai_store_schema_version = sizeof(migrations_sqlite3) / sizeof(migrations_sqlite3[0]);
+const int tai_store_schema_version = TAI_SCHEMA_VERSION;
 
 /* A connection that ends with a pool of its own, so that the next one sees what this one did. */
 static apr_status_t connect_once(const tai_database_t *database, apr_pool_t *p, apr_pool_t **pool,
@@ -49,23 +48,62 @@ static apr_status_t read_version(tai_connection_t *connection, apr_pool_t *p, in
     return rv;
 }
 
+/* A replica would tell of a revocation late, or never; what cannot be written to serves nobody. */
+static apr_status_t check_fit(tai_connection_t *connection, const tai_database_t *database,
+                              apr_pool_t *p, const char **text)
+{
+    apr_array_header_t *rows;
+    const char *reason;
+    apr_status_t rv = tai_connection_select(connection, TAI_SQL_UNFIT, NULL, p, &rows, text);
+
+    if (rv != APR_SUCCESS || rows->nelts == 0) {
+        return rv;
+    }
+    reason = APR_ARRAY_IDX(rows, 0, tai_row_t)[0];
+    if (reason) {
+        *text = apr_psprintf(p, "database %s %s", database->name, reason);
+        tai_connection_drop(connection);
+        return APR_EINVAL;
+    }
+    return APR_SUCCESS;
+}
+
+/* Nothing to be asked: there is no file, or it is empty. */
+static apr_status_t is_blank(const tai_database_t *database, apr_pool_t *p, int *blank,
+                             const char **text)
+{
+    tai_identity_t identity;
+    apr_off_t size = 0;
+    apr_status_t rv;
+
+    *blank = 0;
+    if (!database->path) {
+        return APR_SUCCESS;
+    }
+    rv = tai_database_identity(database, p, &identity, &size, text);
+    *blank = rv == APR_ENOENT || (rv == APR_SUCCESS && size == 0);
+    return rv == APR_ENOENT ? APR_SUCCESS : rv;
+}
+
+/* @return as tai_store_check_schema */
 static apr_status_t ask_version(const tai_database_t *database, apr_pool_t *p, int *version,
                                 const char **text)
 {
     tai_connection_t *connection;
-    tai_identity_t identity;
     apr_pool_t *pool;
-    apr_off_t size = 0;
-    apr_status_t rv;
+    int blank;
+    apr_status_t rv = is_blank(database, p, &blank, text);
 
     *version = 0;
-    rv = tai_database_identity(database, p, &identity, &size, text);
-    if (rv != APR_SUCCESS || size == 0) {
-        return rv == APR_ENOENT ? APR_SUCCESS : rv;
+    if (rv != APR_SUCCESS || blank) {
+        return rv;
     }
     rv = connect_once(database, p, &pool, &connection, text);
     if (rv == APR_SUCCESS) {
-        rv = read_version(connection, p, version, text);
+        rv = check_fit(connection, database, p, text);
+        if (rv == APR_SUCCESS) {
+            rv = read_version(connection, p, version, text);
+        }
         apr_pool_destroy(pool);
     }
     return rv;
@@ -83,18 +121,16 @@ apr_status_t tai_schema_version(const char *driver, const char *params, apr_pool
 /* Older ones can be helped by taictl, newer ones cannot. */
 static const char *other_text(const tai_database_t *database, int version, apr_pool_t *p)
 {
-    const char *path = database->path;
-
     if (version > tai_store_schema_version) {
         return apr_psprintf(p,
                             "database %s has schema version %d, this program knows %d: install "
                             "the mod_taiauth that made it, or a newer one",
-                            path, version, tai_store_schema_version);
+                            database->name, version, tai_store_schema_version);
     }
     return apr_psprintf(p,
                         "database %s has schema version %d, this program needs %d; bring it up "
-                        "with: taictl db migrate --database %s",
-                        path, version, tai_store_schema_version, path);
+                        "with: taictl db migrate %s",
+                        database->name, version, tai_store_schema_version, database->options);
 }
 
 static tai_store_state_e judge_version(const tai_database_t *database, int version, apr_pool_t *p,
@@ -117,11 +153,15 @@ tai_store_state_e tai_store_check(const char *driver, const char *params, apr_po
 {
     const tai_database_t *database;
     int version;
+    apr_status_t rv;
 
     *text = NULL;
-    if (tai_database_resolve(driver, params, p, &database, text) != APR_SUCCESS ||
-        ask_version(database, p, &version, text) != APR_SUCCESS) {
-        return TAI_STORE_UNREACHABLE;
+    rv = tai_database_resolve(driver, params, p, &database, text);
+    if (rv == APR_SUCCESS) {
+        rv = ask_version(database, p, &version, text);
+    }
+    if (rv != APR_SUCCESS) {
+        return rv == APR_EINVAL ? TAI_STORE_UNFIT : TAI_STORE_UNREACHABLE;
     }
     return judge_version(database, version, p, text);
 }
@@ -130,8 +170,11 @@ apr_status_t tai_store_check_schema(tai_connection_t *connection, const tai_data
                                     apr_pool_t *p, const char **text)
 {
     int version;
-    apr_status_t rv = read_version(connection, p, &version, text);
+    apr_status_t rv = check_fit(connection, database, p, text);
 
+    if (rv == APR_SUCCESS) {
+        rv = read_version(connection, p, &version, text);
+    }
     if (rv == APR_SUCCESS && judge_version(database, version, p, text) != TAI_STORE_READY) {
         tai_connection_drop(connection);
         rv = APR_EGENERAL;
@@ -139,10 +182,10 @@ apr_status_t tai_store_check_schema(tai_connection_t *connection, const tai_data
     return rv;
 }
 
-static apr_status_t apply(tai_connection_t *connection, int version, apr_pool_t *p,
-                          const char **text)
+static apr_status_t apply(tai_connection_t *connection, const tai_database_t *database, int version,
+                          apr_pool_t *p, const char **text)
 {
-    const char *const *statement = migrations_sqlite3[version - 1];
+    const char *const *statement = database->driver->migrations[version - 1];
     const char *number = apr_itoa(p, version);
     const char *now = apr_psprintf(p, "%" APR_INT64_T_FMT, apr_time_sec(apr_time_now()));
     apr_status_t rv = APR_SUCCESS;
@@ -171,13 +214,13 @@ static apr_status_t step(const tai_database_t *database, apr_pool_t *p, int *ver
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = tai_connection_begin(connection, pool, text);
+    rv = tai_connection_begin(connection, TAI_SQL_LOCK_SCHEMA, pool, text);
     if (rv == APR_SUCCESS) {
         rv = read_version(connection, p, version, text);
     }
     if (rv == APR_SUCCESS && *version < tai_store_schema_version) {
         *version += 1;
-        rv = apply(connection, *version, p, text);
+        rv = apply(connection, database, *version, p, text);
     }
     if (rv == APR_SUCCESS) {
         rv = tai_connection_end(connection, 1, p, text);
@@ -273,34 +316,39 @@ static apr_status_t check_mode(const tai_database_t *database, apr_pool_t *p, co
     return APR_EGENERAL;
 }
 
+/* The schema, where there is none. */
+static apr_status_t fill(const tai_database_t *database, int created, apr_pool_t *p,
+                         const char **text)
+{
+    int version;
+    apr_status_t rv = ask_version(database, p, &version, text);
+
+    if (rv == APR_SUCCESS && version > 0) {
+        *text = apr_psprintf(p, "database %s exists already, with schema version %d",
+                             database->name, version);
+        return APR_EEXIST;
+    }
+    if (rv == APR_SUCCESS && database->path && !created) {
+        rv = check_mode(database, p, text);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = set_journal(database, p, text);
+    }
+    return rv == APR_SUCCESS ? migrate(database, 0, p, text) : rv;
+}
+
 apr_status_t tai_schema_init(const char *driver, const char *params, apr_pool_t *p,
                              const char **text)
 {
     const tai_database_t *database;
-    int version, created = 0;
-    apr_status_t rv;
+    int created = 0;
+    apr_status_t rv = tai_database_resolve(driver, params, p, &database, text);
 
-    rv = tai_database_resolve(driver, params, p, &database, text);
-    if (rv == APR_SUCCESS) {
+    if (rv == APR_SUCCESS && database->path) {
         rv = create_file(database, p, &created, text);
     }
     if (rv == APR_SUCCESS) {
-        rv = ask_version(database, p, &version, text);
-    }
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    if (version > 0) {
-        *text = apr_psprintf(p, "database %s exists already, with schema version %d",
-                             database->path, version);
-        return APR_EEXIST;
-    }
-    rv = created ? APR_SUCCESS : check_mode(database, p, text);
-    if (rv == APR_SUCCESS) {
-        rv = set_journal(database, p, text);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = migrate(database, 0, p, text);
+        rv = fill(database, created, p, text);
     }
     if (rv != APR_SUCCESS && created) {
         apr_file_remove(database->path, p);
@@ -339,6 +387,11 @@ apr_status_t tai_schema_give(const char *driver, const char *params, apr_uid_t u
 
     if (rv != APR_SUCCESS) {
         return rv;
+    }
+    if (!database->path) {
+        *text = apr_psprintf(p, "database %s is no file that could be given to anybody",
+                             database->name);
+        return APR_EGENERAL;
     }
     rv = give(database->path, user, group);
     if (rv != APR_SUCCESS) {

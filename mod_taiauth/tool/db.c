@@ -38,6 +38,7 @@ int taictl_db_status(taictl_t *run)
     static const char *const names[] = {[TAI_STORE_READY] = "ready",
                                         [TAI_STORE_ABSENT] = "absent",
                                         [TAI_STORE_OTHER] = "other",
+                                        [TAI_STORE_UNFIT] = "unfit",
                                         [TAI_STORE_UNREACHABLE] = "unreachable"};
     const char *text, *ignored;
     int version = 0;

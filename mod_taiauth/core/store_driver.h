@@ -1,0 +1,53 @@
+#ifndef TAI_STORE_DRIVER_H
+#define TAI_STORE_DRIVER_H
+
+#include "store_database.h"
+#include "store_statements.h"
+
+/*
+ * What the databases differ in. All else of the store is the same for each of them.
+ */
+
+/* How many migrations there are of each. */
+#define TAI_SCHEMA_VERSION 3
+
+struct tai_driver_t {
+    const char *name; /* as in DBDriver, and as apr_dbd knows it */
+
+    /*
+     * Fill in name, path and params of a database out of what was given. Returns NULL, or a
+     * sentence that says what is wrong and never holds a password.
+     */
+    const char *(*resolve)(const char *given, apr_pool_t *p, tai_database_t *database);
+
+    /* What a new connection begins with, NULL at the end; rows that these give are not looked at. */
+    const char *const *setup;
+
+    const char *begin; /* of a transaction that writes */
+    int begin_tries;   /* how often it is asked for while somebody else is in the way */
+    int random_access; /* which way of reading rows the driver masters, for apr_dbd_pselect */
+
+    const char *const *const *migrations; /* TAI_SCHEMA_VERSION, each with NULL at its end */
+
+    /*
+     * Statements whose text differs from the common one; NULL: it does not. One whose text is empty
+     * has nothing to do here: it gives no rows and changes none.
+     */
+    const char *statements[TAI_SQL_COUNT];
+};
+
+extern const tai_driver_t tai_driver_sqlite3;
+
+/**
+ * Find a driver by name.
+ * @return it, or NULL: it cannot be used
+ */
+const tai_driver_t *tai_driver_find(const char *name);
+
+/**
+ * The text of a statement, for apr_dbd_prepare.
+ * @return it; empty: there is nothing to do
+ */
+const char *tai_driver_sql(const tai_driver_t *driver, tai_statement_e statement);
+
+#endif
