@@ -3,6 +3,7 @@
 #include "when.h"
 
 #include <string.h>
+#include <apr_strings.h>
 
 #define ESCAPED_MAX 4  /* what becomes of one byte, at most */
 #define LINE_MIN    16 /* the least that tai_text_line takes as its most */
@@ -43,6 +44,21 @@ json_t *tai_describe_told(const tai_told_t *told)
 {
     return json_pack("{s:i, s:i, s:i}", "applied", told->applied, "of", told->of, "silent",
                      told->silent);
+}
+
+const char *tai_describe_silent(const tai_told_t *told, apr_pool_t *p)
+{
+    const char *names = "";
+
+    for (int i = 0; i < told->silent_nodes->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(told->silent_nodes, i, const char *);
+
+        names = apr_pstrcat(p, names, i > 0 ? ", " : "",
+                            tai_text_line(name, ESCAPED_MAX * TAI_NODE_NAME_MAX, p), NULL);
+    }
+    return apr_psprintf(p, "%s did not answer; %s", names,
+                        told->silent == 1 ? "it stopped honouring keys when its lease ended"
+                                          : "they stopped honouring keys when their leases ended");
 }
 
 json_t *tai_describe_key(const tai_key_info_t *info, apr_int64_t now, apr_pool_t *p)

@@ -42,6 +42,14 @@ json_t *tai_describe_usage(apr_int64_t admitted, apr_int64_t refused);
 json_t *tai_describe_told(const tai_told_t *told);
 
 /**
+ * Who was silent, as the end of a sentence for people: "web2:443 did not answer; it stopped honouring
+ * keys when its lease ended".
+ * @param told  silent is not 0
+ * @param p     the text lives here; harmless in a log and on a terminal, whatever the nodes' names
+ */
+const char *tai_describe_silent(const tai_told_t *told, apr_pool_t *p);
+
+/**
  * A key as its owner and the operator see it.
  * @param now  UTC seconds, for the status
  * @param p    for the moment

@@ -28,6 +28,9 @@
 /* While the database gives no answer, one request asks again each so many milliseconds. */
 #define RETRY_MS 100
 
+/* How often the row says when the last sync was, milliseconds: with each, it would be a write. */
+#define NOTE_MS 5000
+
 /* How often a revoker looks whether the nodes have followed, microseconds. */
 #define POLL_US 15000
 
@@ -198,19 +201,32 @@ static void take_up(tai_segment_t *segment, const tai_node_row_t *row, apr_uint6
     COUNT(node->registrations);
 }
 
+/* NULL: it has none. */
+static const char *copy_name(tai_segment_t *segment, apr_pool_t *p)
+{
+    const char *name = NULL;
+
+    if (lock_table(segment) == APR_SUCCESS) {
+        name = apr_pstrdup(p, tai_segment_node(segment)->name);
+        unlock_table(segment);
+    }
+    return name != NULL && *name != '\0' ? name : NULL;
+}
+
 /* Only who is syncing registers. */
 static apr_status_t register_node(tai_segment_t *segment, tai_store_t *store, apr_pool_t *p,
                                   const char **error)
 {
     tai_node_t *node = tai_segment_node(segment);
     const apr_uint64_t begun = tai_clock_ms();
-    tai_node_row_t row = {.lease_ms = GET(node->lease_ms)};
+    tai_node_row_t row = {.lease_ms = GET(node->lease_ms), .name = copy_name(segment, p)};
     const char *old, *ignored;
     apr_status_t rv = tai_store_add_node(store, &row, p, error);
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
+    SET(node->noted_at, begun);
     TAI_FAULT("node.registered");
     rv = lock_table(segment);
     if (rv != APR_SUCCESS) {
@@ -226,12 +242,17 @@ static apr_status_t register_node(tai_segment_t *segment, tai_store_t *store, ap
     return APR_SUCCESS;
 }
 
-void tai_node_configure(tai_segment_t *segment, apr_uint32_t interval_ms, apr_uint32_t lease_ms)
+void tai_node_configure(tai_segment_t *segment, apr_uint32_t interval_ms, apr_uint32_t lease_ms,
+                        const char *name)
 {
     tai_node_t *node = tai_segment_node(segment);
 
     SET(node->interval_ms, interval_ms);
     SET(node->lease_ms, lease_ms);
+    if (lock_table(segment) == APR_SUCCESS) {
+        apr_cpystrn(node->name, name, sizeof(node->name));
+        unlock_table(segment);
+    }
 }
 
 /*
@@ -348,12 +369,15 @@ static apr_status_t renew_lease(tai_segment_t *segment, const asked_t *asked)
 }
 
 /* (e) APR_NOTFOUND: the row is gone. */
-static apr_status_t acknowledge(tai_store_t *store, const asked_t *asked, apr_int64_t seq,
-                                apr_pool_t *p, const char **error)
+static apr_status_t acknowledge(tai_segment_t *segment, tai_store_t *store, const asked_t *asked,
+                                apr_int64_t seq, apr_pool_t *p, const char **error)
 {
     int there;
     apr_status_t rv = tai_store_acknowledge(store, asked->id, seq, p, &there, error);
 
+    if (rv == APR_SUCCESS) {
+        SET(tai_segment_node(segment)->noted_at, asked->begun);
+    }
     return rv == APR_SUCCESS && !there ? APR_NOTFOUND : rv;
 }
 
@@ -374,7 +398,7 @@ static apr_status_t follow(tai_segment_t *segment, tai_store_t *store, const ask
     rv = apply(segment, asked, &news);
     TAI_FAULT("sync.applied");
     if (rv == APR_SUCCESS && news.seq != asked->version.seq) {
-        rv = acknowledge(store, asked, news.seq, p, error);
+        rv = acknowledge(segment, store, asked, news.seq, p, error);
     }
     TAI_FAULT("sync.acknowledged");
     return rv == APR_SUCCESS ? renew_lease(segment, asked) : rv;
@@ -450,6 +474,41 @@ int tai_node_due(tai_segment_t *segment, apr_uint64_t now)
     tai_node_t *node = tai_segment_node(segment);
 
     return now >= GET(node->begun_at) + GET(node->interval_ms);
+}
+
+/* A sync that succeeded and that the row has not been told of, for long enough. */
+static int note_is_due(tai_node_t *node, apr_uint64_t now)
+{
+    const apr_uint64_t noted_at = GET(node->noted_at), half_lease = GET(node->lease_ms) / 2;
+
+    return GET(node->synced_at) > noted_at &&
+           now >= noted_at + (half_lease < NOTE_MS ? half_lease : NOTE_MS);
+}
+
+/* The row's id, lease and applied_seq, which the rules go by, stay as they are. */
+apr_status_t tai_node_note_sync(tai_segment_t *segment, tai_store_t *store, apr_pool_t *p,
+                                const char **error)
+{
+    tai_node_t *node = tai_segment_node(segment);
+    const apr_uint64_t now = tai_clock_ms();
+    tai_node_row_t row = {.name = NULL};
+    asked_t asked;
+    apr_status_t rv;
+
+    *error = NULL;
+    if (!note_is_due(node, now)) {
+        return APR_SUCCESS;
+    }
+    row.synced_at = apr_time_sec(apr_time_now()) -
+                    ((apr_int64_t)now - (apr_int64_t)GET(node->synced_at)) / 1000;
+    SET(node->noted_at, now); /* where it fails, too: in its turn it is tried again */
+    rv = note_state(segment, &asked);
+    if (rv != APR_SUCCESS) {
+        return no_lock(rv, p, error);
+    }
+    row.id = asked.id;
+    row.name = copy_name(segment, p);
+    return tai_store_note_sync(store, &row, p, error);
 }
 
 /*
@@ -555,7 +614,7 @@ typedef struct wait_t {
     apr_uint32_t longest_ms; /* lease of those */
 } wait_t;
 
-static apr_uint64_t outlast(apr_uint32_t lease_ms)
+apr_uint64_t tai_node_outlast(apr_uint32_t lease_ms)
 {
     return (apr_uint64_t)lease_ms * 6 / 5;
 }
@@ -565,7 +624,7 @@ static apr_status_t sync_after(tai_segment_t *segment, wait_t *wait, apr_pool_t 
                                const char **error)
 {
     tai_node_t *node = tai_segment_node(segment);
-    const apr_uint64_t until = wait->begun + outlast(GET(node->lease_ms));
+    const apr_uint64_t until = wait->begun + tai_node_outlast(GET(node->lease_ms));
     apr_status_t rv;
 
     do {
@@ -605,6 +664,19 @@ static apr_status_t count_nodes(wait_t *wait, apr_pool_t *p, apr_array_header_t 
     return rv;
 }
 
+static tai_told_t nobody_told(apr_pool_t *p)
+{
+    return (tai_told_t){.silent_nodes = apr_array_make(p, 0, sizeof(const char *))};
+}
+
+static void note_silent(tai_told_t *told, const tai_node_row_t *row)
+{
+    const char *name = row->name != NULL ? row->name : row->id;
+
+    told->silent++;
+    APR_ARRAY_PUSH(told->silent_nodes, const char *) = apr_pstrdup(told->silent_nodes->pool, name);
+}
+
 /* One that is not hit has applied it meanwhile, or is gone: it is looked at again. */
 static tai_change_e strike_silent(wait_t *wait, const apr_array_header_t *nodes, apr_pool_t *p,
                                   const char **text)
@@ -617,7 +689,9 @@ static tai_change_e strike_silent(wait_t *wait, const apr_array_header_t *nodes,
 
         if (row->applied_seq < wait->seq) {
             outcome = tai_store_strike_node(wait->store, row->id, wait->seq, p, &struck, text);
-            wait->told.silent += struck;
+            if (struck) {
+                note_silent(&wait->told, row);
+            }
         }
     }
     return outcome;
@@ -634,7 +708,7 @@ static tai_change_e look_round(wait_t *wait, apr_pool_t *p, const char **text)
     if (wait->behind == 0) {
         return TAI_CHANGE_DONE;
     }
-    if (tai_clock_ms() >= wait->begun + outlast(wait->longest_ms)) {
+    if (tai_clock_ms() >= wait->begun + tai_node_outlast(wait->longest_ms)) {
         return strike_silent(wait, nodes, p, text);
     }
     apr_sleep(POLL_US);
@@ -664,7 +738,7 @@ static tai_change_e wait_for_nodes(wait_t *wait, apr_pool_t *p, const char **tex
 tai_change_e tai_node_tell(tai_segment_t *segment, tai_store_t *store, apr_pool_t *p,
                            tai_told_t *told, const char **text)
 {
-    wait_t wait = {.store = store};
+    wait_t wait = {.store = store, .told = nobody_told(p)};
     tai_change_e outcome;
 
     TAI_FAULT("tell.committed");
@@ -685,38 +759,41 @@ tai_change_e tai_node_tell(tai_segment_t *segment, tai_store_t *store, apr_pool_
 
 /* A node that is silent for long enough is dead; else it is looked at again the next time. */
 static tai_change_e strike_dead(tai_store_t *store, tai_tidying_t *tidying, apr_pool_t *p,
-                                const char **text)
+                                tai_told_t *told, const char **text)
 {
-    wait_t wait = {.store = store, .begun = tidying->begun, .seq = tidying->seq};
+    wait_t wait = {
+        .store = store, .begun = tidying->begun, .seq = tidying->seq, .told = nobody_told(p)};
     apr_array_header_t *nodes;
     tai_change_e outcome = TAI_CHANGE_DONE;
 
     if (count_nodes(&wait, p, &nodes, text) != APR_SUCCESS) {
         return TAI_CHANGE_UNKNOWN;
     }
-    if (wait.behind > 0 && tai_clock_ms() < wait.begun + outlast(wait.longest_ms)) {
+    if (wait.behind > 0 && tai_clock_ms() < wait.begun + tai_node_outlast(wait.longest_ms)) {
         return TAI_CHANGE_DONE;
     }
     if (wait.behind > 0) {
         outcome = strike_silent(&wait, nodes, p, text);
     }
+    *told = wait.told;
     tidying->begun = 0;
     return outcome;
 }
 
 /* Rule 1's rows that every node has applied; a dead one would keep them for ever. */
 tai_change_e tai_node_tidy(tai_store_t *store, tai_tidying_t *tidying, apr_pool_t *p,
-                           const char **text)
+                           tai_told_t *told, const char **text)
 {
     tai_change_e outcome;
 
+    *told = nobody_told(p);
     if (tidying->begun == 0) {
         if (tai_store_change_counter(store, p, &tidying->seq, text) != APR_SUCCESS) {
             return TAI_CHANGE_UNKNOWN;
         }
         tidying->begun = tai_clock_ms();
     }
-    outcome = strike_dead(store, tidying, p, text);
+    outcome = strike_dead(store, tidying, p, told, text);
     return outcome == TAI_CHANGE_DONE ? tai_store_forget_changes(store, p, text) : outcome;
 }
 

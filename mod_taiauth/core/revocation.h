@@ -28,14 +28,17 @@ typedef struct tai_told_t {
     int applied; /* nodes on which it is in force: those that said so ... */
     int of;      /* ... of so many */
     int silent;  /* the others: their lease has run out, and they were struck off */
+    apr_array_header_t *silent_nodes; /* of const char *: the name of each, or else its id */
 } tai_told_t;
 
 /**
  * What the configuration says. Another lease takes effect by a new registration.
  * @param interval_ms  how often to sync, milliseconds
  * @param lease_ms     how long a sync is good for, milliseconds, 1000 to 60000
+ * @param name         what an operator knows the node by, at most TAI_NODE_NAME_MAX bytes; "": none
  */
-void tai_node_configure(tai_segment_t *segment, apr_uint32_t interval_ms, apr_uint32_t lease_ms);
+void tai_node_configure(tai_segment_t *segment, apr_uint32_t interval_ms, apr_uint32_t lease_ms,
+                        const char *name);
 
 /**
  * Rule 3: ask the database what has changed, if nobody else is at it. Registers the node if need be.
@@ -51,6 +54,17 @@ apr_status_t tai_node_sync(tai_segment_t *segment, tai_store_t *store, apr_pool_
  * @return 1: the interval has passed since the last sync began
  */
 int tai_node_due(tai_segment_t *segment, apr_uint64_t now);
+
+/**
+ * For people alone: have the node's row say when the last sync was, if that is due, each few seconds.
+ * No rule goes by it, and it takes neither the lock for syncing nor the node's connection: where
+ * somebody else keeps the database from being written to, syncs go on meanwhile.
+ * @param p      for the moment
+ * @param error  set to a sentence for the log where it could not be written; lives in p
+ * @return APR_SUCCESS, also where it was not due; else it will be tried again in its turn
+ */
+apr_status_t tai_node_note_sync(tai_segment_t *segment, tai_store_t *store, apr_pool_t *p,
+                                const char **error);
 
 /**
  * Rule 4: may anything be answered? To be asked before a key is looked up. Where the lease runs this
@@ -96,12 +110,19 @@ int tai_node_holds(tai_segment_t *segment, tai_version_t version);
  * those that stay silent for 1.2 times the longest lease. To be called when the change has been
  * committed.
  * @param segment  the caller's own node, which syncs at once; NULL: he is none (taictl)
+ * @param p        told's names live here
  * @param told     set where done
  * @param text     set to a sentence where not
  * @return DONE, or UNKNOWN: the database gave no answer; the change is made, and repeating is safe
  */
 tai_change_e tai_node_tell(tai_segment_t *segment, tai_store_t *store, apr_pool_t *p,
                            tai_told_t *told, const char **text);
+
+/**
+ * @param lease_ms  of a silent node, milliseconds
+ * @return for how long it is waited for, milliseconds
+ */
+apr_uint64_t tai_node_outlast(apr_uint32_t lease_ms);
 
 /* Which change the silent nodes of a tidying have not applied. All 0: none has begun. */
 typedef struct tai_tidying_t {
@@ -113,11 +134,12 @@ typedef struct tai_tidying_t {
  * Have the log of changes forget what every node has applied, and strike off nodes that have been
  * silent for 1.2 times the longest lease since a former call. From time to time; waits for nobody.
  * @param tidying  the caller's, from one call to the next
+ * @param told     set to who was struck off: silent and silent_nodes, which live in p
  * @param text     set to a sentence where not done
  * @return DONE, or UNKNOWN: the database gave no answer
  */
 tai_change_e tai_node_tidy(tai_store_t *store, tai_tidying_t *tidying, apr_pool_t *p,
-                           const char **text);
+                           tai_told_t *told, const char **text);
 
 /**
  * The node ends, in good order: nobody uses its segment any more. Takes its row out, so that the

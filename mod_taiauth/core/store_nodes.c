@@ -165,7 +165,8 @@ static tai_change_e add_node(tai_connection_t *connection, void *data, apr_pool_
     apr_array_header_t *rows;
 
     if (new_id(p, &node->id, text) != APR_SUCCESS ||
-        tai_connection_change(connection, TAI_SQL_ADD_NODE, TAI_ARGS(node->id, lease, now), p, NULL,
+        tai_connection_change(connection, TAI_SQL_ADD_NODE,
+                              TAI_ARGS(node->id, node->name, lease, now, now), p, NULL,
                               text) != APR_SUCCESS ||
         tai_connection_select(connection, TAI_SQL_NODE, TAI_ARGS(node->id), p, &rows, text) !=
             APR_SUCCESS) {
@@ -183,11 +184,22 @@ apr_status_t tai_store_add_node(tai_store_t *store, tai_node_row_t *node, apr_po
 apr_status_t tai_store_acknowledge(tai_store_t *store, const char *id, apr_int64_t seq,
                                    apr_pool_t *p, int *there, const char **error)
 {
-    order_t order = {TAI_SQL_ACKNOWLEDGE, TAI_ARGS(tai_store_number(seq, p), id), 0};
+    const char *now = tai_store_number(apr_time_sec(apr_time_now()), p);
+    order_t order = {TAI_SQL_ACKNOWLEDGE, TAI_ARGS(tai_store_number(seq, p), now, id), 0};
     apr_status_t rv = attend(store, carry_out, &order, p, error);
 
     *there = order.count > 0;
     return rv;
+}
+
+apr_status_t tai_store_note_sync(tai_store_t *store, const tai_node_row_t *node, apr_pool_t *p,
+                                 const char **error)
+{
+    const char *synced_at = tai_store_number(node->synced_at, p);
+    order_t order = {TAI_SQL_NOTE_SYNC, TAI_ARGS(node->name, synced_at, node->id), 0};
+
+    return tai_store_note(store, carry_out, &order, p, error) == TAI_CHANGE_DONE ? APR_SUCCESS
+                                                                                 : APR_EGENERAL;
 }
 
 apr_status_t tai_store_remove_node(tai_store_t *store, const char *id, apr_pool_t *p,
@@ -227,6 +239,8 @@ apr_status_t tai_store_nodes(tai_store_t *store, apr_pool_t *p, apr_array_header
         tai_node_row_t node = read_node(row[0], row[1], row[2]);
 
         node.registered_at = tai_store_seconds(row[3]);
+        node.name = row[4];
+        node.synced_at = tai_store_seconds(row[5]);
         APR_ARRAY_PUSH(*nodes, tai_node_row_t) = node;
     }
     return APR_SUCCESS;

@@ -16,10 +16,13 @@
 
 /* A node, as its row says. */
 typedef struct tai_node_row_t {
-    const char *id;            /* 32 hex digits */
-    apr_uint32_t lease_ms;     /* how long a sync is good for */
-    apr_int64_t applied_seq;   /* changes up to this one are in force on it */
-    apr_int64_t registered_at; /* UTC seconds; set by tai_store_nodes alone */
+    const char *id;          /* 32 hex digits */
+    const char *name;        /* what an operator knows it by; NULL: it has none */
+    apr_uint32_t lease_ms;   /* how long a sync is good for */
+    apr_int64_t applied_seq; /* changes up to this one are in force on it */
+    /* by the node's own clock, UTC seconds; set by tai_store_nodes alone */
+    apr_int64_t registered_at;
+    apr_int64_t synced_at; /* when it last said so; TAI_NEVER: it did not */
 } tai_node_row_t;
 
 typedef enum { TAI_CONCERNS_KEY, TAI_CONCERNS_ACCOUNT, TAI_CONCERNS_ALL } tai_concerns_e;
@@ -52,7 +55,7 @@ apr_status_t tai_store_read_news(tai_store_t *store, const char *id, apr_pool_t 
 
 /**
  * Add a node that has applied all that there is.
- * @param node  lease_ms is given; id is set to a new one, applied_seq to the counter
+ * @param node  lease_ms and name are given; id is set to a new one, applied_seq to the counter
  * @param p     the id lives here
  * @return APR_SUCCESS; APR_EGENERAL: the database gave no answer, and the row may be there or not
  */
@@ -60,13 +63,22 @@ apr_status_t tai_store_add_node(tai_store_t *store, tai_node_row_t *node, apr_po
                                 const char **error);
 
 /**
- * A node has applied changes.
+ * A node has applied changes, at this moment.
  * @param seq    up to this one
  * @param there  set to 0: it has no row any more
  * @return APR_SUCCESS, or APR_EGENERAL: the database gave no answer
  */
 apr_status_t tai_store_acknowledge(tai_store_t *store, const char *id, apr_int64_t seq,
                                    apr_pool_t *p, int *there, const char **error);
+
+/**
+ * Say when a node has last synced, and its name, with the connection of those who change something.
+ * Nothing else in the row is touched, and it is no error if there is none.
+ * @param node  its id, name and synced_at
+ * @return APR_SUCCESS, or APR_EGENERAL: the database gave no answer
+ */
+apr_status_t tai_store_note_sync(tai_store_t *store, const tai_node_row_t *node, apr_pool_t *p,
+                                 const char **error);
 
 /**
  * Remove a node's row, whatever it says. It is no error if there is none.

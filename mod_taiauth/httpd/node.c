@@ -8,7 +8,10 @@
 #include <sys/wait.h>
 #include <signal.h>
 #include <unistd.h>
+#include <apr_lib.h>
+#include <ap_listen.h>
 #include "../core/clock.h"
+#include "../core/describe.h"
 
 #define LEAVE_MS      2000 /* how long the end of httpd waits for the database */
 #define LEAVE_STEP_MS 10
@@ -63,6 +66,25 @@ void taiauth_node_sync(server_rec *s, apr_pool_t *p)
     }
     else if (!APR_STATUS_IS_EBUSY(rv)) {
         complain(s, error);
+    }
+}
+
+/* Of a database that cannot be written to others complain: this is for people alone. */
+void taiauth_node_note_sync(server_rec *s, apr_pool_t *p)
+{
+    const char *error;
+
+    if (tai_node_note_sync(taiauth_segment, taiauth_store, p, &error) != APR_SUCCESS) {
+        ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, s,
+                     "taiauth: when this node has last synced cannot be written: %s", error);
+    }
+}
+
+void taiauth_node_silent(server_rec *s, const tai_told_t *told, apr_pool_t *p)
+{
+    if (told->silent) {
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s, "taiauth: node %s",
+                     tai_describe_silent(told, p));
     }
 }
 
@@ -139,6 +161,47 @@ static apr_status_t take_back(void *data)
     return APR_SUCCESS;
 }
 
+/* ---- its name ------------------------------------------------------------------------------ */
+
+/*
+ * The lowest port: of several there is no first one, as each reload turns the list of listeners
+ * round.
+ */
+static apr_port_t listens_on(void)
+{
+    apr_port_t port = 0;
+
+    for (const ap_listen_rec *l = ap_listeners; l; l = l->next) {
+        if (l->bind_addr && (!port || l->bind_addr->port < port)) {
+            port = l->bind_addr->port;
+        }
+    }
+    return port;
+}
+
+/* The name of a host may be any bytes: it stands in logs and on terminals. */
+static const char *host_name(apr_pool_t *p)
+{
+    char *name = apr_pcalloc(p, APRMAXHOSTLEN + 1);
+
+    if (apr_gethostname(name, APRMAXHOSTLEN, p) != APR_SUCCESS) {
+        return "";
+    }
+    for (char *c = name; *c; c++) {
+        *c = apr_isalnum(*c) || strchr("-._", *c) ? *c : '?';
+    }
+    return name;
+}
+
+/* Not ServerName: nodes behind one address have the same. */
+static const char *node_name(apr_pool_t *p)
+{
+    const char *host = host_name(p);
+    const apr_port_t port = listens_on();
+
+    return port ? apr_psprintf(p, "%s:%u", host, port) : host;
+}
+
 /* ---- its beginning ------------------------------------------------------------------------- */
 
 void taiauth_node_open(server_rec *s, apr_pool_t *pconf)
@@ -148,7 +211,8 @@ void taiauth_node_open(server_rec *s, apr_pool_t *pconf)
     if (!taiauth_segment || tai_store_driver_check(conf->dbd_driver, pconf) || !conf->dbd_params) {
         return;
     }
-    tai_node_configure(taiauth_segment, taiauth_sync_interval(conf), taiauth_lease(conf));
+    tai_node_configure(taiauth_segment, taiauth_sync_interval(conf), taiauth_lease(conf),
+                       node_name(pconf));
     parent = getpid();
     apr_pool_pre_cleanup_register(s->process->pool, s, leave_in_time);
     apr_pool_cleanup_register(pconf, s, take_back, apr_pool_cleanup_null);

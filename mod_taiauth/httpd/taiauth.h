@@ -18,6 +18,7 @@
 #include "../core/judge.h"
 #include "../core/key.h"
 #include "../core/limit.h"
+#include "../core/limiter.h"
 #include "../core/lookup.h"
 #include "../core/refusal.h"
 #include "../core/segment.h"
@@ -133,6 +134,7 @@ typedef struct taiauth_server_t {
     apr_uint32_t sync_interval;   /* milliseconds; 0: default; see taiauth_sync_interval */
     apr_uint32_t lease;           /* milliseconds; 0: default; see taiauth_lease */
     apr_array_header_t *lockouts; /* of const tai_lockout_t *: every policy of every server */
+    struct taiauth_limiter_t *limiter; /* NULL: shared memory; main server only */
 } taiauth_server_t;
 
 /* Getters: the value that holds, with the default. */
@@ -187,6 +189,12 @@ extern const command_rec taiauth_directives[];
 
 /* ---- a client request --------------------------------------------------------------------- */
 
+/* The lock of a pair that has shown itself right. */
+typedef struct taiauth_lock_t {
+    tai_count_t count;
+    int dry; /* it is not enforced */
+} taiauth_lock_t;
+
 /* What was found of the credential for one set of sources. */
 typedef struct taiauth_judgement_t {
     const taiauth_dir_t *conf; /* whose sources */
@@ -198,10 +206,11 @@ typedef struct taiauth_judgement_t {
     tai_digest_t key;      /* of what was presented, where it was well-formed */
     tai_digest_t token;    /* the same of a token that was given */
     tai_record_t *record;  /* NULL unless the key was found */
-    tai_id_t id;           /* of record->id, folded; as record */
-    tai_id_t line;         /* of record->line, the same */
+    tai_id_t id;           /* of record->id, folded with the segment's secrets; as record */
+    tai_id_t line;         /* of record->line, folded by the limiter */
     tai_version_t version; /* what the judgement of the record rests on */
     const char *user;      /* r->user; NULL unless admitted */
+    taiauth_lock_t *lock;  /* to be asked about before anything is given away; NULL: none, or it was */
     int listed;            /* it is on the list of long responses */
     struct taiauth_judgement_t *next;
 } taiauth_judgement_t;
@@ -227,8 +236,8 @@ typedef struct taiauth_request_t {
     const taiauth_judgement_t *used;  /* the key whose use was noted; NULL: none yet */
     int used_well;                    /* it was noted as admitted */
     const request_rec *published;     /* the last one that was told who is asking */
-    apr_array_header_t
-        *charged;         /* of tai_charge_t: what this client request has paid; NULL: nothing */
+    /* of tai_charge_t: what this client request has paid, by taiauth_counted_e; NULL: nothing */
+    apr_array_header_t *charged[2];
     apr_table_t *cookies; /* of sessions, taken out of Cookie; one sent twice: ""; NULL: none */
     const char *caller;   /* user name of whom the management API knows; NULL: nobody */
     struct taiauth_order_t *order;             /* of the operator: no client request; NULL: none */
@@ -275,9 +284,18 @@ taiauth_judgement_t *taiauth_verify(request_rec *r, taiauth_request_t *ctx,
                                     const taiauth_dir_t *conf);
 /* 1: one more look-up of a ticket is within what this client and all of the node are granted */
 int taiauth_may_look_ticket_up(request_rec *r);
-/* what failures are counted against under a policy; digest: of the apikey of a pair, NULL: none */
-tai_id_t taiauth_failures_id(request_rec *r, const tai_lockout_t *lockout,
-                             const tai_digest_t *digest);
+/* what failures are counted in under a policy; digest: of the apikey of a pair, NULL: none */
+tai_count_t taiauth_failures_count(request_rec *r, const tai_lockout_t *lockout,
+                                   const tai_digest_t *digest);
+/* the count of a pair belongs to the account of the key */
+void taiauth_failures_tag(tai_count_t *count, const tai_record_t *record);
+/*
+ * The lock of a judgement was asked about, and reason says how that went: TAI_ADMITTED, or what the
+ * request is refused with from now on, after j->retry_after.
+ */
+tai_reason_e taiauth_lock_settle(request_rec *r, taiauth_judgement_t *j, tai_reason_e reason);
+/* ask about it where nobody has; j NULL: there is no judgement */
+tai_reason_e taiauth_lock_ask(request_rec *r, taiauth_judgement_t *j);
 
 /* scopes.c */
 /* judge the TaiAuthScope lines; OK, or the status of a refusal */
@@ -325,7 +343,7 @@ void taiauth_explain_require(request_rec *r);
 void taiauth_limit_settle(taiauth_limit_line_t *line, const char *policy, apr_pool_t *p);
 /* test and charge the limits of where r has landed; OK, or the status of a refusal */
 int taiauth_limits_charge(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
-                          const taiauth_judgement_t *j);
+                          taiauth_judgement_t *j);
 
 /* every field that tells of a limit, in either style */
 #define TAIAUTH_LIMIT_FIELDS                                                       \
@@ -360,6 +378,11 @@ int taiauth_refuse(request_rec *r, tai_reason_e reason, const char *text, apr_ui
 int taiauth_refuse_method(request_rec *r, const char *allow);
 /* a verdict that TaiAuthDryRun does not enforce: log and count it */
 void taiauth_refuse_dry(request_rec *r, tai_reason_e reason);
+/*
+ * r passed our check of the key, and something else ends it before fixups: who is locked out learns
+ * no more than that. OK, or the status of a refusal, which is r's from now on
+ */
+int taiauth_refuse_locked(request_rec *r);
 /* a request that passed our checks and was refused by a Require: give it our refusal */
 void taiauth_refuse_required(request_rec *r);
 /* r has failed, in one way or another: give it our refusal where there is one */
@@ -410,6 +433,10 @@ void taiauth_long_responses_look(server_rec *s, apr_pool_t *p);
 void taiauth_node_open(server_rec *s, apr_pool_t *pconf);
 /* have the database say what has changed, if it is time to; from any thread of any child */
 void taiauth_node_sync(server_rec *s, apr_pool_t *p);
+/* have the database know when that was, if it is time to */
+void taiauth_node_note_sync(server_rec *s, apr_pool_t *p);
+/* log which other nodes were silent, where any was */
+void taiauth_node_silent(server_rec *s, const tai_told_t *told, apr_pool_t *p);
 /* milliseconds that the lease still runs; 0: it does not */
 apr_uint64_t taiauth_node_lease_left(void);
 

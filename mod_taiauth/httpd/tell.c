@@ -31,6 +31,7 @@ int taiauth_tell(request_rec *r, tai_told_t *told, const char *done)
     const char *text;
 
     if (tai_node_tell(taiauth_segment, taiauth_store, r->pool, told, &text) == TAI_CHANGE_DONE) {
+        taiauth_node_silent(r->server, told, r->pool);
         return OK;
     }
     taiauth_database_complain(r, text);

@@ -30,12 +30,14 @@ static void sweep(server_rec *s, apr_pool_t *p)
 static void tidy(server_rec *s, apr_pool_t *p)
 {
     static tai_tidying_t tidying;
+    tai_told_t told;
     const char *text;
 
-    if (tai_node_tidy(taiauth_store, &tidying, p, &text) != TAI_CHANGE_DONE) {
+    if (tai_node_tidy(taiauth_store, &tidying, p, &told, &text) != TAI_CHANGE_DONE) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
                      "taiauth: the log of changes cannot be tidied: %s", text);
     }
+    taiauth_node_silent(s, &told, p);
 }
 
 static struct {
@@ -44,6 +46,7 @@ static struct {
     apr_uint64_t due; /* milliseconds of tai_clock_ms */
 } jobs[] = {
     {1000, taiauth_memory_watch, 0},
+    {1000, taiauth_node_note_sync, 0},
     {10000, taiauth_usage_write, 0},
     {60000, sweep, 0},
     {60000, tidy, 0},
@@ -159,7 +162,8 @@ void taiauth_watchdog_open(server_rec *s, apr_pool_t *pconf)
         ap_log_error(
             APLOG_MARK, APLOG_WARNING, 0, s,
             "taiauth: no mod_watchdog: what keys are used for is written when a child ends "
-            "alone, sessions that are over are not swept, the log of changes is not tidied, and "
-            "nobody says that a shared table is full; LoadModule watchdog_module");
+            "alone, sessions that are over are not swept, the log of changes is not tidied, "
+            "taictl nodes does not know when this node has last synced, and nobody says that a "
+            "shared table is full; LoadModule watchdog_module");
     }
 }

@@ -46,7 +46,7 @@ static json_t *issue_json(const taictl_t *run, const tai_key_issue_t *issue, con
                                       tai_describe_time(issue->old_ends_at)));
     }
     if (told != NULL) {
-        json_object_set_new(object, "nodes", tai_describe_told(told));
+        json_object_set_new(object, "nodes", taictl_told(told, run->pool));
     }
     return object;
 }

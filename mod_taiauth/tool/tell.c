@@ -38,6 +38,14 @@ const char *taictl_tell(const taictl_t *run, tai_store_t *store, tai_told_t *tol
     return outcome == TAI_CHANGE_DONE ? NULL : text;
 }
 
+json_t *taictl_told(const tai_told_t *told, apr_pool_t *p)
+{
+    json_t *nodes = tai_describe_told(told);
+
+    json_object_set_new(nodes, "silent_nodes", tai_describe_names(told->silent_nodes, p));
+    return nodes;
+}
+
 const char *taictl_told_text(const tai_told_t *told, apr_pool_t *p)
 {
     const char *text;
@@ -50,8 +58,7 @@ const char *taictl_told_text(const tai_told_t *told, apr_pool_t *p)
     if (told->silent == 0) {
         return text;
     }
-    return apr_psprintf(p, "%s; %d silent node%s struck off after %s lease", text, told->silent,
-                        told->silent == 1 ? " was" : "s were", told->silent == 1 ? "its" : "their");
+    return apr_pstrcat(p, text, "; ", tai_describe_silent(told, p), NULL);
 }
 
 int taictl_print_told(const taictl_t *run, tai_store_t *store, json_t *object, const char *sentence)
@@ -65,7 +72,7 @@ int taictl_print_told(const taictl_t *run, tai_store_t *store, json_t *object, c
                                        "; it is not known whether this is in force on every node: ",
                                        text, "; do it again to find out", NULL));
     }
-    json_object_set_new(object, "nodes", tai_describe_told(&told));
+    json_object_set_new(object, "nodes", taictl_told(&told, run->pool));
     return taictl_print_done(
         run, object,
         apr_pstrcat(run->pool, sentence, "; ", taictl_told_text(&told, run->pool), NULL));

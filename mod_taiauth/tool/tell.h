@@ -16,7 +16,13 @@
 const char *taictl_tell(const taictl_t *run, tai_store_t *store, tai_told_t *told);
 
 /**
- * For people: "in force on 3 of 3 nodes".
+ * {"applied", "of", "silent", "silent_nodes"}: the last one lists the names, or else the ids.
+ * @param p  for the moment
+ */
+json_t *taictl_told(const tai_told_t *told, apr_pool_t *p);
+
+/**
+ * For people: "in force on 3 of 3 nodes", and who was silent.
  */
 const char *taictl_told_text(const tai_told_t *told, apr_pool_t *p);
 

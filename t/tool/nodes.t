@@ -16,52 +16,72 @@ done('a user', 'user', 'add', 'acme', 'ann', '--no-password');
 
 my $ahead = 1_000_000;
 
-# A row; returns its id.
+# A row; returns its id. Named: name and synced_at.
 sub node {
-    my ($digit, $applied, $lease) = @_;
+    my ($digit, $applied, $lease, %its) = @_;
     my $id = $digit x 32;
-    database()->do('INSERT INTO nodes (id, lease_ms, applied_seq, registered_at) VALUES (?, ?, ?, ?)',
-        undef, $id, $lease // 1000, $applied, 1_700_000_000 + ord $digit);
+    database()->do('INSERT INTO nodes (id, lease_ms, applied_seq, registered_at, name, synced_at) VALUES (?, ?, ?, ?, ?, ?)',
+        undef, $id, $lease // 1000, $applied, 1_700_000_000 + ord $digit, @its{'name', 'synced_at'});
     return $id;
 }
 
 sub node_ids { return [map { $_->[0] } @{database()->selectall_arrayref('SELECT id FROM nodes ORDER BY id')}] }
+
+# What is told as JSON: on how many nodes of how many, and who was silent.
+sub told {
+    my ($applied, $of, @silent) = @_;
+    return { applied => $applied, of => $of, silent => scalar @silent, silent_nodes => \@silent };
+}
 
 sub key { return json_of('key', 'create', 'acme', '--name', 'x') }
 
 # --- the list -----------------------------------------------------------------------------------
 
 is_deeply json_of('nodes'), [], 'none';
-is done('nodes', 'nodes')->{out}, "ID  LEASE MS  APPLIED  OF  BEHIND  REGISTERED\n", '... as a table';
+is done('nodes', 'nodes')->{out}, "NAME  STATE  LAST SYNC  APPLIED  LEASE  REGISTERED  ID\n", '... as a table';
 my ($counter) = database()->selectrow_array('SELECT seq FROM change_counter');
 cmp_ok $counter, '>', 1, 'there are changes';
-my @ids = (node('a', $counter, 10_000), node('b', $counter - 1), node('c', $ahead), node('d', -1));
+my @ids = (node('a', $counter, 10_000, name => 'web1:443', synced_at => 1_700_000_100), node('b', $counter - 1),
+    node('c', $ahead, 1000, synced_at => int time), node('d', -1, 1500, synced_at => 100 + int time));
 my @listed = sort { $a->{id} cmp $b->{id} } @{json_of('nodes')};
 is_deeply [map { $_->{id} } @listed], \@ids, 'all of them';
 is_deeply [map { $_->{behind} } @listed], [0, 1, 0, $counter], 'how far each is behind';
-is_deeply $listed[0], { id => $ids[0], lease_ms => 10_000, applied => $counter, of => $counter, behind => 0,
+my $ago = delete $listed[0]{synced_ago};
+cmp_ok abs($ago - (time - 1_700_000_100)), '<', 60, 'how long ago it synced, in seconds';
+is_deeply $listed[0], { id => $ids[0], name => 'web1:443', state => 'silent', synced_at => '2023-11-14T22:15:00Z',
+    lease_ms => 10_000, wait_ms => 12_000, applied => $counter, of => $counter, behind => 0,
     registered_at => '2023-11-14T22:14:57Z' }, 'the members of each';
-like done('nodes', 'nodes')->{out}, qr/^a{32}  10000 +$counter +$counter +0 +2023-11-14T22:14:57Z$/m, 'as a table';
+is_deeply [map { $_->{name} } @listed[1 .. 3]], [(undef) x 3], 'they may have no name';
+is_deeply [map { $_->{state} } @listed], ['silent', 'silent', 'following', 'following'], 'who is following';
+is_deeply [map { $_->{wait_ms} } @listed], [12_000, 1200, 0, 0], 'how long each would be waited for';
+is $listed[1]{synced_at}, undef, 'one that has never said that it syncs';
+is $listed[3]{synced_ago}, 0, 'one whose clock is ahead';
+my $table = done('nodes', 'nodes')->{out};
+like $table, qr/^web1:443  silent: would be waited for, 12 s +2023-11-14T22:15:00Z, \d{4} d ago +$counter of $counter +10 s +2023-11-14T22:14:57Z  a{32}$/m,
+    'as a table';
+like $table, qr/^- +silent: would be waited for, 1\.2 s +- +@{[$counter - 1]} of $counter +1 s +\S+  b{32}$/m, '... without a name';
+like $table, qr/^- +following +\S+Z, \d s ago +$ahead of $counter +1 s +\S+  c{32}$/m, '... that follows';
 database()->do('DELETE FROM nodes');
 
 # --- what is told -------------------------------------------------------------------------------
 
 my $none = '; no node is running';
 is substr(done('nobody to tell', 'user', 'disable', 'ann')->{out}, -1 - length $none), "$none\n", 'no node';
-is_deeply json_of('user', 'enable', 'ann')->{nodes}, { applied => 0, of => 0, silent => 0 }, '... as JSON';
+is_deeply json_of('user', 'enable', 'ann')->{nodes}, told(0, 0), '... as JSON';
 node('a', $ahead);
 like done('one to tell', 'account', 'suspend', 'acme')->{out}, qr/; in force on 1 of 1 node$/, 'one node';
 node('b', $ahead);
 node('c', 0);
 my $began = time;
 like done('one is silent', 'account', 'reinstate', 'acme')->{out},
-    qr/; in force on 2 of 3 nodes; 1 silent node was struck off after its lease$/, 'three, one of them silent';
+    qr/; in force on 2 of 3 nodes; c{32} did not answer; it stopped honouring keys when its lease ended$/, 'three, one of them silent';
 cmp_ok time - $began, '>=', 1.2, 'it was waited for for longer than its lease';
 is_deeply node_ids(), ['a' x 32, 'b' x 32], '... and is gone';
-node($_, 0) for 'c', 'd';
+node('c', 0, 1000, name => 'web3:443');
+node('d', 0, 1000, name => "web4\n\e[2J");
 like done('two are silent', 'account', 'set-plan', 'acme', 'pro')->{out},
-    qr/; in force on 2 of 4 nodes; 2 silent nodes were struck off after their lease$/, 'several';
-is_deeply json_of('account', 'set-plan', 'acme', 'pro')->{nodes}, { applied => 2, of => 2, silent => 0 }, 'nobody waits for them twice';
+    qr/; in force on 2 of 4 nodes; web3:443, web4\\x0a\\x1b\[2J did not answer; they stopped honouring keys when their leases ended$/, 'several';
+is_deeply json_of('account', 'set-plan', 'acme', 'pro')->{nodes}, told(2, 2), 'nobody waits for them twice';
 
 # Every command that alters what a key may do.
 my ($first, $second, $third) = map { key() } 1 .. 3;
@@ -71,8 +91,8 @@ my @commands = (['key', 'revoke', $first->{id}], ['key', 'revoke', $first->{id}]
     ['account', 'reinstate', 'acme'], ['user', 'disable', 'ann'], ['user', 'enable', 'ann'],
     ['account', 'close', 'acme', '--yes']);
 for my $command (@commands) {
-    my $silent = node('c', -1);
-    is_deeply json_of(@$command)->{nodes}, { applied => 2, of => 3, silent => 1 }, "@$command waits";
+    node('c', -1, 1000, name => 'web3:443');
+    is_deeply json_of(@$command)->{nodes}, told(2, 3, 'web3:443'), "@$command waits";
 }
 
 # --- where it cannot be told --------------------------------------------------------------------
@@ -128,7 +148,7 @@ SKIP: {
     node('a', -1, 2000);
     ($status, my $seen) = at_terminal(['key', 'revoke', $slow->{id}]);
     is $status, 0, 'at a terminal';
-    like $seen, qr/^taictl: waiting until every node has followed\r?\n.*0 of 1 node; 1 silent node was struck off/ms, 'a word while it lasts';
+    like $seen, qr/^taictl: waiting until every node has followed\r?\n.*0 of 1 node; a{32} did not answer/ms, 'a word while it lasts';
     ($status, $seen) = at_terminal(['key', 'revoke', $slow->{id}]);
     unlike $seen, qr/waiting/, '... and none where it does not';
 }

@@ -97,6 +97,29 @@ START_TEST(names_in_their_order)
 }
 END_TEST
 
+static const struct {
+    const char *nodes[2];
+    const char *sentence;
+} silent[] = {
+    {{"web2:443", NULL}, "web2:443 did not answer; it stopped honouring keys when its lease ended"},
+    {{"web2:443", "web3:443"},
+     "web2:443, web3:443 did not answer; they stopped honouring keys when their leases ended"},
+    {{"a\n\033[2J\"", NULL},
+     "a\\x0a\\x1b[2J\\\" did not answer; it stopped honouring keys when its lease ended"},
+};
+
+START_TEST(silent_as_in_row)
+{
+    apr_array_header_t *nodes =
+        apr_array_copy(pool, names(silent[_i].nodes[0], silent[_i].nodes[1]));
+    tai_told_t told = {.silent = nodes->nelts, .silent_nodes = nodes};
+
+    ck_assert_str_eq(tai_describe_silent(&told, pool), silent[_i].sentence);
+    ck_assert_str_eq(dumped(tai_describe_told(&told)),
+                     apr_psprintf(pool, "{\"applied\":0,\"of\":0,\"silent\":%d}", nodes->nelts));
+}
+END_TEST
+
 START_TEST(key_in_full)
 {
     tai_key_info_t info = key();
@@ -131,6 +154,7 @@ static void add(TCase *tests)
     tcase_add_loop_test(tests, text_of_row, 0, ROWS(texts));
     tcase_add_loop_test(tests, time_of_row, 0, ROWS(times));
     tcase_add_test(tests, names_in_their_order);
+    tcase_add_loop_test(tests, silent_as_in_row, 0, ROWS(silent));
     tcase_add_test(tests, key_in_full);
     tcase_add_test(tests, status_of_the_moment);
 }

@@ -101,7 +101,7 @@ END_TEST
 /* Where nobody else syncs, requests do, long before the lease ends. */
 START_TEST(a_sync_that_is_overdue_is_done_by_the_way)
 {
-    tai_node_configure(segment, 100, LEASE_MS);
+    tai_node_configure(segment, 100, LEASE_MS, "");
     ck_assert_int_eq(lease(), APR_SUCCESS);
     ck_assert_uint_eq(node->overdue_at, node->begun_at + 300);
     ck_assert_int_eq(lease_at(node->overdue_at - 1), APR_SUCCESS);
@@ -113,7 +113,7 @@ END_TEST
 
 START_TEST(one_that_fails_is_not_done_by_all)
 {
-    tai_node_configure(segment, 1000, LEASE_MS);
+    tai_node_configure(segment, 1000, LEASE_MS, "");
     ck_assert_int_eq(lease(), APR_SUCCESS);
     take_away();
     ck_assert_int_eq(lease_at(node->overdue_at), APR_SUCCESS);
@@ -128,7 +128,7 @@ END_TEST
 /* Somebody else's sync takes its time: the lease runs. */
 START_TEST(nobody_waits_while_the_lease_runs)
 {
-    tai_node_configure(segment, 100, LEASE_MS);
+    tai_node_configure(segment, 100, LEASE_MS, "");
     ck_assert_int_eq(lease(), APR_SUCCESS);
     ck_assert_int_eq(tai_mutex_try(&node->syncing), APR_SUCCESS);
     ck_assert_int_eq(lease_at(node->overdue_at), APR_SUCCESS);

@@ -16,7 +16,7 @@ static void make_segment(void)
     const apr_size_t bytes = tai_segment_needs(KEYS);
 
     ck_assert_int_eq(tai_segment_format(shared_block(bytes), bytes, KEYS, &segment), APR_SUCCESS);
-    tai_node_configure(segment, INTERVAL, LEASE);
+    tai_node_configure(segment, INTERVAL, LEASE, "");
 }
 
 static tai_lookup_t *lookup_on(tai_store_t *on, int keep)

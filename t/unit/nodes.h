@@ -20,7 +20,7 @@ static inline tai_segment_t *new_node(apr_uint32_t lease_ms)
     tai_segment_t *segment;
 
     ck_assert_int_eq(tai_segment_format(shared_block(bytes), bytes, KEYS, &segment), APR_SUCCESS);
-    tai_node_configure(segment, INTERVAL_MS, lease_ms);
+    tai_node_configure(segment, INTERVAL_MS, lease_ms, "");
     return segment;
 }
 

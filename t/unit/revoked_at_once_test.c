@@ -157,7 +157,7 @@ static stage_t *make_stage(apr_uint32_t lease_ms, const char *ids[ROUNDS])
 
     for (i = 0; i < 2; i++) {
         stage->nodes[i] = new_node(lease_ms);
-        tai_node_configure(stage->nodes[i], SYNC_MS, lease_ms);
+        tai_node_configure(stage->nodes[i], SYNC_MS, lease_ms, "");
     }
     for (i = 0; i < ROUNDS; i++) {
         ids[i] = new_key(stage, i);

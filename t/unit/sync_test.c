@@ -219,7 +219,7 @@ START_TEST(another_lease_is_registered)
 {
     const char *id = apr_pstrdup(pool, node->id);
 
-    tai_node_configure(segment, INTERVAL_MS, 5000);
+    tai_node_configure(segment, INTERVAL_MS, 5000, "");
     sync_node(segment);
     has_registered_anew(id, 1);
     ck_assert_int_eq(row_has(segment, "lease_ms"), 5000);
@@ -306,6 +306,178 @@ START_TEST(no_node_where_it_cannot_register)
 }
 END_TEST
 
+/* ---- what it says for people --------------------------------------------------------------- */
+
+static const char *row_text(const char *column)
+{
+    return raw_value(path, apr_psprintf(pool, "SELECT %s FROM nodes", column));
+}
+
+static apr_int64_t seconds(void)
+{
+    return apr_time_sec(apr_time_now());
+}
+
+/* Synced, and its row has not been told of it for so long. */
+static void synced_unnoted(apr_uint64_t for_ms)
+{
+    wait_until(node->noted_at + 1);
+    sync_node(segment);
+    node->noted_at = node->synced_at - for_ms;
+    raw_run(path, "UPDATE nodes SET synced_at = 1, name = NULL");
+}
+
+static void note_sync(void)
+{
+    ck_assert_msg(tai_node_note_sync(segment, store, pool, &text) == APR_SUCCESS, "%s", text);
+}
+
+START_TEST(its_row_has_its_name_and_when_it_registered)
+{
+    raw_run(path, "DELETE FROM nodes");
+    tai_node_configure(segment, INTERVAL_MS, LEASE_MS, "web1.example.org:443");
+    sync_node(segment);
+    ck_assert_str_eq(row_text("name"), "web1.example.org:443");
+    ck_assert_int_le(llabs(seconds() - row_has(segment, "synced_at")), 60);
+    ck_assert_int_eq(row_has(segment, "synced_at"), row_has(segment, "registered_at"));
+}
+END_TEST
+
+START_TEST(a_node_may_have_no_name)
+{
+    ck_assert_ptr_null(row_text("name"));
+    tai_node_configure(segment, INTERVAL_MS, LEASE_MS, "web1");
+    tai_node_configure(segment, INTERVAL_MS, LEASE_MS, "");
+    synced_unnoted(5000);
+    note_sync();
+    ck_assert_ptr_null(row_text("name"));
+}
+END_TEST
+
+START_TEST(a_name_that_is_too_long_is_cut)
+{
+    char *name = apr_pcalloc(pool, TAI_NODE_NAME_MAX + 2);
+
+    memset(name, 'x', TAI_NODE_NAME_MAX + 1);
+    tai_node_configure(segment, INTERVAL_MS, LEASE_MS, name);
+    ck_assert_uint_eq(strlen(node->name), TAI_NODE_NAME_MAX);
+}
+END_TEST
+
+START_TEST(an_acknowledgement_says_when)
+{
+    raw_run(path, "UPDATE nodes SET synced_at = 1");
+    raw_run(path, "UPDATE api_keys SET expires_at = 1");
+    sync_node(segment);
+    ck_assert_int_le(llabs(seconds() - row_has(segment, "synced_at")), 60);
+    ck_assert_uint_eq(node->registration, 1);
+
+    /* which need not be said again */
+    raw_run(path, "UPDATE nodes SET synced_at = 1");
+    note_sync();
+    ck_assert_int_eq(row_has(segment, "synced_at"), 1);
+}
+END_TEST
+
+START_TEST(a_sync_is_noted_some_seconds_later)
+{
+    synced_unnoted(4000);
+    note_sync();
+    ck_assert_int_eq(row_has(segment, "synced_at"), 1);
+    node->noted_at -= 1000;
+    tai_node_configure(segment, INTERVAL_MS, LEASE_MS, "web1"); /* as a reload found it */
+    note_sync();
+    ck_assert_int_le(llabs(seconds() - row_has(segment, "synced_at")), 60);
+    ck_assert_str_eq(row_text("name"), "web1");
+
+    /* not twice */
+    raw_run(path, "UPDATE nodes SET synced_at = 1");
+    note_sync();
+    ck_assert_int_eq(row_has(segment, "synced_at"), 1);
+}
+END_TEST
+
+START_TEST(of_a_short_lease_half_of_it_later)
+{
+    tai_node_configure(segment, INTERVAL_MS, 1000, "");
+    sync_node(segment);
+    synced_unnoted(500);
+    note_sync();
+    ck_assert_int_gt(row_has(segment, "synced_at"), 1);
+}
+END_TEST
+
+/* The time is that of the sync, not of the writing. */
+START_TEST(without_a_sync_nothing_is_noted)
+{
+    synced_unnoted(0);
+    node->noted_at -= 60000;
+    node->synced_at -= 30000;
+    note_sync();
+    ck_assert_int_ge(seconds() - row_has(segment, "synced_at"), 30);
+    raw_run(path, "UPDATE nodes SET synced_at = 1");
+    node->noted_at -= 20000;
+    note_sync();
+    ck_assert_int_eq(row_has(segment, "synced_at"), 1);
+}
+END_TEST
+
+/* What the rules go by stays as it is: the node is the same, and as it was left. */
+START_TEST(noting_a_sync_is_no_part_of_the_rules)
+{
+    const apr_uint64_t end = node->lease_end;
+    static const char rules[] =
+        "id || ' ' || lease_ms || ' ' || applied_seq || ' ' || registered_at";
+    const char *before;
+
+    synced_unnoted(5000);
+    before = row_text(rules);
+    note_sync();
+    ck_assert_str_eq(row_text(rules), before);
+    raw_run(path, "UPDATE nodes SET synced_at = NULL, name = 'somebody else''s'");
+    sync_node(segment);
+    ck_assert_uint_eq(node->registration, 1);
+    ck_assert_int_eq(is_remembered(segment, &answer), 1);
+    ck_assert_uint_ge(node->lease_end, end);
+}
+END_TEST
+
+START_TEST(a_node_that_is_gone_notes_nothing)
+{
+    synced_unnoted(5000);
+    raw_run(path, "DELETE FROM nodes");
+    note_sync();
+    ck_assert_int_eq(counted("SELECT COUNT(*) FROM nodes"), 0);
+}
+END_TEST
+
+/* Where it cannot be written, that is all: syncs go on, and so does the lease. */
+START_TEST(a_sync_that_cannot_be_noted_is_one)
+{
+    raw_t writer;
+    apr_uint64_t end;
+    int changed;
+
+    synced_unnoted(5000);
+    end = node->lease_end;
+    writer = raw_open(path);
+    ck_assert_int_eq(apr_dbd_query(writer.driver, writer.handle, &changed, "BEGIN IMMEDIATE"), 0);
+    ck_assert_int_ne(tai_node_note_sync(segment, store, pool, &text), APR_SUCCESS);
+    ck_assert_ptr_nonnull(text);
+    note_sync(); /* not due before its next turn: it is not tried again and again */
+    wait_until(tai_clock_ms() + 2);
+    sync_node(segment);
+    ck_assert_uint_gt(node->lease_end, end);
+    ck_assert_uint_eq(node->sync_failures, 0);
+    ck_assert_uint_eq(node->registration, 1);
+    ck_assert_int_eq(apr_dbd_query(writer.driver, writer.handle, &changed, "ROLLBACK"), 0);
+    raw_close(&writer);
+    node->noted_at -= 5000;
+    note_sync();
+    ck_assert_int_gt(row_has(segment, "synced_at"), 1);
+}
+END_TEST
+
 /* Whoever keeps the database to write, a SELECT does not wait for him, and nothing else is needed. */
 START_TEST(a_writer_does_not_hold_it_up)
 {
@@ -375,6 +547,16 @@ static void add(TCase *tests)
     tcase_add_test(tests, no_lease_before_it_is_acknowledged);
     tcase_add_test(tests, a_row_that_goes_before_it_is_acknowledged);
     tcase_add_test(tests, no_node_where_it_cannot_register);
+    tcase_add_test(tests, its_row_has_its_name_and_when_it_registered);
+    tcase_add_test(tests, a_node_may_have_no_name);
+    tcase_add_test(tests, a_name_that_is_too_long_is_cut);
+    tcase_add_test(tests, an_acknowledgement_says_when);
+    tcase_add_test(tests, a_sync_is_noted_some_seconds_later);
+    tcase_add_test(tests, of_a_short_lease_half_of_it_later);
+    tcase_add_test(tests, without_a_sync_nothing_is_noted);
+    tcase_add_test(tests, noting_a_sync_is_no_part_of_the_rules);
+    tcase_add_test(tests, a_node_that_is_gone_notes_nothing);
+    tcase_add_test(tests, a_sync_that_cannot_be_noted_is_one);
     tcase_add_test(tests, a_writer_does_not_hold_it_up);
     tcase_add_test(tests, one_at_a_time);
     tcase_add_test(tests, due_after_the_interval);

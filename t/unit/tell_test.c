@@ -56,6 +56,30 @@ START_TEST(a_silent_node_is_struck_off)
 }
 END_TEST
 
+static const char *silent(int i)
+{
+    return APR_ARRAY_IDX(told.silent_nodes, i, const char *);
+}
+
+START_TEST(who_was_silent_is_told)
+{
+    const char *unnamed = apr_pstrdup(pool, tai_segment_node(other)->id);
+
+    raw_run(path, "UPDATE nodes SET name = 'web1:443'");
+    raw_run(path, apr_psprintf(pool, "UPDATE nodes SET name = NULL WHERE id = '%s'", unnamed));
+    revoked(key_id, NOW);
+    must(tai_node_tell(segment, store, pool, &told, &text));
+    ck_assert_int_eq(told.silent_nodes->nelts, 1);
+    ck_assert_str_eq(silent(0), unnamed);
+    must(tai_node_tell(NULL, store, pool, &told, &text));
+    ck_assert_int_eq(told.silent_nodes->nelts, 0);
+    raw_run(path, "UPDATE accounts SET status = 'suspended'");
+    must(tai_node_tell(NULL, store, pool, &told, &text));
+    told_is(0, 1);
+    ck_assert_str_eq(silent(0), "web1:443");
+}
+END_TEST
+
 /* The dead delay nobody twice, and the longest lease among those behind is the one that counts. */
 START_TEST(a_long_lease_of_one_that_has_applied_it_is_not_waited_for)
 {
@@ -139,9 +163,9 @@ START_TEST(the_database_is_away)
     ck_assert_int_eq(rename(path, apr_pstrcat(pool, path, ".away", NULL)), 0);
     ck_assert_int_eq(tai_node_tell(segment, store, pool, &told, &text), TAI_CHANGE_UNKNOWN);
     ck_assert_ptr_nonnull(text);
-    ck_assert_int_eq(tai_node_tidy(store, &tidying, pool, &text), TAI_CHANGE_UNKNOWN);
+    ck_assert_int_eq(tai_node_tidy(store, &tidying, pool, &told, &text), TAI_CHANGE_UNKNOWN);
     tidying.begun = tai_clock_ms();
-    ck_assert_int_eq(tai_node_tidy(store, &tidying, pool, &text), TAI_CHANGE_UNKNOWN);
+    ck_assert_int_eq(tai_node_tidy(store, &tidying, pool, &told, &text), TAI_CHANGE_UNKNOWN);
 }
 END_TEST
 
@@ -174,16 +198,18 @@ START_TEST(the_log_forgets_what_all_have_applied)
 
     /* one that is silent is not waited for: what keeps a child busy keeps it from ending */
     sync_node(segment);
-    must(tai_node_tidy(store, &tidying, pool, &text));
+    must(tai_node_tidy(store, &tidying, pool, &told, &text));
     ck_assert_int_eq(counted("SELECT COUNT(*) FROM key_changes"), 1);
     ck_assert_int_ge(row_has(other, "applied_seq"), 0);
 
     /* ... but found to be dead by a later call */
     tidying.begun -= SHORT_MS * 6 / 5;
-    must(tai_node_tidy(store, &tidying, pool, &text));
+    must(tai_node_tidy(store, &tidying, pool, &told, &text));
     ck_assert_int_eq(counted("SELECT COUNT(*) FROM key_changes"), 0);
     ck_assert_int_eq(row_has(other, "applied_seq"), -1);
     ck_assert_uint_eq(tidying.begun, 0);
+    ck_assert_int_eq(told.silent, 1);
+    ck_assert_int_eq(told.silent_nodes->nelts, 1);
 
     /* those who have it, or come later, miss nothing */
     newest = registered_node(SHORT_MS);
@@ -200,7 +226,7 @@ START_TEST(the_log_forgets_all_where_there_is_no_node)
     tai_tidying_t tidying = {0};
 
     raw_run(path, "DELETE FROM nodes");
-    must(tai_node_tidy(store, &tidying, pool, &text));
+    must(tai_node_tidy(store, &tidying, pool, &told, &text));
     ck_assert_int_eq(counted("SELECT COUNT(*) FROM key_changes"), 0);
 }
 END_TEST
@@ -241,6 +267,7 @@ static void add(TCase *tests)
     with_acme(tests);
     tcase_add_checked_fixture(tests, make_nodes, NULL);
     tcase_add_test(tests, a_silent_node_is_struck_off);
+    tcase_add_test(tests, who_was_silent_is_told);
     tcase_add_test(tests, a_long_lease_of_one_that_has_applied_it_is_not_waited_for);
     tcase_add_test(tests, a_revocation_that_changes_nothing_waits_as_well);
     tcase_add_test(tests, taictl_is_no_node);
