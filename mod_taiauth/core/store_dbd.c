@@ -367,22 +367,50 @@ static int is_found(tai_row_t row)
     return column < PLAN_SCOPE;
 }
 
-/* by: FIND_KEY or FIND_KEY_BY_ID */
+/* What find_record asks a connection for. */
+typedef struct look_t {
+    tai_statement_e by; /* FIND_KEY or FIND_KEY_BY_ID */
+    const char *value;
+    apr_array_header_t *counter; /* of COUNTER_BEFORE */
+    apr_array_header_t *rows;
+} look_t;
+
+static tai_change_e look(tai_connection_t *connection, void *data, apr_pool_t *p, const char **text)
+{
+    look_t *what = data;
+    apr_status_t rv =
+        tai_connection_select(connection, TAI_SQL_COUNTER_BEFORE, NULL, p, &what->counter, text);
+
+    if (rv == APR_SUCCESS) {
+        rv = tai_connection_select(connection, what->by, TAI_ARGS(what->value), p, &what->rows,
+                                   text);
+    }
+    return rv == APR_SUCCESS ? TAI_CHANGE_DONE : TAI_CHANGE_UNKNOWN;
+}
+
+/* The counter of changes that a record goes with; below 0: it cannot be read. */
+static apr_int64_t counter_of(const look_t *what)
+{
+    const apr_array_header_t *rows = what->counter->nelts ? what->counter : what->rows;
+
+    return rows->nelts ? tai_store_seconds(APR_ARRAY_IDX(rows, 0, tai_row_t)[COUNTER]) : -1;
+}
+
 static apr_status_t find_record(tai_store_t *store, tai_statement_e by, const char *value,
                                 apr_pool_t *p, tai_record_t **record, apr_int64_t *seq,
                                 const char **error)
 {
-    apr_array_header_t *rows;
-    apr_status_t rv;
+    look_t what = {by, value, NULL, NULL};
+    const apr_array_header_t *rows;
 
     *record = NULL;
     *error = NULL;
-    rv = tai_store_select(store, by, TAI_ARGS(value), p, &rows, error);
-    if (rv != APR_SUCCESS) {
-        return rv;
+    if (tai_store_view(store, look, &what, p, error) != TAI_CHANGE_DONE) {
+        return APR_EGENERAL;
     }
-    *seq = rows->nelts ? tai_store_seconds(APR_ARRAY_IDX(rows, 0, tai_row_t)[COUNTER]) : -1;
-    if (*seq < 0) {
+    rows = what.rows;
+    *seq = counter_of(&what);
+    if (*seq < 0 || !rows->nelts) {
         *error =
             apr_psprintf(p, "database %s: change_counter holds no number", store->database->name);
         return APR_EGENERAL;
