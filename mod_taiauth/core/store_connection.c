@@ -1,6 +1,7 @@
 #include "store_connection.h"
 #include "store_driver.h"
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
 
@@ -11,13 +12,6 @@ struct tai_connection_t {
     int in_transaction;
     tai_identity_t identity; /* of the file that is open */
     apr_dbd_prepared_t *prepared[TAI_SQL_COUNT];
-};
-
-/* What the server knows a prepared statement by. */
-static const char *const labels[TAI_SQL_COUNT] = {
-#define X(name, sql) "taiauth_" #name,
-    TAI_STATEMENTS(X)
-#undef X
 };
 
 /* The end of a connection undoes a transaction that is open. */
@@ -76,13 +70,28 @@ int tai_connection_current(tai_connection_t *connection, apr_pool_t *p)
     return 0;
 }
 
+/* What a driver says may be of several lines, the last one with an end. */
+static const char *one_line(const char *text, apr_pool_t *p)
+{
+    char *line = apr_pstrdup(p, text ? text : "no reason given");
+    apr_size_t length = strlen(line);
+
+    while (length > 0 && apr_isspace(line[length - 1])) {
+        line[--length] = '\0';
+    }
+    for (char *c = line; *c; c++) {
+        *c = apr_iscntrl(*c) ? ' ' : *c;
+    }
+    return line;
+}
+
 /* In the driver's own words: they last until its next call. */
 static const char *driver_text(const tai_connection_t *connection, int code, apr_pool_t *p)
 {
     const tai_database_t *database = connection->database;
+    const char *words = apr_dbd_error(database->dbd, connection->handle, code);
 
-    return apr_psprintf(p, "database %s: %s", database->name,
-                        apr_dbd_error(database->dbd, connection->handle, code));
+    return apr_psprintf(p, "database %s: %s", database->name, one_line(words, p));
 }
 
 static apr_status_t fail(tai_connection_t *connection, int code, apr_pool_t *p, const char **error)
@@ -179,7 +188,7 @@ static apr_status_t open_connection(tai_connection_t *connection, apr_pool_t *p,
                         &reason) != APR_SUCCESS) {
         connection->handle = NULL;
         *error = apr_psprintf(p, "database %s cannot be opened: %s", database->name,
-                              reason ? reason : "no reason given");
+                              one_line(reason, p));
         apr_pool_clear(connection->pool);
         return APR_EGENERAL;
     }
@@ -191,7 +200,11 @@ static apr_status_t open_connection(tai_connection_t *connection, apr_pool_t *p,
     return set_up(connection, p, error);
 }
 
-/* Statements are prepared when they are first used: a server uses two of them. */
+/*
+ * Statements are prepared when they are first used: a server uses two of them. Their labels have no
+ * capitals: apr_dbd_pgsql prepares under a name that PostgreSQL folds, and executes one that it does
+ * not.
+ */
 static apr_status_t prepare(tai_connection_t *connection, tai_statement_e statement, apr_pool_t *p,
                             const char **error)
 {
@@ -203,7 +216,8 @@ static apr_status_t prepare(tai_connection_t *connection, tai_statement_e statem
     }
     code = apr_dbd_prepare(connection->database->dbd, connection->pool, connection->handle,
                            tai_driver_sql(connection->database->driver, statement),
-                           labels[statement], &connection->prepared[statement]);
+                           apr_psprintf(connection->pool, "taiauth_%d", (int)statement),
+                           &connection->prepared[statement]);
     return code ? fail(connection, code, p, error) : APR_SUCCESS;
 }
 

@@ -4,7 +4,8 @@
 #include <string.h>
 #include <apr_strings.h>
 
-static const tai_driver_t *const drivers[] = {&tai_driver_sqlite3};
+static const tai_driver_t *const drivers[] = {&tai_driver_sqlite3, &tai_driver_pgsql,
+                                              &tai_driver_mysql};
 
 #define DRIVER_COUNT (sizeof(drivers) / sizeof(drivers[0]))
 

@@ -37,6 +37,8 @@ struct tai_driver_t {
 };
 
 extern const tai_driver_t tai_driver_sqlite3;
+extern const tai_driver_t tai_driver_pgsql;
+extern const tai_driver_t tai_driver_mysql;
 
 /**
  * Find a driver by name.
