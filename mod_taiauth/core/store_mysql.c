@@ -1,0 +1,213 @@
+#include "store_driver.h"
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "migrations_mysql.inc"
+
+_Static_assert(sizeof(migrations_mysql) / sizeof(migrations_mysql[0]) == TAI_SCHEMA_VERSION,
+               "a migration of mysql is missing");
+
+/* ---- parameters ---------------------------------------------------------------------------- */
+
+/* Where the driver ends a value; there is no way to quote one. */
+#define SEPARATORS " \r\n\t;|,"
+
+/*
+ * What may be given. The driver knows fldsz, too: how many bytes of a value it reads, the rest being
+ * lost. It takes whatever it does not know for nothing, and every word that begins like one of these
+ * for that one.
+ */
+enum { HOST, PORT, SOCK, DBNAME, USER, PASS, GROUP, RECONNECT, FLAGS, WORD_COUNT };
+
+static const struct {
+    const char *name;
+    const char *only; /* the only value allowed; it is added where it is not given */
+} words[WORD_COUNT] = {
+    [HOST] = {"host", NULL},
+    [PORT] = {"port", NULL},
+    [SOCK] = {"sock", NULL},
+    [DBNAME] = {"dbname", NULL},
+    [USER] = {"user", NULL},
+    [PASS] = {"pass", NULL},
+    [GROUP] = {"group", NULL},
+    /* else a transaction whose server has gone goes on in a new session, without its beginning */
+    [RECONNECT] = {"reconnect", "0"},
+    /* else a change that finds what it wants to write is taken for one that found no row */
+    [FLAGS] = {"flags", "CLIENT_FOUND_ROWS"},
+};
+
+/* The longest text of a row in bytes: 2000 characters of up to four. The driver's default takes a
+ * megabyte of memory for each column that might be that long. */
+#define FIELD_SIZE "fldsz=8000"
+
+/* "host, port, ..., reconnect=0" */
+static const char *allowed_words(apr_pool_t *p)
+{
+    const char *text = "";
+
+    for (int i = 0; i < WORD_COUNT; i++) {
+        text = apr_pstrcat(p, text, i ? ", " : "", words[i].name, words[i].only ? "=" : "",
+                           words[i].only ? words[i].only : "", NULL);
+    }
+    return text;
+}
+
+/* Which one a word is, "host=127.0.0.1": WORD_COUNT for none. */
+static int find_word(const char *given, const char **value)
+{
+    int i = 0;
+    apr_size_t length = strcspn(given, "=");
+
+    while (i < WORD_COUNT &&
+           (strlen(words[i].name) != length || memcmp(given, words[i].name, length) != 0)) {
+        i++;
+    }
+    *value = given[length] ? given + length + 1 : NULL;
+    return *value && **value ? i : WORD_COUNT;
+}
+
+static const char *check_port(const char *port)
+{
+    char *end;
+    long number = strtol(port, &end, 10);
+
+    return apr_isdigit(*port) && !*end && number >= 1 && number <= 65535
+               ? NULL
+               : "the port in the database's parameters must be from 1 to 65535";
+}
+
+/* What is wrong with a value: NULL, or a sentence. */
+static const char *check_value(int word, const char *value, apr_pool_t *p)
+{
+    if (word == PORT) {
+        return check_port(value);
+    }
+    if (!words[word].only || strcmp(value, words[word].only) == 0) {
+        return NULL;
+    }
+    return apr_psprintf(p, "%s in the database's parameters can only be %s, which it is anyway",
+                        words[word].name, words[word].only);
+}
+
+/*
+ * Take the parameters apart. A word that is none of ours is not repeated: it may be the rest of a
+ * password that holds a separator.
+ */
+static const char *read_words(const char *given, apr_pool_t *p, const char *values[WORD_COUNT])
+{
+    char *rest, *word = apr_strtok(apr_pstrdup(p, given), SEPARATORS, &rest);
+    const char *value, *error = NULL;
+
+    for (int number = 1; word && !error; number++) {
+        int i = find_word(word, &value);
+
+        if (i == WORD_COUNT) {
+            return apr_psprintf(p,
+                                "word %d of the database's parameters is none of NAME=VALUE with a "
+                                "NAME that is allowed: %s; a blank, a comma, a semicolon or | ends "
+                                "a word, and no VALUE can hold one",
+                                number, allowed_words(p));
+        }
+        error = values[i]
+                    ? apr_psprintf(p, "%s is twice in the database's parameters", words[i].name)
+                    : check_value(i, value, p);
+        values[i] = value;
+        word = apr_strtok(NULL, SEPARATORS, &rest);
+    }
+    return error;
+}
+
+/* The words as the driver reads them; what texts call the database has no password. */
+static const char *write_words(const char *const values[WORD_COUNT], int for_driver, apr_pool_t *p)
+{
+    const char *text = for_driver ? FIELD_SIZE : "";
+
+    for (int i = 0; i < WORD_COUNT; i++) {
+        const char *value = for_driver && words[i].only ? words[i].only : values[i];
+
+        if (value && (for_driver || (i != PASS && !words[i].only))) {
+            text = apr_pstrcat(p, text, *text ? "," : "", words[i].name, "=", value, NULL);
+        }
+    }
+    return text;
+}
+
+static const char *resolve(const char *given, apr_pool_t *p, tai_database_t *database)
+{
+    const char *values[WORD_COUNT] = {NULL};
+    const char *error = read_words(given, p, values);
+
+    if (error) {
+        return error;
+    }
+    if (!values[DBNAME]) {
+        return "the database's parameters name no database: dbname=NAME";
+    }
+    database->name = write_words(values, 0, p);
+    database->params = write_words(values, 1, p);
+    database->options =
+        apr_pstrcat(p, "--driver mysql --database '", database->name, "' and its password", NULL);
+    return NULL;
+}
+
+/* ---- statements ---------------------------------------------------------------------------- */
+
+/*
+ * Whatever the server's defaults are. Strict: what does not fit is an error, and not cut off.
+ * PIPES_AS_CONCAT: || is what it is elsewhere. Time-outs in seconds: of a row that is locked, and of
+ * a table that is being altered.
+ */
+static const char *const setup[] = {
+    "SET NAMES utf8mb4 COLLATE utf8mb4_nopad_bin",
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE",
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,PIPES_AS_CONCAT,NO_ENGINE_SUBSTITUTION',"
+    " autocommit = 1, completion_type = 'NO_CHAIN', sql_safe_updates = 0,"
+    " foreign_key_checks = 1, unique_checks = 1, check_constraint_checks = 1,"
+    " innodb_lock_wait_timeout = 10, lock_wait_timeout = 10",
+    NULL,
+};
+
+/* What was used, out of one text: [[key, last use, admitted, refused], ...]. */
+#define USED                                                                                 \
+    "JSON_TABLE(%s, '$[*]' COLUMNS (key_id VARCHAR(32) PATH '$[0]', at BIGINT PATH '$[1]', " \
+    "admitted BIGINT PATH '$[2]', refused BIGINT PATH '$[3]')) AS used"                      \
+    " JOIN api_keys k ON k.id = used.key_id COLLATE utf8mb4_nopad_bin"
+
+const tai_driver_t tai_driver_mysql = {
+    .name = "mysql",
+    .resolve = resolve,
+    .setup = setup,
+    .begin = "START TRANSACTION",
+    .begin_tries = 1,
+    .migrations = migrations_mysql,
+    .statements =
+        {
+            /* it outlives the commit that every CREATE is, and ends with the connection; a day */
+            [TAI_SQL_LOCK_SCHEMA] = "SELECT GET_LOCK('taiauth.' || SHA1(DATABASE()), 86400)",
+            [TAI_SQL_SCHEMA_TABLES] = "SELECT table_name FROM information_schema.tables"
+                                      " WHERE table_schema = DATABASE()"
+                                      " AND table_name = 'schema_version'",
+            [TAI_SQL_UNFIT] = "SELECT CASE WHEN @@global.read_only"
+                              " THEN 'is read-only: is it a replica?' END",
+            /*
+             * InnoDB takes its view of the database transaction by transaction: now and then it
+             * shows a commit and not the one before. Whatever is up to a counter that was read by a
+             * statement before, the next one shows.
+             */
+            [TAI_SQL_COUNTER_BEFORE] = "SELECT seq FROM change_counter",
+            [TAI_SQL_END_IDLEST_SESSIONS] =
+                "DELETE FROM sessions WHERE user_id = %s AND id_hash NOT IN"
+                " (SELECT id_hash FROM (SELECT s.id_hash FROM sessions s WHERE s.user_id = %s"
+                " ORDER BY s.used_at DESC, s.created_at DESC, s.id_hash LIMIT %lld) AS kept)",
+            [TAI_SQL_WRITE_LAST_USE] = "UPDATE " USED " SET k.last_used_at = used.at"
+                                       " WHERE used.at > COALESCE(k.last_used_at, 0)",
+            [TAI_SQL_WRITE_USAGE] = "INSERT INTO key_usage (key_id, day, admitted, refused)"
+                                    " SELECT k.id, %s, used.admitted, used.refused FROM " USED
+                                    " ON DUPLICATE KEY UPDATE"
+                                    " admitted = key_usage.admitted + VALUES(admitted),"
+                                    " refused = key_usage.refused + VALUES(refused)",
+        },
+};
