@@ -104,8 +104,7 @@ for my $round (1 .. $ROUNDS) {
 {
     my $who = elsewhere(administrator('parallel-busy'), '/manage', port => $httpd->port);
     my $key = create_key($who);
-    my $writer = db();
-    $writer->do('BEGIN IMMEDIATE');
+    my $writer = database()->lock;
     my @waiting = map { send_call($who, DELETE => "/keys/$key->{id}") } 1 .. 20;
     my $select = IO::Select->new(map { $_->socket } @waiting);
     my %of = map { $_->socket => $_ } @waiting;
@@ -117,7 +116,7 @@ for my $round (1 .. $ROUNDS) {
         is $answer->header('Retry-After'), 1, '... with the time to wait';
     }
     is use_key($key, '/v1/x', $httpd->port), 200, 'the key is good as yet';
-    $writer->do('ROLLBACK');
+    $writer->release;
     my @answers = map { $_->read('DELETE') } values %of;
     is_deeply [map { $_->status } @answers], [(200) x 16], 'sixteen are done when he is';
     is scalar keys %{{ map { data($_)->{revoked_at} => 1 } @answers }}, 1, '... once';

@@ -4,7 +4,6 @@
 use strict;
 use warnings;
 
-use DBI ();
 use File::Copy qw(copy);
 use Test::More;
 use TaiHttpd;
@@ -37,7 +36,7 @@ sub server {
         make_account('acme', plan => 'pro');
         map { make_key('acme', scopes => ['programs:read', 'analytics:read']) } 1, 2;
     });
-    settle($httpd->database);
+    settle($httpd->database) if TaiDatabase::is_file();
     $want{before_start}->($httpd) if $want{before_start};
     $httpd->start or die 'the server does not start: ', $httpd->said, $httpd->log;
     return ($httpd, @keys);
@@ -51,15 +50,10 @@ sub write_file {
     return;
 }
 
-sub handle {
-    my ($path) = @_;
-    return DBI->connect("dbi:SQLite:uri=file:$path?mode=rw", '', '', { RaiseError => 1, PrintError => 0 });
-}
-
-# Everything into the one file, so that it can be moved or copied alone.
+# Everything into the one file, so that it can be copied alone.
 sub settle {
-    my ($path) = @_;
-    my $handle = handle($path);
+    my ($file) = @_;
+    my $handle = $file->handle;
     $handle->do('PRAGMA wal_checkpoint(TRUNCATE)');
     $handle->disconnect;
     return;
@@ -118,21 +112,33 @@ sub is_bridged {
 
 subtest 'moved away' => sub {
     my ($httpd, $key) = server();
-    my $path = $httpd->database;
+    my $database = $httpd->database;
     is statuses($httpd, $key), '200', 'before';
-    is_bridged($httpd, $key, 'gone',
-        sub { rename $path, "$path.away" or die "rename: $!" },
-        sub { ok !-e $path, 'nobody made a new one'; rename "$path.away", $path or die "rename: $!" });
-    like $httpd->log, qr/no database at \Q$path\E; make it with: taictl db init/, 'the path and the command';
+    is_bridged($httpd, $key, 'gone', sub { $database->away }, sub {
+        ok !-e $database->path, 'nobody made a new one' if TaiDatabase::is_file();
+        $database->back;
+    });
+    like $httpd->log, $database->away_text, 'the log says why';
+};
+
+subtest 'its server is stopped' => sub {
+    of_servers();
+    my ($httpd, $key) = server();
+    is statuses($httpd, $key), '200', 'before';
+    is_bridged($httpd, $key, 'stopped', \&TaiDatabase::stop_for_now, \&TaiDatabase::go_on);
+    ok wait_for(sub { request('smoke', GET => '/protected/x', { 'X-API-Key' => unknown_key() })->status == 401 }, 'the others'),
+        'it is so for every server';
 };
 
 subtest 'replaced, as by a restore' => sub {
+    of_files();
     my ($httpd, $first, $second) = server();
-    my $path = $httpd->database;
+    my $path = $httpd->database->path;
     is statuses($httpd, $first), '200', 'before';
     copy($path, "$path.new") or die "copy: $!";
-    on_database("$path.new", sub { taictl(key => 'revoke', $first->{id}) });
-    settle("$path.new");
+    my $restored = TaiDatabase->new("$path.new");
+    on_database($restored, sub { taictl(key => 'revoke', $first->{id}) });
+    settle($restored);
     rename "$path.new", $path or die "rename: $!";
     my $place = '/analytics/x.html'; # no lockout there
     ok wait_for(sub { statuses($httpd, $first, $place) eq '401' }, 'the new file to be read'), 'a key that the new file has revoked';
@@ -140,18 +146,16 @@ subtest 'replaced, as by a restore' => sub {
 };
 
 subtest 'locked' => sub {
-    # without a write-ahead log, readers have to wait for a writer
-    my ($httpd, $key) = server(before_start => sub { handle($_[0]->database)->do('PRAGMA journal_mode = DELETE') });
-    my $writer = handle($httpd->database);
+    my ($httpd, $key) = server(before_start => sub { $_[0]->database->make_lockable });
     is statuses($httpd, $key), '200', 'before';
     my $unknown = unknown_key();
     # so that the node has nothing to write, for which it would take the lock itself
     on_database($httpd->database, \&settled);
-    $writer->do('BEGIN EXCLUSIVE');
+    my $lock = $httpd->database->lock('all');
     is_unavailable $httpd, $unknown, 'locked: an unknown key';
     comes_to $httpd, $key, '503', 'locked: a good key, when the lease is over';
     is_unavailable $httpd, $key, 'locked: a good key';
-    $writer->do('ROLLBACK');
+    $lock->release;
     comes_to $httpd, $key, '200', 'unlocked: a good key';
     is ask($httpd, $unknown)->status, 401, 'unlocked: an unknown key';
     is metric($httpd, 'locks_started_total'), 0, 'no failure was counted';
@@ -159,12 +163,12 @@ subtest 'locked' => sub {
 
 subtest 'a writer at work' => sub {
     my ($httpd, $key) = server();
-    my $writer = handle($httpd->database);
+    my $writer = $httpd->database->handle;
     is statuses($httpd, $key), '200', 'before';
-    $writer->do('BEGIN EXCLUSIVE');
+    $writer->begin_work;
     $writer->do("UPDATE accounts SET status = 'suspended'");
     is statuses($httpd, $key), '200', 'does not hold up readers; what it has not committed does not hold';
-    $writer->do('COMMIT');
+    $writer->commit;
     on_database($httpd->database, \&settled);
     is statuses($httpd, $key), '403', 'what it has committed does';
 };
@@ -175,8 +179,9 @@ my %broken = (
 );
 for my $name (sort keys %broken) {
     subtest $name => sub {
+        of_files();
         my ($httpd, $key) = server();
-        my $path = $httpd->database;
+        my $path = $httpd->database->path;
         my $good = do { open my $in, '<:raw', $path or die "$path: $!"; local $/; <$in> };
         my $put = sub { write_file("$path.new", $_[0]); rename "$path.new", $path or die "rename: $!" };
         is statuses($httpd, $key), '200', 'before';
@@ -185,46 +190,40 @@ for my $name (sort keys %broken) {
 }
 
 subtest 'read-only' => sub {
-    my ($httpd, $key) = server(before_start => sub { chmod 0444, $_[0]->database });
+    my ($httpd, $key) = server(before_start => sub { $_[0]->database->read_only });
     is_unavailable $httpd, $_, 'a server that cannot say what it has applied has no lease' for $key, unknown_key();
-    like $httpd->log, qr/taiauth:error.*read-?only/i, 'the log says why';
-    chmod 0600, glob $httpd->database . '*'; # with those that SQLite has put beside it
+    like $httpd->log, qr/taiauth:error.*@{[$httpd->database->read_only_text]}/, 'the log says why';
+    $httpd->database->writable;
     comes_to $httpd, $key, '200', 'mended, a good key';
 };
 
 subtest 'another schema, or none, at a restart' => sub {
     my ($httpd, $key) = server();
-    my $path = $httpd->database;
-    my $version = sub { handle($path)->do('UPDATE schema_version SET version = ? WHERE version = (SELECT MAX(version) FROM schema_version)',
-        undef, $_[0]) };
-    my ($needed) = handle($path)->selectrow_array('SELECT MAX(version) FROM schema_version');
+    my $database = $httpd->database;
+    my ($needed) = $database->handle->selectrow_array('SELECT MAX(version) FROM schema_version');
+    my $version = sub { my ($from, $to) = @_; $database->handle->do('UPDATE schema_version SET version = ? WHERE version = ?', undef, $to, $from) };
     my $restart = sub { ok $httpd->graceful, 'the server goes on' or diag $httpd->log };
 
-    is_bridged($httpd, $key, 'newer schema', sub { $version->(99); $restart->() }, sub { $version->($needed) });
+    is_bridged($httpd, $key, 'newer schema', sub { $version->($needed, 99); $restart->() }, sub { $version->(99, $needed) });
     like $httpd->log, qr/schema version 99.*until then every request with a key gets 503/, 'the log says it';
-    is_bridged($httpd, $key, 'absent', sub { rename $path, "$path.away"; $restart->() },
-        sub { rename "$path.away", $path });
-    like $httpd->log, qr/no database at .*until then every request with a key gets 503/, 'the log says it';
+    is_bridged($httpd, $key, 'absent', sub { $database->away; $restart->() }, sub { $database->back });
+    like $httpd->log, qr/@{[$database->away_text]}.*until then every request with a key gets 503/, 'the log says it';
 };
 
 subtest 'no write on the request path' => sub {
     my ($httpd, $key) = server();
-    my $watcher = handle($httpd->database);
     my $unknown = unknown_key();
     statuses($httpd, $_) for $key, $unknown; # what opening a connection may leave behind is there
     # what the watchdog writes has a test of its own: last_used.t
-    $watcher->do(q{CREATE TRIGGER not_now BEFORE INSERT ON key_usage BEGIN SELECT RAISE(ABORT, 'not now'); END});
-    my $state = sub {
-        my ($version) = $watcher->selectrow_array('PRAGMA data_version');
-        return [$version, map { my @s = stat; [$_, @s[1, 7, 9]] } grep { !/-shm$/ } glob $httpd->database . '*'];
-    };
+    $httpd->database->refuse_rows(key_usage => 'not now');
+    my $state = $httpd->database->watch;
     my $before = $state->();
     for my $path ('/api/x.html', '/analytics/x.html') {
         statuses($httpd, $_, $path) for ($key, $unknown, 'garbage') x 4;
     }
-    is_deeply $state->(), $before, 'files and data_version are what they were';
+    is_deeply $state->(), $before, 'it is what it was';
     taictl_on($httpd, key => 'revoke', $key->{id});
-    isnt $state->()->[0], $before->[0], 'which would have been noticed';
+    isnt join(' ', @{$state->()}), join(' ', @$before), 'which would have been noticed';
 };
 
 sub taictl_on {

@@ -26,7 +26,7 @@ sub content {
     open my $in, '<', "$conf/$name" or die "$conf/$name: $!";
     local $/;
     my $text = <$in>;
-    $text =~ s{/var/lib/taiauth/keys\.db}{\@database\@}g;
+    $text =~ s{^ *DBDriver .*\n *DBDParams .*\n}{\@dbd\@}mg;
     $text =~ s{^Listen \d+\n}{}m;
     $text =~ s{<VirtualHost \*:\d+>}{<VirtualHost 127.0.0.1:\@port\@>};
     $text =~ s{"/etc/ssl/(certs|private)/api\.example\.com\.pem"}{"\@root\@/$1.pem"}g;

@@ -380,11 +380,10 @@ for my $row (['something else', "SSH-2.0-x\r\n\r\n", qr/this is no HTTP/], ['not
 is_told(($waiting->results)[0], qr/no answer from http:\S+: it takes too long$/, 'a server that says nothing');
 
 # Another database has other tickets.
-my $elsewhere = var('t_logs') . '/explain.db';
+my $elsewhere = TaiDatabase->new(var('t_logs') . '/explain.db')->init;
 on_database($elsewhere, sub {
-    taictl(db => 'init');
     is_told order(port('explain'), explain => 'GET', '/e/x', '--key-id', $key->{id}),
-        qr/\(it answered 401 to .* use the database \Q$elsewhere\E;/, 'a server with another database';
+        qr/\(it answered 401 to .* use the database @{[$elsewhere->called]};/, 'a server with another database';
 });
 
 # --- for people -----------------------------------------------------------------------------------

@@ -252,9 +252,9 @@ sub h2_download {
     my $flight = $server->begin(GET => '/v1/cgi', 'stream', with($key));
     is(TaiHttp::Response->parse($flight->connection->take_head)->status, 200, 'a stream has begun');
     my $failures = $server->metric('sync_failures_total');
-    rename $httpd->database, $httpd->database . '.away' or die "rename: $!";
+    $httpd->database->away;
     wait_for(sub { $server->metric('sync_failures_total') > $failures + 2 }, 'the database to be missed');
-    rename $httpd->database . '.away', $httpd->database or die "rename: $!";
+    $httpd->database->back;
     $flight->open_gate;
     like rest($flight->connection), qr/tick\n.*end\n/s, 'a stream goes on while the database is away';
     my $lines = () = $httpd->log =~ /taiauth: what has changed of keys cannot be read: /g;

@@ -125,10 +125,10 @@ for my $row (@calls) {
 
 subtest 'without the database nothing is decided' => sub {
     my $before = page();
-    rename $httpd->database, $httpd->database . '.away' or die "rename: $!";
+    $httpd->database->away;
     my @answers = map { api(@$_) } [at($ann, '/manage'), GET => '/account'], [stranger('/either', Cookie => $cookie), GET => '/account'],
         [stranger('/either'), login($mia)];
-    rename $httpd->database . '.away', $httpd->database or die "rename: $!";
+    $httpd->database->back;
     is_refused $_, 503, 'AUTH_UNAVAILABLE', qr/^This could not be checked\. Try again shortly\.$/, 'refused' for @answers;
     is_deeply [map { $_->header('Retry-After') } @answers], [5, 5, 5], 'when to come again';
     my ($series) = grep { /^taiauth_requests_total\{.*reason="database"/ } keys %{$before->{value}};

@@ -168,9 +168,9 @@ subtest 'look-ups' => sub {
     is $lookups->($before, 'taiauth_lookup_seconds_count'), 0, 'none for garbage';
 
     $covered{database} = 1;
-    rename $httpd->database, $httpd->database . '.away' or die "rename: $!";
+    $httpd->database->away;
     is ask(GET => '/key/x.html', key(unknown_key()))->status, 503, 'no database';
-    rename $httpd->database . '.away', $httpd->database or die "rename: $!";
+    $httpd->database->back;
     my $after = page();
     is $lookups->($before, 'taiauth_lookup_failures_total'), 1, 'a failed one';
     is_deeply TaiMetrics::moved($before, $after, 'taiauth_requests_total'), {

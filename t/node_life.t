@@ -114,27 +114,26 @@ sub kill_all {
 # --- a database that does not let go ---------------------------------------------------------------
 
 {
-    my $locker = on_database($httpd->database, \&db);
-    wait_for(sub { eval { $locker->do('BEGIN IMMEDIATE') } }, 'the database');
+    my $lock = $httpd->database->lock;
     my $parent = $httpd->pid;
     my $log = length $httpd->log;
     kill WINCH => $parent or die "kill: $!";
     wait_for(sub { !runs($parent) }, 'the end', 60);
     like substr($httpd->log, $log), qr/this node cannot be signed off, .*no answer within 2000 ms/, 'a locked database does not hold up a stop';
-    $locker->do('ROLLBACK');
+    $lock->release;
     is scalar keys %{nodes()}, 1, '... the node is left for its lease';
 }
 {
-    rename $httpd->database, $httpd->database . '.away' or die "rename: $!";
+    $httpd->database->away;
     $httpd->configure($conf);
-    rename $httpd->database . '.away', $httpd->database or die "rename: $!";
+    $httpd->database->back;
     start();
     wait_for(sub { keys %{nodes()} == 2 }, 'the next one to register');
-    rename $httpd->database, $httpd->database . '.away' or die "rename: $!";
+    $httpd->database->away;
     my $log = length $httpd->log;
     ok $httpd->stop, 'nor does one that is away';
-    like substr($httpd->log, $log), qr/this node cannot be signed off, .*no database at/, '... the log says so';
-    rename $httpd->database . '.away', $httpd->database or die "rename: $!";
+    like substr($httpd->log, $log), qr/this node cannot be signed off, .*@{[$httpd->database->away_text]}/, '... the log says so';
+    $httpd->database->back;
 }
 
 done_testing;

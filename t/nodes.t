@@ -136,7 +136,6 @@ subtest 'sixteen at a time' => sub {
     # A change that is made, of which it cannot be found out who knows it.
     subtest 'the database goes away meanwhile' => sub {
         my ($old, $revoked_one) = map { create_key($bob) } 1, 2;
-        my $path = $one->database;
         for my $call ([$revoked_one, qr/^The key is revoked; asking again is safe\. It is not known/, DELETE => "/keys/$revoked_one->{id}"],
             [$old, qr/^The key was rolled, and the new one has not been shown.* It is not known/, POST => "/keys/$old->{id}/roll", { grace_seconds => 0 }]) {
             my ($key, $text, @call) = @$call;
@@ -144,9 +143,9 @@ subtest 'sixteen at a time' => sub {
             ok $two->pause, 'the second stands still';
             my $waiting = send_call($bob, @call);
             wait_for(sub { $revoked->() == $before + 1 }, 'the change to be made', 60);
-            rename $path, "$path.away" or die "rename: $!";
+            $one->database->away;
             my $answer = $waiting->read($call[0]);
-            rename "$path.away", $path or die "rename: $!";
+            $one->database->back;
             is_refused $answer, 503, 'AUTH_UNAVAILABLE', $text, "$call[0]: it says what was done";
             unlike $answer->body, qr/tai_/, '... and shows no key';
             $two->go_on;

@@ -224,9 +224,9 @@ for my $dialect (sort keys %dialects) {
     walk_logins($dialect);
     walk_keys($dialect);
 }
-rename $httpd->database, $httpd->database . '.away' or die "rename: $!";
+$httpd->database->away;
 walk_unavailable($_) for sort keys %dialects;
-rename $httpd->database . '.away', $httpd->database or die "rename: $!";
+$httpd->database->back;
 
 # --- held against the descriptions ----------------------------------------------------------------
 

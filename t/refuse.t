@@ -11,23 +11,24 @@ use strict;
 use warnings;
 
 use Test::More;
-use DBI ();
+use TaiDatabase;
 use TaiHttpd;
 use TaiTest;
 
-# What is put in place of the database that is ready for use. @database@ is its path.
+# What is put in place of the database that is ready for use; on a server an absent one is empty.
+# @called@ in what is expected is how texts call it.
 my %databases = (
     ready  => sub { },
     unset  => sub { },
-    absent => sub { unlink $_[0]->database or die "unlink: $!" },
-    empty  => sub { truncate $_[0]->database, 0 or die "truncate: $!"; unlink glob $_[0]->database . '-*' },
+    absent => sub { $_[0]->database->clear },
+    empty  => sub { $_[0]->database->clear('but a file') },
     older  => sub { set_version($_[0], -1) },
     newer  => sub { set_version($_[0], 99) },
 );
 
 sub set_version {
     my ($httpd, $version) = @_;
-    my $handle = DBI->connect('dbi:SQLite:' . $httpd->database, '', '', { RaiseError => 1 });
+    my $handle = $httpd->database->handle;
     $handle->do('DELETE FROM schema_version');
     $handle->do('INSERT INTO schema_version (version, applied_at) VALUES (?, 1)', undef, $version);
     $handle->disconnect;
@@ -56,8 +57,7 @@ sub one_case {
 # The state of what DBDParams names; httpd may not change it while it refuses.
 sub looks {
     my ($httpd) = @_;
-    my @found = map { my @s = stat; "$_ $s[2] $s[7] $s[9]" } glob $httpd->database . '*';
-    return \@found;
+    return $httpd->database->traces;
 }
 
 sub check {
@@ -68,7 +68,9 @@ sub check {
     my $accepted = $case->{at} eq 'start' ? $httpd->test && $httpd->start : $httpd->test;
     ok !$accepted, "$case->{name}: refused at $case->{at}";
     my $said = $httpd->said . ($case->{at} eq 'start' ? $httpd->log : '');
-    like $said, qr/$case->{expect}/, "$case->{name}: the message";
+    my $called = $httpd->database->called;
+    my $expect = $case->{expect} =~ s/\@called\@/$called/gr;
+    like $said, qr/$expect/, "$case->{name}: the message";
     is_deeply looks($httpd), $before, "$case->{name}: nothing was made or changed";
     $httpd->stop;
 }

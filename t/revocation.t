@@ -115,20 +115,17 @@ subtest 'a change made directly in SQL' => sub {
 
 # --- a database that goes away ----------------------------------------------------------------------
 
-sub away { rename $_[0]->database, $_[0]->database . '.away' or die "rename: $!" }
-sub back { rename $_[0]->database . '.away', $_[0]->database or die "rename: $!" }
-
 subtest 'the database is away for less than the lease' => sub {
     my $long = first_node('TaiAuthLease 60s');
     my $ann = manager($long, 'short-outage');
     my ($known, $new) = map { create_key($ann) } 1, 2;
     is use_all($long, $known), 200, 'a key is known';
-    away($long);
+    $long->database->away;
     wait_for(sub { $long->log =~ /what has changed of keys cannot be read/ }, 'the server to notice');
     is statuses(map { use_key($known, undef, $long->port) } 1 .. 50), 200, 'it goes on';
     is use_key($new, undef, $long->port), 503, 'one that is not known cannot be looked up';
     is api($ann, DELETE => "/keys/$known->{id}")->status, 503, 'and nothing can be revoked';
-    back($long);
+    $long->database->back;
     is use_all($long, $_), 200, 'it is back' for $known, $new;
     is data(api($ann, DELETE => "/keys/$known->{id}"))->{nodes}{applied}, 1, 'a revocation';
     is use_all($long, $known), 401, '... is in force';
@@ -139,10 +136,10 @@ subtest 'the database is away for longer' => sub {
     my $ann = manager($short, 'long-outage');
     my ($known, $other) = map { create_key($ann) } 1, 2;
     is use_all($short, $_), 200, 'known' for $known, $other;
-    away($short);
+    $short->database->away;
     ok wait_for(sub { use_key($known, undef, $short->port) == 503 }, 'the lease to run out'), 'a key that is known is refused';
     is statuses(map { use_key($_, undef, $short->port) } ($known, $other) x 10), 503, 'and all others';
-    back($short);
+    $short->database->back;
     ok wait_for(sub { use_key($known, undef, $short->port) == 200 }, 'the database to be found'), 'it is back';
     is use_all($short, $_), 200, 'for all' for $known, $other;
 };

@@ -384,14 +384,13 @@ CONF
     my $who = on_database($httpd->database, sub { login_user('token-read-only') });
     $httpd->start or die 'the server does not start: ', $httpd->said, $httpd->log;
     my $keys = sub { on_database($httpd->database, sub { scalar active_keys($who) }) };
-    my $handle = on_database($httpd->database, \&db);
-    $handle->do("CREATE TRIGGER full BEFORE INSERT ON audit_log BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END");
+    $httpd->database->refuse_rows(audit_log => 'database or disk is full');
     for my $password ($who->{password}, password()) {
         my $answer = log_in($who, port => $httpd->port, password => $password);
         is_refused $answer, 503, 'AUTH_UNAVAILABLE', qr/./, $password eq $who->{password} ? 'the right password' : 'a wrong one';
     }
     is $keys->(), 0, 'no key';
-    $handle->do('DROP TRIGGER full');
+    $httpd->database->take_rows('audit_log');
     is_done log_in($who, port => $httpd->port), 201, 'mended';
     is $keys->(), 1, 'a key';
 };

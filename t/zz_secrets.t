@@ -66,7 +66,8 @@ is log_in($admin, vhost => 'zz_secrets')->status, 201, 'a log-in that gives a ke
 
 # --- where to look ----------------------------------------------------------------------------------
 
-my @files = glob var('database') . '*';
+database()->keep("$logs/keys.db");
+my @files;
 find({ no_chdir => 1, wanted => sub { push @files, $_ if -f && $_ ne var('secrets') } }, $logs);
 
 sub bytes {
@@ -83,7 +84,7 @@ my @kinds = (
     ['the error log', qr/(?<!servers_)error_log$/, qr/refused 401 INVALID_API_KEY: key_revoked, key \Q$revoked->{prefix}\E/],
     ['the error log, at trace3', qr/(?<!servers_)error_log$/, qr/\[\w+:trace3\]/],
     ['the view of the backend', qr/backend_log$/, qr/zz_marker.*X-Tai-Account: zz_secrets/s],
-    ['the database', qr/keys\.db(?:-wal)?$/, qr/$digest/],
+    ['the database', qr/keys\.db$/, qr/$digest/],
 );
 for my $kind (@kinds) {
     my ($name, $file, $content) = @$kind;
@@ -120,7 +121,7 @@ sub lines {
 # What of a file nobody may read in it; undef: nothing. The database holds digests, for that it is.
 sub found {
     my ($file) = @_;
-    my @texts = (-f => $file =~ /\.db(?:-\w+)?$/ ? $secret : $or_digest, '--', $file);
+    my @texts = (-f => $file =~ /\.db$/ ? $secret : $or_digest, '--', $file);
     my ($line) = lines(@texts) or return undef;
     $line =~ s/\Q$_\E/<secret>/g for lines('-o', @texts);
     return $line =~ s/[^\x20-\x7e]/./gr;
@@ -145,6 +146,14 @@ is plant('planted.db', $digest), undef, 'where a digest belongs';
 
 for my $file (sort @files) {
     is found($file), undef, 'nothing in ' . $file =~ s{.*/}{}r;
+}
+
+# A server's log and files, those of databases that are no more among them, and what it writes ahead.
+if (my $server = $ENV{TAI_SERVER}) {
+    my $log = TaiDatabase::of_server('log');
+    ok -e $log, 'the database server has a log';
+    my @holding = lines('-rl', -f => $secret, '--', $log, "$server/data");
+    is_deeply \@holding, [], 'nothing in what the database server writes';
 }
 
 done_testing;

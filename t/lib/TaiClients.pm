@@ -113,15 +113,13 @@ sub most_within {
     return $most;
 }
 
-# The configuration of a server on the run's database with several small children.
+# The configuration of a server with several small children.
 sub own_conf {
     my ($conf) = @_;
-    my $database = var('database');
-    return <<"CONF" . $conf;
+    return <<'CONF' . $conf;
 LogLevel warn
-DBDParams "file:$database?mode=rw"
 LogFormat "%P" pid
-CustomLog "\@root\@/logs/pids" pid
+CustomLog "@root@/logs/pids" pid
 <IfModule mpm_prefork_module>
     StartServers 8
     MinSpareServers 8
@@ -140,10 +138,10 @@ CustomLog "\@root\@/logs/pids" pid
 CONF
 }
 
-# Such a server, started; /page.html is an open page.
+# Such a server, started, on the run's database; /page.html is an open page.
 sub own_server {
     my ($conf) = @_;
-    my $httpd = TaiHttpd->new(database => 0, conf => own_conf($conf));
+    my $httpd = TaiHttpd->new(database => database(), conf => own_conf($conf));
     open my $page, '>', $httpd->root . '/htdocs/page.html' or die "page.html: $!";
     print $page "page\n";
     close $page or die "page.html: $!";

@@ -1,7 +1,7 @@
 # A httpd of its own for tests that start, restart, break and kill servers.
 #
 #   my $httpd = TaiHttpd->new(conf => 'TaiAuthSharedMemory 16M');
-#   my $key = ...taictl on $httpd->database...
+#   my $key = on_database($httpd->database, sub { make_key(make_account('acme')) });
 #   $httpd->start or diag $httpd->said;
 #   $httpd->get('/open');
 #   $httpd->stop;
@@ -13,11 +13,13 @@ use strict;
 use warnings;
 
 use Apache::Test ();
+use File::Copy qw(copy);
 use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use Scalar::Util qw(weaken);
 use Time::HiRes qw(sleep time);
+use TaiDatabase;
 use TaiHttp;
 use TaiModules;
 use TaiProcess;
@@ -26,8 +28,8 @@ my $TIMEOUT = 60; # seconds for a start or stop; valgrind is slow
 
 my %made; # root -> object, weak
 
-# conf:      text after the modules and the basics; @root@, @port@ and @database@ are replaced
-# database:  0: make none (default: an empty one at @database@, which DBDParams names)
+# conf:      text after the modules and the basics; the names in conf_values() are replaced
+# database:  a TaiDatabase that somebody else has made; default: an empty one
 sub new {
     my ($class, %want) = @_;
     my $root = tempdir('httpd.XXXXXX', DIR => Apache::Test::vars('t_logs'), CLEANUP => 1);
@@ -35,13 +37,13 @@ sub new {
     my $self = bless {
         root     => $root,
         port     => free_port(),
-        database => "$root/keys.db",
+        database => $want{database} // TaiDatabase->new("$root/keys.db")->init,
+        shared   => defined $want{database},
         httpd    => Apache::Test::vars('httpd'),
         owner    => $$,
     }, $class;
     weaken($made{$root} = $self);
     $self->configure($want{conf} // '');
-    $self->make_database if $want{database} // 1;
     return $self;
 }
 
@@ -57,13 +59,6 @@ sub free_port {
     my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => 0)
         or die "no free port: $@";
     return $socket->sockport;
-}
-
-sub make_database {
-    my ($self) = @_;
-    my $said = qx('$ENV{TAICTL}' --database '$self->{database}' db init 2>&1);
-    die "taictl db init: $said" if $?;
-    return;
 }
 
 # A page /NAME/x.html for each name, which says its name.
@@ -83,13 +78,22 @@ sub place {
 sub configure {
     my ($self, $conf, %want) = @_;
     my $text = $self->basics;
-    $text =~ s/^DBD.*\n//mg unless $want{database} // 1;
+    $text =~ s/^\@dbd\@//m unless $want{database} // 1;
     $text .= "$conf\n";
-    $text =~ s/\@(root|port|database)\@/$self->{$1}/g;
+    my %value = $self->conf_values;
+    $text =~ s/\@(\w+)\@/$value{$1} \/\/ "\@$1\@"/ge;
     open my $out, '>', "$self->{root}/httpd.conf" or die "$self->{root}/httpd.conf: $!";
     print $out $text;
     close $out or die "$self->{root}/httpd.conf: $!";
     return;
+}
+
+# @dbd@ is the lines that name the database; @other@ says where there is none of ours.
+sub conf_values {
+    my ($self) = @_;
+    my $database = $self->database;
+    return (root => $self->root, port => $self->port, dbd => $database->conf, driver => TaiDatabase::driver(),
+        params => $database->params, location => $database->location, other => $database->other);
 }
 
 sub basics {
@@ -108,9 +112,7 @@ AddType application/json .json
 ErrorLog "@root@/logs/error_log"
 LogLevel debug taiauth:trace8
 StartServers 2
-DBDriver sqlite3
-DBDParams "file:@database@?mode=rw"
-DBDMin 0
+@dbd@DBDMin 0
 <Location /server-status>
     SetHandler server-status
     Require local
@@ -206,13 +208,16 @@ sub go_on {
     return;
 }
 
-# Kill it, with all its children.
+# Kill it, with all its children. Whoever is to ask for its end may be slow, and as long its pid in the
+# file would be taken for a server that runs.
 sub kill_all {
     my ($self) = @_;
     kill STOP => $self->pid;
     my @processes = ($self->pid, $self->children);
     kill KILL => @processes;
-    return until_true(sub { !grep { runs($_) } @processes });
+    my $killed = until_true(sub { !grep { runs($_) } @processes });
+    unlink "$self->{root}/logs/httpd.pid";
+    return $killed;
 }
 
 # Restart gracefully; true when the new generation answers.
@@ -294,19 +299,13 @@ sub finish {
 sub keep {
     my ($self) = @_;
     my $logs = Apache::Test::vars('t_logs');
-    append("$logs/servers_error_log", "$self->{root}/logs/error_log");
-    append("$logs/servers.db", $_) for grep { -f } glob "$self->{database}*";
-    return;
-}
-
-sub append {
-    my ($to, $from) = @_;
-    open my $in, '<:raw', $from or return;
-    open my $out, '>>:raw', $to or die "$to: $!";
-    local $/;
-    my $bytes = <$in>;
-    print $out $bytes // '';
-    close $out or die "$to: $!";
+    if (-e "$self->{root}/logs/error_log") {
+        open my $out, '>>:raw', "$logs/servers_error_log" or die "servers_error_log: $!";
+        copy("$self->{root}/logs/error_log", $out) or die "error_log: $!";
+    }
+    return if $self->{shared};
+    $self->database->keep("$logs/servers.db");
+    $self->database->drop;
     return;
 }
 

@@ -51,18 +51,18 @@ CONF
 # A server of several children on a database of its own, started.
 sub first_node {
     my ($conf) = @_;
-    return started(TaiHttpd->new(conf => conf_of('@database@', $conf)));
+    return started(TaiHttpd->new(conf => conf_of($conf)));
 }
 
 # Another one on the same database, with its own memory.
 sub further_node {
     my ($first, $conf) = @_;
-    return started(TaiHttpd->new(database => 0, conf => conf_of($first->database, $conf)));
+    return started(TaiHttpd->new(database => $first->database, conf => conf_of($conf)));
 }
 
 sub conf_of {
-    my ($database, $conf) = @_;
-    return own_conf(qq(DBDParams "file:$database?mode=rw"\nLogLevel taiauth:info\n$PLACES) . api_conf('/manage') . ($conf // '') . "\n");
+    my ($conf) = @_;
+    return own_conf("LogLevel taiauth:info\n$PLACES" . api_conf('/manage') . ($conf // '') . "\n");
 }
 
 sub started {

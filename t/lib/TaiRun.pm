@@ -1,4 +1,4 @@
-# Apache::TestRun with our modules, a key database, loopback only, and tests that are counted.
+# Apache::TestRun with our modules, a key database of the kind that TAI_DATABASE names, loopback only, and tests that are counted.
 package TaiRun;
 
 use strict;
@@ -11,7 +11,9 @@ use Apache::TestServer ();
 use File::Basename qw(basename);
 use File::Spec::Functions qw(catfile);
 use TAP::Harness;
+use TaiDatabase;
 use TaiModules;
+use TaiSkips;
 
 sub new_test_config {
     my ($self) = @_;
@@ -48,15 +50,16 @@ sub write_modules {
 sub configure {
     my ($self) = @_;
     my $vars = $self->{test_config}{vars};
-    $vars->{database} = catfile($vars->{serverroot}, 'keys.db');
+    TaiDatabase::start(catfile($vars->{top_dir}, 'server'));
+    my $database = TaiDatabase->new(catfile($vars->{serverroot}, 'keys.db'));
+    $vars->{driver} = TaiDatabase::driver();
+    $vars->{database} = $database->params;
     $vars->{secrets} = catfile($vars->{t_logs}, 'secrets');
     $vars->{backend_port} = $self->{server}->select_next_port;
     $vars->{mpm} = TaiModules::mpm();
 
     $self->SUPER::configure;
-    return if -e $vars->{database};
-    system($ENV{TAICTL}, '--database', $vars->{database}, 'db', 'init') == 0
-        or die "taictl db init failed\n";
+    $database->init;
 }
 
 # The tests of the run, those named zz_ last: they look at what all the others left behind.
@@ -76,7 +79,24 @@ sub run_tests {
         lib       => ["$top/t/lib", $top],
         timer     => 1,
     });
+    $harness->callback(made_parser => sub { $self->listen(@_) });
     $self->{result} = $harness->runtests(map { [$_, basename($_)] } $self->tests);
+}
+
+# Note what failed in a file and what it skipped.
+sub listen {
+    my ($self, $parser, $test) = @_;
+    my $seen = $self->{seen}{$test->[1]} = { failed => [], skipped => [] };
+    $parser->callback(test => sub {
+        my ($test) = @_;
+        push @{$seen->{failed}}, join ' ', $test->number, $test->description unless $test->is_ok;
+        push @{$seen->{skipped}}, $test->explanation if $test->has_skip;
+    });
+    $parser->callback(plan => sub {
+        my ($plan) = @_;
+        push @{$seen->{skipped}}, $plan->explanation if $plan->has_skip;
+    });
+    return;
 }
 
 # What the server runs under writes its findings there: AddressSanitizer a file for each, valgrind a
@@ -91,30 +111,34 @@ sub stop {
     return $stopped;
 }
 
-# Print the counts as `make check` prints them. Returns the exit status.
+# Print what failed and the counts as `make check` prints them. Returns the exit status.
 sub verdict {
     my ($self) = @_;
     my $result = $self->{result} or die "no test was run\n";
-    my ($passed, $failed, $errors, $skipped) = (0, 0, 0, 0);
+    my ($passed, $failed, $skipped) = (0, 0, 0);
+    my @errors = map { "findings: $_" } @{$self->{findings} || []};
 
     for my $name ($result->descriptions) {
         my ($parser) = $result->parsers($name);
-        my $ran = $parser->tests_run - $parser->skipped;
         $passed  += $parser->passed - $parser->skipped;
         $failed  += $parser->failed;
         $skipped += $parser->skipped;
-        my $why = $ran < 1                                  ? 'ran no test'
-                : $parser->has_problems && !$parser->failed ? 'broke off'
-                :                                             next;
-        $errors++;
-        print "# $name $why\n";
+        print "FAIL: t/$name $_\n" for @{$self->{seen}{$name}{failed}};
+        push @errors, map { "t/$name $_" } $self->faults_of($name, $parser);
     }
-    for my $file (@{$self->{findings} || []}) {
-        $errors++;
-        print "# findings: $file\n";
-    }
-    printf "# PASS:  %d\n# SKIP:  %d\n# FAIL:  %d\n# ERROR: %d\n", $passed, $skipped, $failed, $errors;
-    return $failed || $errors || !$passed ? 1 : 0;
+    print "ERROR: $_\n" for @errors;
+    printf "# PASS:  %d\n# SKIP:  %d\n# FAIL:  %d\n# ERROR: %d\n", $passed, $skipped, $failed, scalar @errors;
+    return $failed || @errors || !$passed ? 1 : 0;
+}
+
+# What is wrong with a file beside the tests that failed.
+sub faults_of {
+    my ($self, $name, $parser) = @_;
+    my @skipped = @{$self->{seen}{$name}{skipped}};
+    my @faults = map { "- skipped, which t/lib/TaiSkips.pm does not list: $_" } TaiSkips::unforeseen($name, @skipped);
+    return (@faults, '- ran no test') if $parser->tests_run == $parser->skipped && !@skipped;
+    return (@faults, '- broke off') if $parser->has_problems && !$parser->failed;
+    return @faults;
 }
 
 # Apache::Test lets its virtual hosts listen on every address of the machine.

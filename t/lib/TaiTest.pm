@@ -12,17 +12,17 @@ use warnings;
 
 use Exporter 'import';
 use Apache::Test ();
-use DBI ();
 use IPC::Open3 qw(open3);
 use JSON::PP ();
 use Symbol qw(gensym);
 use Test::More;
 use Time::HiRes qw(sleep time);
+use TaiDatabase;
 use TaiHttp;
 use TaiProcess;
 
 our @EXPORT = qw(
-    taictl taictl_status on_database make_account make_key secret db settled
+    taictl taictl_status database on_database of_files of_servers make_account make_key secret db settled
     port request connection is_refusal
     wait_for log_mark log_since graceful children var
 );
@@ -37,11 +37,14 @@ sub var {
 
 my $database; # of a private server, while on_database lasts
 
+# The one that taictl and db() work on.
+sub database { return $database // TaiDatabase->of(var('database')) }
+
 # Run the code with taictl, and all that is built on it, on another database than the server's.
 sub on_database {
-    my ($path, $code) = @_;
+    my ($other, $code) = @_;
     my $before = $database;
-    $database = $path;
+    $database = $other;
     my @result = eval { $code->() };
     my $error = $@;
     $database = $before;
@@ -49,12 +52,26 @@ sub on_database {
     return wantarray ? @result : $result[0];
 }
 
+# Ends a file or a subtest that is about a file, where databases are none. t/lib/TaiSkips.pm lists them.
+sub of_files {
+    plan skip_all => 'about a file' unless TaiDatabase::is_file();
+    return;
+}
+
+# The same for what is about a server.
+sub of_servers {
+    plan skip_all => 'about a server' if TaiDatabase::is_file();
+    return;
+}
+
 # Run taictl on the server's database. In list context: exit status, standard output, error output.
 sub taictl_status {
     my ($input, @args) = @_;
     local $SIG{PIPE} = 'IGNORE'; # it may refuse before it has read
+    my %environment = database()->environment;
+    local @ENV{keys %environment} = values %environment;
     my $err = gensym;
-    my $pid = open3(my $in, my $out, $err, $ENV{TAICTL}, '--database', $database // var('database'), @args);
+    my $pid = open3(my $in, my $out, $err, $ENV{TAICTL}, @args);
     print $in $input if defined $input;
     close $in;
     my $printed = do { local $/; <$out> };
@@ -104,13 +121,7 @@ sub make_key {
 }
 
 # A handle on the server's database.
-sub db {
-    my $path = $database // var('database');
-    my $handle = DBI->connect("dbi:SQLite:uri=file:$path?mode=rw", '', '',
-        { RaiseError => 1, PrintError => 0, AutoCommit => 1 });
-    $handle->sqlite_busy_timeout(10_000);
-    return $handle;
-}
+sub db { return database()->handle }
 
 # Wait until every server on the database has heard of all that was changed: from then on it holds,
 # and what a server remembers of keys it need not forget for it.

@@ -1,18 +1,21 @@
 package Taictl;
 
-# Runs taictl, the one that $TAICTL names, on databases of its own.
+# Runs taictl, the one that $TAICTL names, on databases of its own: of the kind that TAI_DATABASE names,
+# see TaiDatabase.
 
 use strict;
 use warnings;
 use Exporter 'import';
-use DBI ();
 use File::Temp ();
+use FindBin;
 use IPC::Open2 'open2';
 use IPC::Open3 'open3';
 use JSON::PP ();
 use Test::More;
+use lib "$FindBin::Bin/../lib";
+use TaiDatabase;
 
-our @EXPORT = qw(taictl json_of new_database database done refused misused at_terminal no_terminal $dir);
+our @EXPORT = qw(taictl json_of new_database database holds done refused misused at_terminal no_terminal $dir);
 
 our $dir = File::Temp::tempdir('taictl.XXXXXX', TMPDIR => 1, CLEANUP => 1);
 my $databases = 0;
@@ -47,20 +50,28 @@ sub json_of {
     return JSON::PP->new->utf8->decode($ran->{out});
 }
 
-# A new database becomes the default one of what follows; returns its path.
+# Where the server is, if one is started here.
+my $server = File::Temp::tempdir('taictl-server.XXXXXX', TMPDIR => 1, CLEANUP => 1);
+END { local $?; TaiDatabase::stop() }
+
+# A new database becomes the default one of what follows; returns it, a TaiDatabase.
+my $database;
+
 sub new_database {
-    $ENV{TAIAUTH_DATABASE} = "$dir/keys" . $databases++ . '.db';
-    my $ran = taictl('db', 'init');
-    $ran->{status} == 0 or BAIL_OUT("db init: $ran->{err}");
-    return $ENV{TAIAUTH_DATABASE};
+    TaiDatabase::start($server);
+    $database = eval { TaiDatabase->new("$dir/keys" . $databases++ . '.db')->init } or BAIL_OUT($@);
+    my %environment = $database->environment;
+    @ENV{keys %environment} = values %environment;
+    return $database;
 }
 
 # A handle on the default database.
-sub database {
-    my $db = DBI->connect("dbi:SQLite:$ENV{TAIAUTH_DATABASE}", '', '',
-        { RaiseError => 1, PrintError => 0 });
-    $db->sqlite_busy_timeout(10_000);
-    return $db;
+sub database { return $database->handle }
+
+# Does it hold this text, in whatever it is kept?
+sub holds {
+    my ($text) = @_;
+    return index($database->bytes, $text) >= 0;
 }
 
 # Why taictl cannot have a terminal here; '' where it can.

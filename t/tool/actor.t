@@ -1,6 +1,5 @@
 use strict;
 use warnings;
-use DBI ();
 use FindBin;
 use lib $FindBin::Bin;
 use Taictl;
@@ -8,15 +7,11 @@ use Test::More;
 
 # Who made a change: the operator, by the name that he logged in with.
 
-my $path = new_database();
+new_database();
 my $login = getpwuid $<;
 
 sub actor {
-    my $db = DBI->connect("dbi:SQLite:$path", '', '', { RaiseError => 1 });
-    my ($actor) = $db->selectrow_array(
-        "SELECT actor || ' ' || client FROM audit_log ORDER BY seq DESC LIMIT 1");
-    $db->disconnect;
-    return $actor;
+    return join ' ', database()->selectrow_array('SELECT actor, client FROM audit_log ORDER BY seq DESC LIMIT 1');
 }
 
 delete $ENV{SUDO_USER};

@@ -7,7 +7,7 @@ use MIME::Base64 'encode_base64';
 use Taictl;
 use Test::More;
 
-new_database();
+my $database = new_database();
 $ENV{TMPDIR} = "$dir/tmp";
 mkdir $ENV{TMPDIR} or die $!;
 done('an account', 'account', 'add', 'acme', '--plan', 'claimed');
@@ -113,12 +113,11 @@ is row_of($ours)->{prefix}, substr($ours, 0, 12), 'is shown like one of ours';
 
 # A database with a key in it, whose text is known.
 sub elsewhere {
-    my $path = "$dir/elsewhere.db";
-    local $ENV{TAIAUTH_DATABASE} = $path;
-    taictl('db', 'init');
+    my $other = TaiDatabase->new("$dir/elsewhere.db")->init;
+    local $ENV{TAIAUTH_DATABASE} = $other->location;
     taictl('account', 'add', 'acme');
     taictl('user', 'add', 'acme', 'ann', '--no-password');
-    return $path;
+    return $other->location;
 }
 
 # --- JSON lines, and digests --------------------------------------------------------------------
@@ -273,13 +272,12 @@ done('suspended', 'account', 'suspend', 'bolt');
 refused(qr/account "bolt" is suspended/, 'a suspended account', 'import', 'bolt', $first);
 
 # A database that fails amid the rows is tried once more, from the first of them on.
-$db->do(q{CREATE TRIGGER full BEFORE INSERT ON api_keys WHEN NEW.name = 'stop'
-    BEGIN SELECT RAISE(ABORT, 'there is no more room'); END});
-refused(qr/^taictl: line 4: database .*: there is no more room$/, 'a database that fails',
+$database->refuse_rows(api_keys => 'there is no more room', 'stop');
+refused(qr/^taictl: line 4: database .*: .*there is no more room/, 'a database that fails',
     \"name,key\ngo,@{[ key(50) ]}\nbad,short\nstop,@{[ key(51) ]}\n", 'import', 'acme', '-', '--format', 'csv',
     '--skip-bad');
 is count(), $imported, '... and nothing was imported';
-$db->do('DROP TRIGGER full');
+$database->take_rows('api_keys');
 
 SKIP: {
     skip no_terminal(), 3 if no_terminal();
@@ -289,10 +287,7 @@ SKIP: {
     like $seen, qr/writing \[#{40}\] 100%/, 'and written';
 }
 is_deeply [glob "$ENV{TMPDIR}/*"], [], 'no temporary file is left';
-for my $name (glob "$ENV{TAIAUTH_DATABASE}*") {
-    open my $in, '<:raw', $name or die $!;
-    local $/;
-    unlike scalar(<$in>), qr/sk_live_\d/, $name =~ s{.*/}{}r . ' holds no key';
-}
+ok holds('sk_l'), 'the database holds what is shown of them';
+ok !holds("sk_live_$_"), '... and no key' for 0 .. 9;
 
 done_testing;

@@ -8,7 +8,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 # Many rows at once, an import that is killed, and two at the same time: counted exactly.
-new_database();
+my $database = new_database();
 done('an account', 'account', 'add', 'acme');
 done('its owner', 'user', 'add', 'acme', 'ann', '--no-password');
 my $db = database();
@@ -45,15 +45,6 @@ sub ended {
     return ($?, scalar <$in>);
 }
 
-# Is somebody writing? With a connection of its own, which a refused BEGIN leaves in disorder.
-sub is_held {
-    my $probe = database();
-    $probe->sqlite_busy_timeout(0);
-    my $free = eval { $probe->do('BEGIN IMMEDIATE'); $probe->do('ROLLBACK'); 1 };
-    $probe->disconnect;
-    return !$free;
-}
-
 my $many = file('many.csv', 1 .. 100_000);
 my $one = json_of('key', 'create', 'acme', '--name', 'one');
 my ($keys, $changes, $lines) = map { count($_) } 'api_keys', 'key_changes', 'audit_log';
@@ -62,11 +53,11 @@ my ($keys, $changes, $lines) = map { count($_) } 'api_keys', 'key_changes', 'aud
 
 my $import = start($many);
 my $end = time + 60;
-until (is_held() || time > $end) {
+until ($database->is_held || time > $end) {
     last if waitpid($import->{pid}, POSIX::WNOHANG());
     sleep 0.005;
 }
-ok is_held(), 'an import is writing';
+ok $database->is_held, 'an import is writing';
 ok json_of(\$one->{key}, 'key', 'verify')->{admitted}, 'meanwhile keys are verified';
 is kill('KILL', $import->{pid}), 1, 'it is killed';
 my ($status) = ended($import);
@@ -74,7 +65,7 @@ is $status & 127, 9, 'and did not end before';
 is count('api_keys'), $keys, 'it leaves no key';
 is count('key_changes'), $changes, 'no change';
 is count('audit_log'), $lines, 'and no line';
-is $db->selectrow_array('PRAGMA integrity_check'), 'ok', 'in a database that is whole';
+is $db->selectrow_array('PRAGMA integrity_check'), 'ok', 'in a database that is whole' if TaiDatabase::is_file();
 
 # --- many ------------------------------------------------------------------------------------------
 

@@ -1,0 +1,194 @@
+# Three servers that answer as one: each has its own memory; they share a database of the run's server
+# and a Redis. A relay before either of these for each node can cut that node off alone.
+#
+#   my $cluster = TaiCluster->start('TaiAuthLease 1s', on_error => 'deny');
+#   my ($one, $two, $three) = $cluster->nodes;             # TaiHttpd
+#   $cluster->to_database($two)->stall; ...; $cluster->to_database($two)->pass;
+#   $cluster->to_limiter($_)->cut for $cluster->nodes;     # TaiRelay
+#   $cluster->redis('FLUSHALL');
+#   $cluster->on(sub { taictl('nodes') });                 # on their database, past the relays
+#   $cluster->manager('acme');                             # calls the first node
+#
+# The places that the nodes serve are those of TaiNodes, and these:
+#
+#   /hundred, /few   a limit of 100 and of 5 in an hour
+#   /locked, /pair-locked, /locked/token   three failures lock out for an hour; X-Client is the address
+#   /metrics
+package TaiCluster;
+
+use strict;
+use warnings;
+
+use File::Temp qw(tempdir);
+use Scalar::Util qw(weaken);
+use TaiApi qw(administrator elsewhere);
+use TaiDatabase;
+use TaiHttpd;
+use TaiNodes ();
+use TaiProcess;
+use TaiRelay;
+use TaiTest qw(on_database taictl var wait_for);
+
+my $PLACES = <<'CONF';
+TaiAuthSharedMemory 32M
+TaiAuthSyncInterval 100ms
+RemoteIPHeader X-Client
+RemoteIPInternalProxy 127.0.0.1
+AliasMatch "^/(hundred|few|locked|pair-locked)/" "@root@/htdocs/page.html"
+<Location /hundred>
+    TaiAuth On
+    TaiAuthRateLimit 100/1h
+</Location>
+<Location /few>
+    TaiAuth On
+    TaiAuthRateLimit 5/1h
+</Location>
+<Location /locked>
+    TaiAuth On
+    TaiAuthLockout 3/1h 1h
+</Location>
+<Location /pair-locked>
+    TaiAuth On
+    TaiAuthKeyHeader apikey
+    TaiAuthTokenHeader x-ts-authorization
+    TaiAuthLockout 3/1h 1h
+</Location>
+<Location /locked/token>
+    TaiAuth Off
+    TaiAuthTokenEndpoint On
+    TaiAuthRateLimit off
+    TaiAuthLockout 3/1h 1h
+</Location>
+<Location /metrics>
+    TaiAuthMetrics On
+</Location>
+CONF
+
+my %made; # directory -> object, weak
+
+# conf: more lines for all nodes; on_error: what they do without Redis (default local)
+sub start {
+    my ($class, $conf, %want) = @_;
+    my $dir = tempdir('cluster.XXXXXX', DIR => var('t_logs'), CLEANUP => 1);
+    my $self = bless { dir => $dir, conf => $conf // '', on_error => $want{on_error} // 'local', owner => $$ }, $class;
+    weaken($made{$dir} = $self);
+    $self->{database} = TaiDatabase->new("$dir/keys.db")->init;
+    $self->start_redis;
+    $self->{port} = { limiter => service_line("$dir/redis", 'port'), database => service_line($ENV{TAI_SERVER}, 'port') };
+    $self->add_node for 1 .. 3;
+    $self->wait_for_nodes(3);
+    return $self;
+}
+
+# One more node.
+sub add_node {
+    my ($self) = @_;
+    my %relay = map { $_ => TaiRelay->start(to => $self->{port}{$_}) } keys %{$self->{port}};
+    my $params = $self->{database}->params;
+    $params =~ s/\bport=\K\d+/$relay{database}->port/e;
+    my $limiter = sprintf 'TaiAuthLimiter redis://127.0.0.1:%d/0 timeout=200ms on-error=%s', $relay{limiter}->port, $self->{on_error};
+    my $conf = "LoadModule taiauth_redis_module $ENV{TAI_REDIS_MODULE}\n$limiter\n$PLACES$self->{conf}\n";
+    my $httpd = TaiHttpd->new(database => TaiDatabase->of($params), conf => TaiNodes::conf_of($conf));
+    $self->{relays}{$httpd->port} = \%relay;
+    push @{$self->{nodes}}, TaiNodes::started($httpd);
+    return $httpd;
+}
+
+sub nodes { return @{$_[0]{nodes} // []} }
+sub database { return $_[0]{database} }
+
+sub to_database { my ($self, $node) = @_; return $self->{relays}{$node->port}{database} }
+sub to_limiter  { my ($self, $node) = @_; return $self->{relays}{$node->port}{limiter} }
+
+sub on { my ($self, $code) = @_; return on_database($self->{database}, $code) }
+
+# The rows of the nodes.
+sub registered { my ($self) = @_; return @{$self->on(sub { taictl('nodes') })} }
+
+sub wait_for_nodes {
+    my ($self, $n) = @_;
+    return wait_for(sub { $self->registered == $n }, "$n nodes");
+}
+
+# The administrator of a new account, who calls the first node, or another one.
+sub manager {
+    my ($self, $account, $node) = @_;
+    my $who = $self->on(sub { administrator($account, plan => 'pro') });
+    return elsewhere($who, '/manage', port => ($node // $self->{nodes}[0])->port);
+}
+
+# --- servers that are killed ----------------------------------------------------------------------
+
+# build/service leaves their data where they are: a start goes on with them. Redis has written none.
+sub kill_database { return kill_service($ENV{TAI_SERVER}) }
+sub start_database { return TaiDatabase::service(start => TaiDatabase::class_of_run()->kind, $ENV{TAI_SERVER}) }
+
+sub kill_redis { my ($self) = @_; return kill_service("$self->{dir}/redis") }
+sub start_redis { my ($self) = @_; return TaiDatabase::service(start => 'redis', "$self->{dir}/redis") }
+
+# All of its processes at once.
+sub kill_service {
+    my ($dir) = @_;
+    my $pid = service_line($dir, 'pid');
+    kill STOP => $pid;
+    my @processes = ($pid, map { $_->{pid} } child_processes($pid));
+    kill KILL => @processes;
+    return wait_for(sub { !grep { runs($_) } @processes }, 'the end of the server');
+}
+
+sub service_line {
+    my ($dir, $name) = @_;
+    open my $in, '<', "$dir/service" or die "$dir/service: $!";
+    my ($value) = map { /^$name=(.*)$/ ? $1 : () } <$in>;
+    return $value;
+}
+
+# A command to Redis; returns what it answers.
+sub redis {
+    my ($self, @command) = @_;
+    my $socket = service_line("$self->{dir}/redis", 'socket');
+    open my $out, '-|', 'redis-cli', -s => $socket, @command or die "redis-cli: $!";
+    my $answer = do { local $/; <$out> };
+    close $out or die "redis-cli @command: exit status @{[$? >> 8]}\n";
+    return $answer;
+}
+
+# --- the end --------------------------------------------------------------------------------------
+
+# As of TaiHttpd: an object that lives as long as its file would be destroyed too late.
+END {
+    local ($?, $@, $!);
+    $_->finish for grep { defined } values %made;
+}
+
+sub DESTROY {
+    my ($self) = @_;
+    local ($?, $@, $!);
+    $self->finish;
+    return;
+}
+
+# The nodes first: they sign off.
+sub finish {
+    my ($self) = @_;
+    return if $$ != $self->{owner} || $self->{finished}++;
+    delete $made{$self->{dir}};
+    $_->finish for $self->nodes;
+    my $logs = var('t_logs');
+    eval { $self->{database}->keep("$logs/servers.db"); $self->keep_redis("$logs/servers_redis"); 1 } or warn $@;
+    TaiDatabase::service(stop => "$self->{dir}/redis");
+    return;
+}
+
+# What Redis holds, for those who look for what may not be in it.
+sub keep_redis {
+    my ($self, $to) = @_;
+    open my $out, '>>', $to or die "$to: $!";
+    for my $key (split /\n/, $self->redis('--scan')) {
+        print $out "$key ", $self->redis(DUMP => $key);
+    }
+    close $out or die "$to: $!";
+    return;
+}
+
+1;

@@ -1,0 +1,61 @@
+# A database of a MariaDB server: see TaiDatabase.
+package TaiDatabase::MariaDB;
+
+use strict;
+use warnings;
+
+use parent 'TaiDatabase::Server';
+
+sub kind { return 'mariadb' }
+
+sub source {
+    my ($self, $name) = @_;
+    return "dbi:mysql:host=$self->{value}{host};port=$self->{value}{port};database=$name";
+}
+
+sub master_source { return 'dbi:mysql:mysql_socket=' . TaiDatabase::of_server('socket') }
+
+sub tables {
+    my ($self, $handle) = @_;
+    return @{$handle->selectcol_arrayref(q(SELECT table_name FROM information_schema.tables WHERE table_schema = database()))};
+}
+
+# KILL returns before the connection has ended.
+sub end_connections {
+    my ($self, $master) = @_;
+    while (1) {
+        my $ids = $master->selectcol_arrayref('SELECT id FROM information_schema.processlist WHERE db = ?', undef, $self->name);
+        last unless @$ids;
+        eval { $master->do("KILL $_") } for @$ids; # it may have gone meanwhile
+    }
+    return;
+}
+
+my $WHO = q(taiauth@'127.0.0.1', taiauth@localhost);
+
+sub shutting { my ($self) = @_; return "REVOKE ALL ON $self->{name}.* FROM $WHO" }
+sub opening  { my ($self) = @_; return "GRANT ALL ON $self->{name}.* TO $WHO" }
+sub away_text { return qr/Access denied/ }
+
+sub freezing { my ($self) = @_; return "REVOKE INSERT, UPDATE, DELETE ON $self->{name}.* FROM $WHO" }
+sub thawing  { my ($self) = @_; return $self->opening }
+sub read_only_text { return qr/command denied/ }
+
+sub locking {
+    my ($self, $what, $handle) = @_;
+    my $mode = $what eq 'all' ? 'WRITE' : 'READ';
+    return (['LOCK TABLES ' . join(', ', map { "$_ $mode" } $self->tables($handle))], 'UNLOCK TABLES');
+}
+
+sub refusing {
+    my ($self, $table, $text, $when) = @_;
+    return "CREATE TRIGGER refuse_$table BEFORE INSERT ON $table FOR EACH ROW
+        IF $when THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = '$text'; END IF";
+}
+
+sub taking { my ($self, $table) = @_; return "DROP TRIGGER refuse_$table" }
+
+sub making   { my ($self) = @_; return "CREATE DATABASE $self->{name}" }
+sub dropping { my ($self) = @_; return "DROP DATABASE $self->{name}" }
+
+1;
