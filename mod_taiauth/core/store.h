@@ -24,10 +24,12 @@ typedef enum {
 } tai_store_state_e;
 
 /**
- * @param driver  name of an apr_dbd driver, as in DBDriver
- * @return NULL, or a text that names the drivers that can be used
+ * Do these name a database that can be used? Nothing is asked of it.
+ * @param driver  name of an apr_dbd driver, as in DBDriver; NULL: none was given
+ * @param params  as in DBDParams; NULL: none were given
+ * @return NULL, or a sentence: what is wrong with them, and what is allowed
  */
-const char *tai_store_driver_check(const char *driver, apr_pool_t *p);
+const char *tai_store_check_params(const char *driver, const char *params, apr_pool_t *p);
 
 /**
  * Ask a database what it is, with a connection of its own that is closed again. Creates nothing.

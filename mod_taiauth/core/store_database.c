@@ -24,16 +24,28 @@ static apr_status_t load(const char *name, apr_pool_t *p, const apr_dbd_driver_t
     return APR_EGENERAL;
 }
 
+/* NULL, or a sentence. */
+static const char *take_apart(const char *driver, const char *params, apr_pool_t *p,
+                              tai_database_t *database)
+{
+    database->driver = tai_driver_find(driver);
+    return database->driver ? database->driver->resolve(params ? params : "", p, database)
+                            : tai_driver_unknown_text(driver, p);
+}
+
+const char *tai_store_check_params(const char *driver, const char *params, apr_pool_t *p)
+{
+    tai_database_t database = {0};
+
+    return take_apart(driver, params, p, &database);
+}
+
 apr_status_t tai_database_resolve(const char *driver, const char *params, apr_pool_t *p,
                                   const tai_database_t **out, const char **error)
 {
     tai_database_t *database = apr_pcalloc(p, sizeof(*database));
 
-    *error = tai_store_driver_check(driver, p);
-    if (!*error) {
-        database->driver = tai_driver_find(driver);
-        *error = database->driver->resolve(params ? params : "", p, database);
-    }
+    *error = take_apart(driver, params, p, database);
     if (*error || load(driver, p, &database->dbd, error) != APR_SUCCESS) {
         return APR_EGENERAL;
     }

@@ -1,5 +1,4 @@
 #include "store_driver.h"
-#include "store.h"
 
 #include <string.h>
 #include <apr_strings.h>
@@ -32,16 +31,13 @@ const char *tai_driver_sql(const tai_driver_t *driver, tai_statement_e statement
     return own ? own : common[statement];
 }
 
-const char *tai_store_driver_check(const char *driver, apr_pool_t *p)
+const char *tai_driver_unknown_text(const char *name, apr_pool_t *p)
 {
     const char *names = "";
 
-    if (tai_driver_find(driver)) {
-        return NULL;
-    }
     for (apr_size_t i = 0; i < DRIVER_COUNT; i++) {
         names = apr_pstrcat(p, names, i ? ", " : "", drivers[i]->name, NULL);
     }
-    return apr_psprintf(p, "database driver \"%s\" cannot be used; allowed: %s",
-                        driver ? driver : "", names);
+    return apr_psprintf(p, "database driver \"%s\" cannot be used; allowed: %s", name ? name : "",
+                        names);
 }

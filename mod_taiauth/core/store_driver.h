@@ -47,6 +47,11 @@ extern const tai_driver_t tai_driver_mysql;
 const tai_driver_t *tai_driver_find(const char *name);
 
 /**
+ * The sentence for one that cannot be used, with those that can.
+ */
+const char *tai_driver_unknown_text(const char *name, apr_pool_t *p);
+
+/**
  * The text of a statement, for apr_dbd_prepare.
  * @return it; empty: there is nothing to do
  */

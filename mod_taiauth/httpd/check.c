@@ -53,7 +53,7 @@ static int check_database(server_rec *s, const taiauth_server_t *global, apr_poo
         return complain(s, "TaiAuth needs a database: set DBDriver (sqlite3) and "
                            "DBDParams (file:/path/keys.db?mode=rw) in the main server");
     }
-    error = tai_store_driver_check(global->dbd_driver, p);
+    error = tai_store_check_params(global->dbd_driver, global->dbd_params, p);
     return error ? complain(s, error) : OK;
 }
 

@@ -58,7 +58,7 @@ void taiauth_database_child_init(apr_pool_t *p, server_rec *s)
 
     taiauth_store = NULL;
     taiauth_lookup = NULL;
-    if (!conf->dbd_driver || !conf->dbd_params || tai_store_driver_check(conf->dbd_driver, p)) {
+    if (tai_store_check_params(conf->dbd_driver, conf->dbd_params, p)) {
         return; /* not ours, and nothing that needs it has passed the check of the configuration */
     }
     check_as_child(s, p);

@@ -208,7 +208,7 @@ void taiauth_node_open(server_rec *s, apr_pool_t *pconf)
 {
     const taiauth_server_t *conf = taiauth_server(s);
 
-    if (!taiauth_segment || tai_store_driver_check(conf->dbd_driver, pconf) || !conf->dbd_params) {
+    if (!taiauth_segment || tai_store_check_params(conf->dbd_driver, conf->dbd_params, pconf)) {
         return;
     }
     tai_node_configure(taiauth_segment, taiauth_sync_interval(conf), taiauth_lease(conf),

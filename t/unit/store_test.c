@@ -443,9 +443,11 @@ START_TEST(only_known_drivers_are_used)
     tai_store_t *store;
     const char *text;
 
-    ck_assert_ptr_null(tai_store_driver_check("sqlite3", pool));
-    ck_assert_ptr_nonnull(strstr(tai_store_driver_check("oracle", pool), "sqlite3"));
-    ck_assert_ptr_nonnull(tai_store_driver_check(NULL, pool));
+    ck_assert_ptr_null(tai_store_check_params("sqlite3", "a", pool));
+    ck_assert_ptr_nonnull(strstr(tai_store_check_params("oracle", "a", pool), "sqlite3"));
+    ck_assert_ptr_nonnull(tai_store_check_params(NULL, "a", pool));
+    ck_assert_ptr_nonnull(tai_store_check_params("sqlite3", "", pool));
+    ck_assert_ptr_nonnull(tai_store_check_params("sqlite3", NULL, pool));
     ck_assert_int_eq(tai_store_check("oracle", path, pool, &text), TAI_STORE_UNREACHABLE);
     ck_assert_int_eq(tai_store_check("sqlite3", NULL, pool, &text), TAI_STORE_UNREACHABLE);
     ck_assert_int_ne(tai_store_create(&store, "oracle", path, 1, pool), APR_SUCCESS);
