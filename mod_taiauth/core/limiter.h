@@ -1,6 +1,7 @@
 #ifndef TAI_LIMITER_H
 #define TAI_LIMITER_H
 
+#include <apr_tables.h>
 #include "logins.h"
 #include "windows.h"
 
@@ -72,7 +73,7 @@ typedef struct tai_limiter_ops_t {
     apr_status_t (*login_end)(void *self, const tai_login_t *login, apr_uint64_t now, int right,
                               apr_pool_t *p, const char **error);
 
-    /* Of a user name, from wherever the tries came, or of a client prefix; made by tai_login_make. */
+    /* As tai_login_unlock. */
     apr_status_t (*login_unlock)(void *self, const tai_login_t *login, tai_login_count_e which,
                                  apr_uint64_t now, int *lifted, apr_pool_t *p, const char **error);
 } tai_limiter_ops_t;

@@ -1,4 +1,5 @@
 #include "logins.h"
+#include "limiter.h"
 
 #include <string.h>
 
@@ -27,11 +28,11 @@ static apr_uint32_t times(apr_uint32_t n, apr_uint32_t by)
     return n < TAI_LIMIT_MAX / by ? n * by : TAI_LIMIT_MAX;
 }
 
-void tai_login_make(tai_login_t *login, tai_segment_t *segment, const void *username,
-                    apr_size_t username_len, const void *prefix, apr_size_t prefix_len,
-                    const tai_lockout_t *lockout)
+void tai_login_make(tai_login_t *login, tai_segment_t *segment, const tai_limiter_t *limiter,
+                    const void *username, apr_size_t username_len, const void *prefix,
+                    apr_size_t prefix_len, const tai_lockout_t *lockout)
 {
-    const tai_id_t user = tai_segment_id(segment, username, username_len);
+    const tai_id_t user = limiter->ops->identify(limiter->self, username, username_len);
     int i;
 
     for (i = 0; i < TAI_LOGIN_COUNT; i++) {
@@ -45,7 +46,7 @@ void tai_login_make(tai_login_t *login, tai_segment_t *segment, const void *user
             memcpy(name.prefix, prefix, prefix_len);
         }
         login->tables[i] = tai_segment_table(segment, counts[i].table);
-        login->ids[i] = tai_segment_id(segment, &name, sizeof(name));
+        login->ids[i] = limiter->ops->identify(limiter->self, &name, sizeof(name));
         if (i != TAI_LOGIN_CLIENT) {
             login->ids[i].lo = user.lo; /* what finds all counts of a user name */
         }
@@ -181,11 +182,10 @@ static void unlock(const tai_place_t *place, void *data)
     }
 }
 
-apr_status_t tai_login_unlock_username(tai_segment_t *segment, const void *username,
-                                       apr_size_t username_len, apr_uint64_t now, int *lifted)
+static apr_status_t unlock_username(const tai_login_t *login, apr_uint64_t now, int *lifted)
 {
-    tai_table_t *table = tai_segment_table(segment, counts[TAI_LOGIN_USERNAME].table);
-    unlock_t u = {.user = tai_segment_id(segment, username, username_len).lo, .now = now};
+    tai_table_t *table = login->tables[TAI_LOGIN_USERNAME];
+    unlock_t u = {.user = login->ids[TAI_LOGIN_USERNAME].lo, .now = now};
     apr_status_t rv = APR_SUCCESS;
     apr_uint32_t set;
 
@@ -196,15 +196,12 @@ apr_status_t tai_login_unlock_username(tai_segment_t *segment, const void *usern
     return rv;
 }
 
-apr_status_t tai_login_unlock_client(tai_segment_t *segment, const void *prefix,
-                                     apr_size_t prefix_len, apr_uint64_t now, int *lifted)
+apr_status_t tai_login_unlock(const tai_login_t *login, tai_login_count_e which, apr_uint64_t now,
+                              int *lifted)
 {
-    static const tai_lockout_t any;
-    tai_login_t login;
-
-    tai_login_make(&login, segment, "", 0, prefix, prefix_len, &any);
-    return tai_failures_clear(login.tables[TAI_LOGIN_CLIENT], login.ids[TAI_LOGIN_CLIENT], now,
-                              lifted);
+    return which == TAI_LOGIN_USERNAME
+               ? unlock_username(login, now, lifted)
+               : tai_failures_clear(login->tables[which], login->ids[which], now, lifted);
 }
 
 const char *tai_login_count_name(tai_login_count_e count)

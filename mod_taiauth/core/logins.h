@@ -34,16 +34,19 @@ typedef struct tai_login_t {
     apr_uint64_t at[TAI_LOGIN_COUNT]; /* when each count has it, milliseconds of tai_clock_ms */
 } tai_login_t;
 
+struct tai_limiter_t;
+
 /**
  * @param login     filled in
- * @param segment   outlives it
+ * @param segment   whose tables count where shared memory does; outlives it
+ * @param limiter   makes the identities
  * @param username  any bytes
  * @param prefix    the client's, with what tells its kinds apart
  * @param lockout   N, window and duration
  */
-void tai_login_make(tai_login_t *login, tai_segment_t *segment, const void *username,
-                    apr_size_t username_len, const void *prefix, apr_size_t prefix_len,
-                    const tai_lockout_t *lockout);
+void tai_login_make(tai_login_t *login, tai_segment_t *segment, const struct tai_limiter_t *limiter,
+                    const void *username, apr_size_t username_len, const void *prefix,
+                    apr_size_t prefix_len, const tai_lockout_t *lockout);
 
 /**
  * Count a try in all three, or in none.
@@ -71,23 +74,18 @@ apr_status_t tai_login_fail(const tai_login_t *login, apr_uint64_t now, unsigned
 apr_status_t tai_login_end(const tai_login_t *login, apr_uint64_t now, int right);
 
 /**
- * Lift the locks of a user name, from wherever they came, and forget what is counted of it. Walks
- * a whole table: for an operator, not for the request path.
- * @param username  any bytes
- * @param now       milliseconds of tai_clock_ms
- * @param lifted    set to how many locks there were
+ * Lift the locks of a user name, from wherever they came, or of a client prefix, whatever user names
+ * it tried; and forget what is counted there. Of a user name it walks a whole table: for an operator,
+ * not for the request path.
+ * @param login   made for that user name, or for that client prefix; what else it was made of does
+ *                not matter
+ * @param which   TAI_LOGIN_USERNAME or TAI_LOGIN_CLIENT
+ * @param now     milliseconds of tai_clock_ms
+ * @param lifted  set to how many locks there were
  * @return APR_SUCCESS; else some may stand as they were
  */
-apr_status_t tai_login_unlock_username(tai_segment_t *segment, const void *username,
-                                       apr_size_t username_len, apr_uint64_t now, int *lifted);
-
-/**
- * The same of a client prefix, whatever user names it tried; what these have counted stays.
- * @param prefix  as in tai_login_make
- * @return APR_SUCCESS; else it may stand as it was
- */
-apr_status_t tai_login_unlock_client(tai_segment_t *segment, const void *prefix,
-                                     apr_size_t prefix_len, apr_uint64_t now, int *lifted);
+apr_status_t tai_login_unlock(const tai_login_t *login, tai_login_count_e which, apr_uint64_t now,
+                              int *lifted);
 
 /**
  * @return what the log calls a count; static

@@ -14,11 +14,14 @@ typedef struct tai_metrics_t {
     apr_uint64_t verdict[TAI_REASON_COUNT]; /* one per answered client request */
     apr_uint64_t dry_run[TAI_REASON_COUNT]; /* verdicts that TaiAuthDryRun did not enforce */
     apr_uint64_t locks_started;
-    apr_uint64_t long_responses;  /* that are being sent: one for each key that one rests on */
-    apr_uint64_t cut;             /* connections that were shut down amid a response */
-    apr_uint64_t lookups;         /* SELECTs for a key */
-    apr_uint64_t lookup_failures; /* of them, the ones that got no answer */
-    apr_uint64_t lookup_us;       /* time they took together, microseconds */
+    apr_uint64_t limiter_calls;     /* of a limiter that several hosts share */
+    apr_uint64_t limiter_failures;  /* of them, the ones that got no answer */
+    apr_uint64_t limiter_fallbacks; /* decisions made without it */
+    apr_uint64_t long_responses;    /* that are being sent: one for each key that one rests on */
+    apr_uint64_t cut;               /* connections that were shut down amid a response */
+    apr_uint64_t lookups;           /* SELECTs for a key */
+    apr_uint64_t lookup_failures;   /* of them, the ones that got no answer */
+    apr_uint64_t lookup_us;         /* time they took together, microseconds */
     apr_uint64_t lookup_bucket[TAI_LOOKUP_BUCKETS + 1]; /* by upper bound; the last: beyond all */
 } tai_metrics_t;
 

@@ -72,6 +72,7 @@
     X(NODE_LOOKUPS, "node_lookups", AUTH_UNAVAILABLE)                \
     X(DATABASE, "database", AUTH_UNAVAILABLE)                        \
     X(SHARED_MEMORY, "shared_memory", AUTH_UNAVAILABLE)              \
+    X(LIMITER, "limiter", AUTH_UNAVAILABLE)                          \
     X(DIGEST, "digest", AUTH_UNAVAILABLE)                            \
     /* of the management API and the token endpoint */               \
     X(MANAGED, "managed", ADMITTED)                                  \

@@ -2,7 +2,7 @@
  * The hooks that decide about a request, in the order in which httpd calls them.
  */
 
-#include "taiauth.h"
+#include "limiter.h"
 
 /* A real CORS preflight (Fetch standard): browsers send it without credentials, by design. */
 static int is_preflight(request_rec *r, const taiauth_dir_t *conf)
@@ -201,6 +201,15 @@ int taiauth_fixups(request_rec *r)
     return taiauth_limits_charge(r, ctx, conf, j);
 }
 
+/* Whatever way it took, no application sees a pair that nobody has asked about the lock of. */
+static int refuse_locked(request_rec *r)
+{
+    taiauth_judgement_t *j = taiauth_limiter_is_shared() ? taiauth_judged(r) : NULL;
+    const tai_reason_e reason = taiauth_lock_ask(r, j);
+
+    return reason == TAI_ADMITTED ? OK : taiauth_refuse(r, reason, NULL, j->retry_after, NULL);
+}
+
 /*
  * mod_dir and mod_negotiation look a file up with GET and then put it in the place of what the
  * client asked for, whose method stays; a redirect to GET within one section skips the access hooks.
@@ -215,6 +224,10 @@ static int check_landing(request_rec *r)
     if (TAIAUTH_GET(conf, mode) == TAIAUTH_OFF || is_preflight(r, conf) ||
         taiauth_is_any_error_document(r)) {
         return DECLINED;
+    }
+    status = refuse_locked(r);
+    if (status != OK) {
+        return status;
     }
     if (r->main) {
         return is_unproven(conf, taiauth_judged(r)) ? refuse_unproven(r) : DECLINED;

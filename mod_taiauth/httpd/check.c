@@ -2,7 +2,7 @@
  * What httpd -t refuses that no directive can see by itself.
  */
 
-#include "taiauth.h"
+#include "limiter.h"
 
 static int differs(const char *a, const char *b)
 {
@@ -92,6 +92,14 @@ static int check_lease(server_rec *s, apr_pool_t *p)
                                     SYNCS_OF_LEASE, needs, taiauth_lease(conf)));
 }
 
+static int check_limiter(server_rec *s, apr_pool_t *pconf)
+{
+    taiauth_limiter_t *limiter = taiauth_server(s)->limiter;
+    const char *error = limiter ? taiauth_limiter_check(limiter, pconf) : NULL;
+
+    return error ? complain(s, error) : OK;
+}
+
 /* Each is asked of each server, where some location of any of them asks for keys. */
 static int (*const checks[])(server_rec *s, const taiauth_server_t *global, apr_pool_t *p) = {
     check_virtual_host,
@@ -107,10 +115,12 @@ int taiauth_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     apr_size_t i;
     server_rec *s;
 
-    (void)pconf;
     (void)plog;
     if (status == OK) {
         status = check_lease(main_server, ptemp);
+    }
+    if (status == OK) {
+        status = check_limiter(main_server, pconf);
     }
     if (status != OK || !taiauth_config_used(main_server)) {
         return status;

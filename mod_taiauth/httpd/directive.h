@@ -38,6 +38,9 @@ const char *taiauth_add_scope_line(cmd_parms *cmd, void *dir, int argc, char *co
 const char *taiauth_add_limit(cmd_parms *cmd, void *dir, int argc, char *const argv[]);
 const char *taiauth_set_lockout(cmd_parms *cmd, void *dir, const char *limit, const char *duration);
 
+/* directive_limiter.c */
+const char *taiauth_set_limiter(cmd_parms *cmd, void *dir, int argc, char *const argv[]);
+
 /* directive_provider.c */
 const char *taiauth_set_password_providers(cmd_parms *cmd, void *dir, int argc, char *const argv[]);
 

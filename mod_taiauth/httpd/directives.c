@@ -107,17 +107,6 @@ static const char *set_lease(cmd_parms *cmd, void *dir, const char *value)
     return error;
 }
 
-static const char *set_limiter(cmd_parms *cmd, void *dir, const char *value)
-{
-    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
-
-    (void)dir;
-    if (error) {
-        return error;
-    }
-    return ap_cstr_casecmp(value, "shm") ? taiauth_wrong(cmd, value, "shm") : NULL;
-}
-
 /* mod_dbd keeps its parameters to itself: note them on their way to it. */
 static const char *note_dbd(cmd_parms *cmd, void *dir, const char *value)
 {
@@ -412,7 +401,9 @@ const command_rec taiauth_directives[] = {
                   "how often the database is asked what has changed, such as 250ms"),
     AP_INIT_TAKE1("TaiAuthLease", set_lease, NULL, RSRC_CONF,
                   "how long keys are answered for without the database, such as 10s"),
-    AP_INIT_TAKE1("TaiAuthLimiter", set_limiter, NULL, RSRC_CONF, "where windows are kept: shm"),
+    AP_INIT_TAKE_ARGV("TaiAuthLimiter", taiauth_set_limiter, NULL, RSRC_CONF,
+                      "where windows and lockouts are counted: shm, or an address and what to do "
+                      "while it does not answer"),
 
     AP_INIT_TAKE1("TaiAuthKeyFormat", set_key_format, NULL, RSRC_CONF, "strict or any"),
     AP_INIT_TAKE1("TaiAuthRealm", set_realm, NULL, RSRC_CONF, "realm named in challenges"),

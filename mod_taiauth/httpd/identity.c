@@ -105,6 +105,11 @@ int taiauth_identity_strip(request_rec *r)
 {
     if (r->prev) {
         /* an internal redirect runs this phase again; it may be the ErrorDocument of a Require */
+        const int status = taiauth_refuse_locked(r->prev);
+
+        if (status != OK) {
+            return status;
+        }
         taiauth_refuse_required(r->prev);
     }
     else {

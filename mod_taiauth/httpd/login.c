@@ -4,12 +4,12 @@
  */
 
 #include "api.h"
+#include "limiter.h"
 
 #include <ap_provider.h>
 #include <openssl/crypto.h>
 #include "../core/background.h"
 #include "../core/clock.h"
-#include "../core/logins.h"
 #include "../core/name.h"
 #include "../core/password.h"
 #include "../core/text.h"
@@ -29,7 +29,7 @@ typedef struct login_t {
     const char *username;                /* any bytes of a client's */
     const char *password;
     tai_principal_t *principal; /* NULL: there is no such user */
-    tai_login_t tries;
+    taiauth_tries_t tries;
     apr_uint32_t retry_after; /* seconds, of a refusal */
 } login_t;
 
@@ -243,10 +243,14 @@ static int is_counted(const login_t *login)
 static tai_reason_e settle_failure(login_t *login)
 {
     unsigned started = 0;
+    tai_reason_e counted = TAI_ADMITTED;
 
-    if (is_counted(login) &&
-        tai_login_fail(&login->tries, tai_clock_ms(), &started) != APR_SUCCESS) {
-        return undecided(login, TAI_SHARED_MEMORY);
+    if (is_counted(login)) {
+        counted =
+            taiauth_limiter_login_fail(&login->tries, tai_clock_ms(), login->r->pool, &started);
+    }
+    if (counted != TAI_ADMITTED) {
+        return undecided(login, counted);
     }
     return tell_failure(login, started) ? TAI_LOGIN_FAILED : undecided(login, TAI_DATABASE);
 }
@@ -256,25 +260,28 @@ static tai_reason_e settle(login_t *login, tai_reason_e reason)
     if (reason == TAI_LOGIN_FAILED) {
         return settle_failure(login);
     }
-    if (is_counted(login) &&
-        tai_login_end(&login->tries, tai_clock_ms(), reason == TAI_ADMITTED) != APR_SUCCESS) {
-        return undecided(login, TAI_SHARED_MEMORY);
+    if (is_counted(login)) {
+        const tai_reason_e counted = taiauth_limiter_login_end(
+            &login->tries, tai_clock_ms(), login->r->pool, reason == TAI_ADMITTED);
+
+        return counted == TAI_ADMITTED ? reason : undecided(login, counted);
     }
     return reason;
 }
 
 static tai_reason_e begin(login_t *login, const unsigned char *prefix, apr_size_t prefix_len)
 {
-    apr_uint64_t now = tai_clock_ms();
     apr_uint64_t left_ms = 0;
+    tai_reason_e counted;
 
     if (!is_counted(login)) {
         return TAI_ADMITTED;
     }
-    tai_login_make(&login->tries, taiauth_segment, login->username, strlen(login->username), prefix,
-                   prefix_len, login->lockout);
-    if (tai_login_begin(&login->tries, now, &left_ms) != APR_SUCCESS) {
-        return undecided(login, TAI_SHARED_MEMORY);
+    taiauth_limiter_login_make(&login->tries.login, login->username, prefix, prefix_len,
+                               login->lockout);
+    counted = taiauth_limiter_login_begin(&login->tries, tai_clock_ms(), login->r->pool, &left_ms);
+    if (counted != TAI_ADMITTED) {
+        return undecided(login, counted);
     }
     return left_ms ? later(login, TAI_LOGIN_LOCKED, (apr_uint32_t)((left_ms + 999) / 1000))
                    : TAI_ADMITTED;

@@ -186,6 +186,27 @@ static void write_node(request_rec *r)
     seconds(r, "lease_seconds", taiauth_node_lease_left());
 }
 
+static const number_t limiter_numbers[] = {
+    {"limiter_calls_total", "counter", "Calls of a shared limiter.",
+     offsetof(tai_metrics_t, limiter_calls)},
+    {"limiter_failures_total", "counter", "Of them, the ones that got no answer.",
+     offsetof(tai_metrics_t, limiter_failures)},
+    {"limiter_fallbacks_total", "counter",
+     "Decisions made in the place of a shared limiter that did not answer.",
+     offsetof(tai_metrics_t, limiter_fallbacks)},
+};
+
+static void write_limiter(request_rec *r, const tai_metrics_t *m)
+{
+    const tai_breaker_t *breaker = tai_segment_breaker(taiauth_segment, TAI_BREAKER_LIMITER);
+
+    write_numbers(r, limiter_numbers, COUNT(limiter_numbers), m);
+    head(r, "limiter_open", "gauge", "1: a shared limiter does not answer, and is left alone.");
+    number(r, "limiter_open", "", tai_metrics_read(&breaker->retry_at) != 0);
+    head(r, "limiter_opened_total", "counter", "Times that it ceased to answer.");
+    number(r, "limiter_opened_total", "", tai_metrics_read(&breaker->opened));
+}
+
 static void write_long_responses(request_rec *r, const tai_metrics_t *m)
 {
     head(r, "long_responses", "gauge", "Responses of keys that take their time, being sent now.");
@@ -203,6 +224,7 @@ static void write_page(request_rec *r)
     write_verdicts(r, "dry_run_total", "Verdicts that TaiAuthDryRun did not enforce.", m->dry_run);
     head(r, "locks_started_total", "counter", "Lockouts begun.");
     number(r, "locks_started_total", "", tai_metrics_read(&m->locks_started));
+    write_limiter(r, m);
     write_lookups(r, m);
     write_node(r);
     write_long_responses(r, m);

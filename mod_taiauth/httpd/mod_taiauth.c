@@ -18,6 +18,7 @@
 
 #define TAIAUTH_MODULE_FILE
 #include "api.h"
+#include "limiter.h"
 
 #include <ap_mpm.h>
 #include "../core/digest.h"
@@ -61,6 +62,7 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
 
 static void child_init(apr_pool_t *p, server_rec *s)
 {
+    taiauth_limiter_child_init(p, s);
     taiauth_database_child_init(p, s);
     taiauth_watchdog_child_init(p, s);
 }

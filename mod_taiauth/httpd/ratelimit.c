@@ -2,11 +2,10 @@
  * Rate limits: which windows a request has to pass, the charge, and the headers that tell of it.
  */
 
-#include "taiauth.h"
+#include "limiter.h"
 
 #include <apr_siphash.h>
 #include "../core/clock.h"
-#include "../core/windows.h"
 
 /* A limit that holds for this request: a line of the configuration, perhaps with other numbers. */
 typedef struct held_t {
@@ -26,6 +25,7 @@ typedef struct payer_t {
     tai_id_t id;            /* of the line of keys, or of the user, folded */
     const char *account_id; /* NULL: nobody known, and no id either */
     const char *plan;       /* NULL: nobody known */
+    taiauth_judgement_t *j; /* whose lock is asked about; NULL: a user's */
 } payer_t;
 
 /* Added to the identity of a window. */
@@ -110,26 +110,19 @@ static char *put(char *at, const char *end, const char *text)
     return at;
 }
 
-static tai_id_t id_of_client(request_rec *r)
-{
-    unsigned char prefix[9];
-
-    return tai_segment_id(taiauth_segment, prefix, taiauth_client_prefix(r, prefix));
-}
-
 static tai_id_t id_of_account(const payer_t *payer)
 {
-    return tai_segment_id(taiauth_segment, payer->account_id, strlen(payer->account_id));
+    return taiauth_limiter_id(payer->account_id, strlen(payer->account_id));
 }
 
 /*
- * The identity of who is charged is made with the segment's secrets. To that the policy and W are
- * added: of two windows of one payer nobody knows more than how far they are apart.
+ * The identity of who is charged is made by the limiter. To that the policy and W are added: of two
+ * windows of one payer nobody knows more than how far they are apart.
  */
 static void aim(request_rec *r, const payer_t *payer, const held_t *h, tai_charge_t *charge)
 {
     int by_client = h->line->per == TAIAUTH_PER_ADDRESS || !payer->account_id;
-    tai_id_t who = by_client                         ? id_of_client(r)
+    tai_id_t who = by_client                         ? taiauth_limiter_client(r)
                    : h->line->per == TAIAUTH_PER_KEY ? payer->id
                                                      : id_of_account(payer);
 
@@ -138,20 +131,31 @@ static void aim(request_rec *r, const payer_t *payer, const held_t *h, tai_charg
     charge->id = (tai_id_t){.hi = who.hi + h->line->policy.hi + h->limit.window_ms,
                             .lo = who.lo + h->line->policy.lo + payer->kind};
     charge->limit = h->limit;
+    if (taiauth_limiter_is_shared()) {
+        charge->tag = by_client || h->line->per != TAIAUTH_PER_KEY || payer->kind == OF_USERS
+                          ? who
+                          : id_of_account(payer);
+    }
 }
 
-static int is_charged(const taiauth_request_t *ctx, tai_id_t id)
+static int is_among(const apr_array_header_t *charged, tai_id_t id)
 {
     int i;
 
-    for (i = 0; ctx->charged && i < ctx->charged->nelts; i++) {
-        tai_id_t other = APR_ARRAY_IDX(ctx->charged, i, tai_charge_t).id;
+    for (i = 0; charged && i < charged->nelts; i++) {
+        tai_id_t other = APR_ARRAY_IDX(charged, i, tai_charge_t).id;
 
         if (other.hi == id.hi && other.lo == id.lo) {
             return 1;
         }
     }
     return 0;
+}
+
+static int is_charged(const taiauth_request_t *ctx, tai_id_t id)
+{
+    return is_among(ctx->charged[TAIAUTH_COUNTED], id) ||
+           is_among(ctx->charged[TAIAUTH_COUNTED_LOCALLY], id);
 }
 
 /* ---- headers ------------------------------------------------------------------------------ */
@@ -353,50 +357,101 @@ static void explain_limits(request_rec *r, const held_t *held, const tai_charge_
     taiauth_explain_step(r, "limits", "%s", text);
 }
 
-/* What an operator asks about is tested alone: it leaves ctx->charged empty. */
-static apr_status_t test_or_charge(request_rec *r, taiauth_request_t *ctx, const held_t *held,
-                                   tai_charge_t *charges, int n, apr_uint64_t now, int *admitted)
+/* One charge under way. */
+typedef struct charging_t {
+    held_t *held;
+    tai_charge_t charges[TAI_TABLE_LOCK_MAX];
+    int n;
+    int admitted;
+    taiauth_counted_e where;
+} charging_t;
+
+/* What is to be taken back where the client request is refused after all. */
+static void note_charged(request_rec *r, taiauth_request_t *ctx, const charging_t *c)
 {
-    apr_status_t rv;
+    apr_array_header_t **charged;
     int i;
 
-    if (ctx->explanation) {
-        rv = tai_windows_test(charges, n, now, admitted);
-        explain_limits(r, held, charges, n);
-        return rv;
+    if (c->where == TAIAUTH_COUNTED_NOWHERE || !c->n) {
+        return;
     }
-    rv = tai_windows_charge(charges, n, now, admitted);
-    if (*admitted && !ctx->charged) {
-        ctx->charged = apr_array_make(taiauth_initial(r)->pool, n, sizeof(tai_charge_t));
+    charged = &ctx->charged[c->where];
+    if (!*charged) {
+        *charged = apr_array_make(taiauth_initial(r)->pool, c->n, sizeof(tai_charge_t));
     }
-    for (i = 0; i < n && *admitted; i++) {
-        APR_ARRAY_PUSH(ctx->charged, tai_charge_t) = charges[i];
+    for (i = 0; i < c->n; i++) {
+        APR_ARRAY_PUSH(*charged, tai_charge_t) = c->charges[i];
     }
-    return rv;
 }
 
+/* What an operator asks about is tested alone: it leaves ctx->charged empty. */
+static tai_reason_e test(request_rec *r, const taiauth_request_t *ctx, charging_t *c)
+{
+    const tai_reason_e reason =
+        taiauth_limiter_test(c->charges, c->n, ctx->now, r->pool, &c->admitted, &c->where);
+
+    if (reason == TAI_ADMITTED && c->where == TAIAUTH_COUNTED_NOWHERE) {
+        taiauth_explain_step(r, "limits", "none holds while the limiter does not answer");
+    }
+    else if (reason == TAI_ADMITTED) {
+        explain_limits(r, c->held, c->charges, c->n);
+    }
+    return reason;
+}
+
+/* j: the lock that it asks about is that of this judgement; NULL: none */
+static tai_reason_e charge_all(request_rec *r, taiauth_request_t *ctx, taiauth_judgement_t *j,
+                               charging_t *c)
+{
+    const tai_reason_e reason = taiauth_limiter_charge(c->charges, c->n, j ? &j->lock->count : NULL,
+                                                       ctx->now, r->pool, &c->admitted, &c->where);
+
+    if (c->admitted) {
+        note_charged(r, ctx, c);
+    }
+    return j ? taiauth_lock_settle(r, j, reason) : reason;
+}
+
+static int refuse_undecided(request_rec *r, tai_reason_e reason, apr_uint32_t retry_after)
+{
+    return taiauth_refuse(r, reason, NULL, retry_after, NULL);
+}
+
+/* held NULL: nothing is charged, but there may be a lock to ask about */
 static int charge(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
                   const payer_t *payer, held_t *held, int n)
 {
-    tai_charge_t charges[TAI_TABLE_LOCK_MAX];
-    apr_uint64_t now = tai_clock_ms();
-    int admitted = 0;
+    taiauth_judgement_t *j = payer->j && payer->j->lock ? payer->j : NULL;
+    const taiauth_lock_t *lock = j ? j->lock : NULL;
+    charging_t c;
+    tai_reason_e reason;
 
-    if (!taiauth_segment) {
-        return taiauth_refuse(r, TAI_SHARED_MEMORY, NULL, TAIAUTH_UNDECIDED_S, NULL);
-    }
-    ctx->now = now;
-    n = aim_all(r, ctx, payer, held, n, charges);
-    if (!n) {
+    if (!n && !j) {
         return OK;
     }
-    if (test_or_charge(r, ctx, held, charges, n, now, &admitted) != APR_SUCCESS) {
-        return taiauth_refuse(r, TAI_SHARED_MEMORY, NULL, TAIAUTH_UNDECIDED_S, NULL);
+    if (!taiauth_segment) {
+        return refuse_undecided(r, TAI_SHARED_MEMORY, TAIAUTH_UNDECIDED_S);
     }
-    if (!admitted) {
-        return refuse_limit(r, conf, held, charges, n);
+    ctx->now = tai_clock_ms();
+    c.held = held;
+    c.n = aim_all(r, ctx, payer, held, n, c.charges);
+    if (!c.n && !j) {
+        return OK;
     }
-    tell(r, held, charges, n);
+    reason = ctx->explanation ? test(r, ctx, &c) : charge_all(r, ctx, j, &c);
+    if (reason != TAI_ADMITTED) {
+        return refuse_undecided(r, reason, j ? j->retry_after : TAIAUTH_UNDECIDED_S);
+    }
+    if (lock &&
+        lock->count.left_ms) { /* it is not enforced, and has kept the windows from a charge */
+        return charge(r, ctx, conf, payer, held, c.n);
+    }
+    if (!c.admitted) {
+        return refuse_limit(r, conf, held, c.charges, c.n);
+    }
+    if (c.n && c.where != TAIAUTH_COUNTED_NOWHERE) {
+        tell(r, held, c.charges, c.n);
+    }
     return OK;
 }
 
@@ -418,19 +473,19 @@ static int is_off(const taiauth_dir_t *conf)
 }
 
 static int apply(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
-                 const taiauth_judgement_t *j)
+                 taiauth_judgement_t *j)
 {
     const tai_record_t *record = j->reason == TAI_ADMITTED ? j->record : NULL;
-    payer_t payer = {OF_KEYS, {0, 0}, NULL, NULL};
+    payer_t payer = {OF_KEYS, {0, 0}, NULL, NULL, j};
     held_list_t held;
     const char *malformed;
 
     if (is_off(conf)) {
         taiauth_explain_step(r, "limits", "TaiAuthRateLimit is off here");
-        return OK;
+        return charge(r, ctx, conf, &payer, NULL, 0);
     }
     if (record) {
-        payer = (payer_t){OF_KEYS, j->line, record->account_id, record->plan};
+        payer = (payer_t){OF_KEYS, j->line, record->account_id, record->plan, j};
     }
     hold_lines(&held, conf, payer.plan);
     malformed = record ? overrule(&held, record) : NULL;
@@ -444,7 +499,6 @@ static int apply(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *co
     }
     if (!held.n) {
         taiauth_explain_step(r, "limits", "none holds here");
-        return OK;
     }
     return charge(r, ctx, conf, &payer, held.of, held.n);
 }
@@ -452,20 +506,20 @@ static int apply(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *co
 int taiauth_limits_charge_user(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
                                const tai_principal_t *principal)
 {
-    payer_t payer = {OF_USERS, {0, 0}, principal->account_id, principal->plan};
+    payer_t payer = {OF_USERS, {0, 0}, principal->account_id, principal->plan, NULL};
     held_list_t held;
 
     if (is_off(conf)) {
         return OK;
     }
     if (taiauth_segment) {
-        payer.id = tai_segment_id(taiauth_segment, principal->user_id, strlen(principal->user_id));
+        payer.id = taiauth_limiter_id(principal->user_id, strlen(principal->user_id));
     }
     hold_lines(&held, conf, payer.plan);
     if (!conf->limits) {
         hold(&held, &user_line, NULL);
     }
-    return held.n ? charge(r, ctx, conf, &payer, held.of, held.n) : OK;
+    return charge(r, ctx, conf, &payer, held.of, held.n);
 }
 
 /*
@@ -478,8 +532,9 @@ static int is_paid_later(const request_rec *r, const taiauth_request_t *ctx)
 }
 
 int taiauth_limits_charge(request_rec *r, taiauth_request_t *ctx, const taiauth_dir_t *conf,
-                          const taiauth_judgement_t *j)
+                          taiauth_judgement_t *j)
 {
+    const payer_t nobody = {.j = j};
     int status;
 
     if (is_paid_later(r, ctx)) {
@@ -487,7 +542,7 @@ int taiauth_limits_charge(request_rec *r, taiauth_request_t *ctx, const taiauth_
     }
     ctx->charging = 1;
     if (taiauth_metrics_reads(r, conf) || taiauth_is_any_error_document(r)) {
-        return OK;
+        return charge(r, ctx, conf, &nobody, NULL, 0);
     }
     status = apply(r, ctx, conf, j);
     if (status == OK) {
@@ -500,14 +555,22 @@ int taiauth_limits_charge(request_rec *r, taiauth_request_t *ctx, const taiauth_
  * A redirect may lead from a place that admitted the request to one that refuses it. What fails
  * here leaves the key one admission short until the window has rolled on: nothing to refuse for.
  */
+static int refund(request_rec *r, apr_array_header_t *charged, taiauth_counted_e where)
+{
+    if (!charged || !charged->nelts) {
+        return 0;
+    }
+    taiauth_limiter_refund((const tai_charge_t *)charged->elts, charged->nelts, r->pool, where);
+    apr_array_clear(charged);
+    return 1;
+}
+
 void taiauth_limits_refund(request_rec *r, taiauth_request_t *ctx, tai_reason_e reason)
 {
-    if (!ctx->charged || !ctx->charged->nelts) {
-        return;
-    }
-    (void)tai_windows_refund((const tai_charge_t *)ctx->charged->elts, ctx->charged->nelts);
-    apr_array_clear(ctx->charged);
-    if (reason != TAI_RATE_LIMITED) {
+    int refunded = refund(r, ctx->charged[TAIAUTH_COUNTED], TAIAUTH_COUNTED);
+
+    refunded |= refund(r, ctx->charged[TAIAUTH_COUNTED_LOCALLY], TAIAUTH_COUNTED_LOCALLY);
+    if (refunded && reason != TAI_RATE_LIMITED) {
         untell(r);
     }
 }

@@ -195,11 +195,19 @@ static const char *text_of(request_rec *r, const tai_code_t *code)
 int taiauth_refuse(request_rec *r, tai_reason_e reason, const char *text, apr_uint32_t retry_after,
                    const char *scope)
 {
-    const tai_code_t *code = tai_code(tai_reason_code(reason));
+    taiauth_judgement_t *j = taiauth_judged(r);
+    const tai_reason_e lock = taiauth_lock_ask(r, j);
     taiauth_request_t *ctx = taiauth_request(r);
     apr_pool_t *p = taiauth_initial(r)->pool;
     tai_refusal_t *refusal = apr_pcalloc(p, sizeof(*refusal));
+    const tai_code_t *code;
 
+    if (lock != TAI_ADMITTED) { /* who is locked out learns nothing else */
+        reason = lock;
+        text = scope = NULL;
+        retry_after = j->retry_after;
+    }
+    code = tai_code(tai_reason_code(reason));
     if (!ctx->order) {
         log_verdict(r, "refused", code->status, reason);
     }
@@ -239,6 +247,20 @@ static void adopt_inner(request_rec *r, taiauth_request_t *ctx)
         hold(r, ctx, ctx->inner);
         set_headers(r, ctx, ctx->inner, r->err_headers_out);
     }
+}
+
+int taiauth_refuse_locked(request_rec *r)
+{
+    const taiauth_request_t *ctx = taiauth_request_find(r);
+    taiauth_judgement_t *j = ctx && ctx->awaiting == r && !ctx->refusal ? taiauth_judged(r) : NULL;
+    const tai_reason_e reason = taiauth_lock_ask(r, j);
+
+    if (reason == TAI_ADMITTED) {
+        return OK;
+    }
+    taiauth_response_forget(r, j->conf);
+    r->status = taiauth_refuse(r, reason, NULL, j->retry_after, NULL);
+    return r->status;
 }
 
 /*
@@ -317,6 +339,8 @@ static apr_bucket_brigade *body(request_rec *r, const taiauth_request_t *ctx)
 
     r->status = tai_refusal_status(ctx->refusal, format);
     r->status_line = NULL;
+    apr_table_unset(r->headers_out,
+                    "Location");             /* of a redirect that this has taken the place of */
     apr_table_unset(r->headers_in, "Range"); /* a refusal that is a 200 is whole all the same */
     ap_set_content_type_ex(r, tai_refusal_type(format), 1);
     ap_set_content_length(r, (apr_off_t)len);
@@ -349,9 +373,11 @@ static int has_own_text(request_rec *r)
 
 void taiauth_refuse_settle(request_rec *r)
 {
-    taiauth_refuse_required(r);
-    adopt_inner(r, taiauth_request_find(r));
-    adopt_refusal_of_httpd(r);
+    if (taiauth_refuse_locked(r) == OK) {
+        taiauth_refuse_required(r);
+        adopt_inner(r, taiauth_request_find(r));
+        adopt_refusal_of_httpd(r);
+    }
 }
 
 void taiauth_refuse_insert_filter(request_rec *r)

@@ -46,6 +46,12 @@ static apr_uint64_t cached_keys(void)
     return usage.live;
 }
 
+static apr_uint64_t limiter_open(void)
+{
+    return tai_metrics_read(&tai_segment_breaker(taiauth_segment, TAI_BREAKER_LIMITER)->retry_at) !=
+           0;
+}
+
 /* "TaiAuth-ADMITTED: 12" a line for ?auto; "TaiAuth: ADMITTED 12, ..." in one for people. */
 static int status_hook(request_rec *r, int flags)
 {
@@ -64,6 +70,9 @@ static int status_hook(request_rec *r, int flags)
     }
     ap_rprintf(r, form, "DatabaseLookups", tai_metrics_read(&m->lookups));
     ap_rprintf(r, form, "LeaseMilliseconds", taiauth_node_lease_left());
+    ap_rprintf(r, form, "LimiterFailures", tai_metrics_read(&m->limiter_failures));
+    ap_rprintf(r, form, "LimiterFallbacks", tai_metrics_read(&m->limiter_fallbacks));
+    ap_rprintf(r, form, "LimiterOpen", limiter_open());
     ap_rprintf(r, form, "LongResponses", tai_metrics_read(&m->long_responses));
     ap_rprintf(r, form, "ResponsesCut", tai_metrics_read(&m->cut));
     ap_rprintf(r, form, "CachedKeys", cached_keys());

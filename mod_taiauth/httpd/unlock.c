@@ -2,11 +2,9 @@
  * Lift the locks of a client, of a user name at log-in, or of a key with a client.
  */
 
+#include "limiter.h"
 #include "order.h"
 
-#include "../core/clock.h"
-#include "../core/failures.h"
-#include "../core/logins.h"
 #include "../core/store_audit.h"
 #include "../core/text.h"
 #include "../core/when.h"
@@ -19,38 +17,44 @@ typedef struct unlocked_t {
     const char *name;       /* "client 10.1.2.3" */
 } unlocked_t;
 
-static const char *outcome(apr_status_t rv)
-{
-    return rv == APR_SUCCESS ? NULL : "shared memory cannot be used; some locks may stand";
-}
-
-/* Under each policy of the configuration, as failures are counted. digest NULL: of the client */
-static apr_status_t lift(request_rec *r, tai_table_e which, const tai_digest_t *digest, int *locks)
+/*
+ * Under each policy of the configuration, as failures are counted. record: of a key with the client;
+ * NULL: of the client
+ */
+static const char *lift(request_rec *r, const tai_record_t *record, unlocked_t *done)
 {
     const apr_array_header_t *lockouts = taiauth_server(r->server)->lockouts;
-    tai_table_t *table = tai_segment_table(taiauth_segment, which);
-    apr_uint64_t now = tai_clock_ms();
-    apr_status_t rv = APR_SUCCESS;
-    int i, locked;
+    tai_count_t *counts = apr_pcalloc(r->pool, (apr_size_t)lockouts->nelts * sizeof(*counts));
+    int i;
 
-    for (i = 0; i < lockouts->nelts && rv == APR_SUCCESS; i++) {
-        const tai_lockout_t *lockout = APR_ARRAY_IDX(lockouts, i, const tai_lockout_t *);
-
-        rv = tai_failures_clear(table, taiauth_failures_id(r, lockout, digest), now, &locked);
-        *locks += locked;
+    for (i = 0; i < lockouts->nelts; i++) {
+        counts[i] = taiauth_failures_count(r, APR_ARRAY_IDX(lockouts, i, const tai_lockout_t *),
+                                           record ? &record->key : NULL);
+        if (record) {
+            taiauth_failures_tag(&counts[i], record);
+        }
     }
-    return rv;
+    return taiauth_limiter_unlock(counts, lockouts->nelts, r->pool, &done->locks);
+}
+
+/* What is counted of log-ins is counted under all policies together. */
+static const char *lift_logins(request_rec *r, const char *username, tai_login_count_e which,
+                               unlocked_t *done)
+{
+    static const tai_lockout_t any;
+    unsigned char prefix[9];
+    tai_login_t login;
+
+    taiauth_limiter_login_make(&login, username, prefix, taiauth_client_prefix(r, prefix), &any);
+    return taiauth_limiter_login_unlock(&login, which, r->pool, &done->locks);
 }
 
 static const char *unlock_client(request_rec *r, const taiauth_order_t *order, unlocked_t *done)
 {
-    unsigned char prefix[9];
-    apr_size_t len = taiauth_client_prefix(r, prefix);
-    apr_status_t rv =
-        tai_login_unlock_client(taiauth_segment, prefix, len, tai_clock_ms(), &done->locks);
+    const char *error = lift_logins(r, "", TAI_LOGIN_CLIENT, done);
 
     done->name = apr_pstrcat(r->pool, "client ", order->client, NULL);
-    return outcome(rv == APR_SUCCESS ? lift(r, TAI_TABLE_CLIENTS, NULL, &done->locks) : rv);
+    return error ? error : lift(r, NULL, done);
 }
 
 static const char *unlock_user(request_rec *r, const taiauth_order_t *order, unlocked_t *done)
@@ -67,8 +71,7 @@ static const char *unlock_user(request_rec *r, const taiauth_order_t *order, unl
         done->subject = principal->user_id;
     }
     done->name = apr_pstrcat(r->pool, "user name ", tai_text_line(order->user, 100, r->pool), NULL);
-    return outcome(tai_login_unlock_username(taiauth_segment, order->user, strlen(order->user),
-                                             tai_clock_ms(), &done->locks));
+    return lift_logins(r, order->user, TAI_LOGIN_USERNAME, done);
 }
 
 static const char *unlock_key(request_rec *r, const taiauth_order_t *order, unlocked_t *done)
@@ -87,7 +90,7 @@ static const char *unlock_key(request_rec *r, const taiauth_order_t *order, unlo
     done->account_id = record->account_id;
     done->subject = record->id;
     done->name = apr_pstrcat(r->pool, "key ", record->id, ", client ", order->client, NULL);
-    return outcome(lift(r, TAI_TABLE_PAIRS, &record->key, &done->locks));
+    return lift(r, record, done);
 }
 
 static const char *unlock(request_rec *r, const taiauth_order_t *order, unlocked_t *done)

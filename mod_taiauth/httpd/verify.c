@@ -5,10 +5,10 @@
  * pair of apikey and prefix.
  */
 
+#include "limiter.h"
 #include "order.h"
 
 #include "../core/clock.h"
-#include "../core/failures.h"
 #include "../core/key.h"
 #include "../core/known.h"
 #include "../core/when.h"
@@ -23,6 +23,11 @@ static const tai_limit_t client_tickets = {100, 1000};
 /* ... and all clients of the node together this many. */
 static const tai_limit_t node_lookups = {500, 1000};
 
+/* What its failures are counted in. */
+enum { CLIENT, PAIR, COUNTS };
+
+static const tai_reason_e lock_reasons[COUNTS] = {TAI_CLIENT_LOCKED, TAI_PAIR_LOCKED};
+
 /* One request's verification under way. */
 typedef struct verification_t {
     request_rec *r;
@@ -32,27 +37,35 @@ typedef struct verification_t {
     int supposed;                 /* an operator asks: nothing is counted */
     taiauth_credential_t credential;
     apr_uint64_t now;
-    tai_id_t client; /* both only where there is a lockout */
-    tai_id_t pair;
-    tai_id_t known; /* only where the database is asked, as what follows */
-    int charged;    /* as a look-up of an unknown key */
+    tai_count_t counts[COUNTS]; /* only where there is a lockout; PAIR: and a pair */
+    tai_id_t known;             /* only where the database is asked, as what follows */
+    int charged;                /* as a look-up of an unknown key */
     tai_charge_t charge;
     taiauth_judgement_t *j;
 } verification_t;
 
+static apr_uint32_t in_seconds(apr_uint64_t ms)
+{
+    return (apr_uint32_t)((ms + 999) / 1000);
+}
+
 static tai_reason_e settle(verification_t *v, tai_reason_e reason, apr_uint64_t wait_ms)
 {
     v->j->reason = reason;
-    v->j->retry_after = (apr_uint32_t)((wait_ms + 999) / 1000);
+    v->j->retry_after = in_seconds(wait_ms);
     return reason;
 }
 
-/* kind | policy | principal, folded; the policy is N/W/D of the lockout */
-static tai_id_t identify(request_rec *r, const tai_lockout_t *lockout, char kind,
-                         const tai_digest_t *digest)
-{
+/* What an identity is made of: kind | policy | principal; the policy is N/W/D of the lockout. */
+typedef struct name_t {
     unsigned char bytes[64];
-    apr_size_t len = 0;
+    apr_size_t len;
+} name_t;
+
+static name_t name_of(request_rec *r, const tai_lockout_t *lockout, char kind,
+                      const tai_digest_t *digest)
+{
+    name_t name = {.len = 0};
     apr_uint32_t policy[3] = {0, 0, 0};
 
     if (lockout) {
@@ -60,21 +73,36 @@ static tai_id_t identify(request_rec *r, const tai_lockout_t *lockout, char kind
         policy[1] = lockout->failures.window_ms;
         policy[2] = lockout->lock_ms;
     }
-    bytes[len++] = (unsigned char)kind;
-    memcpy(bytes + len, policy, sizeof(policy));
-    len += sizeof(policy);
-    len += taiauth_client_prefix(r, bytes + len);
+    name.bytes[name.len++] = (unsigned char)kind;
+    memcpy(name.bytes + name.len, policy, sizeof(policy));
+    name.len += sizeof(policy);
+    name.len += taiauth_client_prefix(r, name.bytes + name.len);
     if (digest) {
-        memcpy(bytes + len, digest->bytes, sizeof(digest->bytes));
-        len += sizeof(digest->bytes);
+        memcpy(name.bytes + name.len, digest->bytes, sizeof(digest->bytes));
+        name.len += sizeof(digest->bytes);
     }
-    return tai_segment_id(taiauth_segment, bytes, len);
+    return name;
 }
 
-tai_id_t taiauth_failures_id(request_rec *r, const tai_lockout_t *lockout,
-                             const tai_digest_t *digest)
+tai_count_t taiauth_failures_count(request_rec *r, const tai_lockout_t *lockout,
+                                   const tai_digest_t *digest)
 {
-    return identify(r, lockout, digest ? 'p' : 'c', digest);
+    const name_t name = name_of(r, lockout, digest ? 'p' : 'c', digest);
+    tai_count_t count = {.table = digest ? TAI_TABLE_PAIRS : TAI_TABLE_CLIENTS,
+                         .id = taiauth_limiter_id(name.bytes, name.len),
+                         .lockout = lockout};
+
+    if (taiauth_limiter_is_shared() && !digest) {
+        count.tag = taiauth_limiter_client(r);
+    }
+    return count;
+}
+
+void taiauth_failures_tag(tai_count_t *count, const tai_record_t *record)
+{
+    if (taiauth_limiter_is_shared()) {
+        count->tag = taiauth_limiter_id(record->account_id, strlen(record->account_id));
+    }
 }
 
 static int is_pair(const verification_t *v)
@@ -84,82 +112,115 @@ static int is_pair(const verification_t *v)
 
 /* ---- failures ----------------------------------------------------------------------------- */
 
-/* Count one failure; TAI_ADMITTED: it was counted, else the lock that ran already. */
-static tai_reason_e record_failure(verification_t *v, tai_table_e which, tai_id_t id,
-                                   tai_reason_e locked, apr_uint64_t *left)
+/* Of the locks that ran already the one that runs longest; COUNTS: none did. */
+static int longest_lock(const verification_t *v, int n)
 {
-    tai_table_t *table = tai_segment_table(taiauth_segment, which);
-    int started = 0;
-    apr_status_t rv = v->supposed
-                          ? tai_failures_locked(table, id, v->now, left)
-                          : tai_failures_record(table, id, v->lockout, v->now, left, &started);
+    int longest = COUNTS;
+    int i;
 
-    if (rv != APR_SUCCESS) {
-        return TAI_SHARED_MEMORY;
+    for (i = 0; i < n; i++) {
+        if (v->counts[i].left_ms &&
+            (longest == COUNTS || v->counts[i].left_ms > v->counts[longest].left_ms)) {
+            longest = i;
+        }
     }
-    if (started) {
-        tai_metrics_add(&tai_segment_metrics(taiauth_segment)->locks_started);
-    }
-    return *left ? locked : TAI_ADMITTED;
+    return longest;
 }
 
 /* An INVALID_API_KEY answer: counted, and answered as a lock where one runs. */
 static tai_reason_e fail(verification_t *v, tai_reason_e reason, int apikey_exists)
 {
-    tai_reason_e lock = TAI_ADMITTED;
-    apr_uint64_t left = 0;
+    const int n = apikey_exists && is_pair(v) ? COUNTS : CLIENT + 1;
+    tai_reason_e counted;
+    int lock;
 
     if (!v->lockout) {
         return settle(v, reason, 0);
     }
-    lock = record_failure(v, TAI_TABLE_CLIENTS, v->client, TAI_CLIENT_LOCKED, &left);
-    if (apikey_exists && is_pair(v) && lock != TAI_SHARED_MEMORY) {
-        apr_uint64_t pair_left = 0;
-        tai_reason_e pair =
-            record_failure(v, TAI_TABLE_PAIRS, v->pair, TAI_PAIR_LOCKED, &pair_left);
-
-        if (pair == TAI_SHARED_MEMORY || pair_left > left) {
-            lock = pair;
-            left = pair_left;
-        }
+    counted = v->supposed ? taiauth_limiter_locked(v->counts, n, v->now, v->r->pool)
+                          : taiauth_limiter_fail(v->counts, n, v->now, v->r->pool);
+    if (counted != TAI_ADMITTED) {
+        return settle(v, counted, UNDECIDED_MS);
     }
-    if (lock == TAI_SHARED_MEMORY) {
-        return settle(v, TAI_SHARED_MEMORY, UNDECIDED_MS);
+    lock = longest_lock(v, n);
+    if (lock != COUNTS && !v->dry) {
+        return settle(v, lock_reasons[lock], v->counts[lock].left_ms);
     }
-    if (lock != TAI_ADMITTED && v->dry) {
-        taiauth_refuse_dry(v->r, lock);
-        lock = TAI_ADMITTED;
+    if (lock != COUNTS) {
+        taiauth_refuse_dry(v->r, lock_reasons[lock]);
     }
-    return lock == TAI_ADMITTED ? settle(v, reason, 0) : settle(v, lock, left);
+    return settle(v, reason, 0);
 }
 
 /* ---- locks and throttles ------------------------------------------------------------------ */
 
+tai_reason_e taiauth_lock_settle(request_rec *r, taiauth_judgement_t *j, tai_reason_e reason)
+{
+    const taiauth_lock_t *lock = j->lock;
+
+    j->lock = NULL;
+    if (reason == TAI_ADMITTED && lock->count.left_ms && lock->dry) {
+        taiauth_refuse_dry(r, TAI_PAIR_LOCKED);
+    }
+    else if (reason == TAI_ADMITTED && lock->count.left_ms) {
+        reason = TAI_PAIR_LOCKED;
+        j->retry_after = in_seconds(lock->count.left_ms);
+    }
+    else if (reason != TAI_ADMITTED) {
+        j->retry_after = TAIAUTH_UNDECIDED_S;
+    }
+    if (reason != TAI_ADMITTED) {
+        j->reason = reason;
+    }
+    return reason;
+}
+
+tai_reason_e taiauth_lock_ask(request_rec *r, taiauth_judgement_t *j)
+{
+    return j && j->lock
+               ? taiauth_lock_settle(
+                     r, j, taiauth_limiter_locked(&j->lock->count, 1, tai_clock_ms(), r->pool))
+               : TAI_ADMITTED;
+}
+
 /* A locked pair is refused, the right token included. */
 static tai_reason_e check_pair_lock(verification_t *v)
 {
-    apr_uint64_t left = 0;
+    const tai_count_t *pair = &v->counts[PAIR];
+    tai_reason_e reason;
 
     if (!v->lockout || !is_pair(v)) {
         return TAI_ADMITTED;
     }
-    if (tai_failures_locked(tai_segment_table(taiauth_segment, TAI_TABLE_PAIRS), v->pair, v->now,
-                            &left) != APR_SUCCESS) {
-        return settle(v, TAI_SHARED_MEMORY, UNDECIDED_MS);
+    reason = taiauth_limiter_locked(&v->counts[PAIR], 1, v->now, v->r->pool);
+    if (reason != TAI_ADMITTED) {
+        return settle(v, reason, UNDECIDED_MS);
     }
-    if (left && v->dry) {
+    if (pair->left_ms && v->dry) {
         taiauth_refuse_dry(v->r, TAI_PAIR_LOCKED);
-        left = 0;
+        return TAI_ADMITTED;
     }
-    return left ? settle(v, TAI_PAIR_LOCKED, left) : TAI_ADMITTED;
+    return pair->left_ms ? settle(v, TAI_PAIR_LOCKED, pair->left_ms) : TAI_ADMITTED;
 }
 
-/* Of one client. */
-static apr_status_t charge_client(tai_id_t id, const tai_limit_t *limit, apr_uint64_t now,
+/*
+ * What several hosts share is asked once a request: by the charge, or by the first that would give
+ * away that the pair is right. A failure asks by itself.
+ */
+static void leave_lock_open(verification_t *v)
+{
+    if (v->lockout && is_pair(v)) {
+        v->j->lock = apr_palloc(v->p, sizeof(*v->j->lock));
+        *v->j->lock = (taiauth_lock_t){v->counts[PAIR], v->dry};
+    }
+}
+
+/* Of one client. What protects this host is counted on this host. */
+static apr_status_t charge_client(name_t name, const tai_limit_t *limit, apr_uint64_t now,
                                   int *admitted)
 {
     tai_charge_t charge = {.table = tai_segment_table(taiauth_segment, TAI_TABLE_ADDRESSES),
-                           .id = id,
+                           .id = tai_segment_id(taiauth_segment, name.bytes, name.len),
                            .limit = *limit};
 
     return tai_windows_charge(&charge, 1, now, admitted);
@@ -183,7 +244,7 @@ int taiauth_may_look_ticket_up(request_rec *r)
     int admitted = 0;
 
     return taiauth_segment &&
-           charge_client(identify(r, NULL, 't', NULL), &client_tickets, now, &admitted) ==
+           charge_client(name_of(r, NULL, 't', NULL), &client_tickets, now, &admitted) ==
                APR_SUCCESS &&
            admitted && charge_node(&charge, now, &admitted) == APR_SUCCESS && admitted;
 }
@@ -191,21 +252,20 @@ int taiauth_may_look_ticket_up(request_rec *r)
 /* The look-ups of a locked prefix are few, so that a lock is one for the database too. */
 static tai_reason_e throttle_client(verification_t *v)
 {
-    apr_uint64_t left = 0;
+    tai_reason_e reason;
     int admitted = 1;
-    apr_status_t rv = APR_SUCCESS;
 
     if (!v->lockout || v->dry) {
         return TAI_ADMITTED;
     }
-    rv = tai_failures_locked(tai_segment_table(taiauth_segment, TAI_TABLE_CLIENTS), v->client,
-                             v->now, &left);
-    if (rv == APR_SUCCESS && left) {
-        rv = charge_client(identify(v->r, v->lockout, 'l', NULL), &client_lookups, v->now,
-                           &admitted);
+    reason = taiauth_limiter_locked(&v->counts[CLIENT], 1, v->now, v->r->pool);
+    if (reason == TAI_ADMITTED && v->counts[CLIENT].left_ms &&
+        charge_client(name_of(v->r, v->lockout, 'l', NULL), &client_lookups, v->now, &admitted) !=
+            APR_SUCCESS) {
+        reason = TAI_SHARED_MEMORY;
     }
-    if (rv != APR_SUCCESS) {
-        return settle(v, TAI_SHARED_MEMORY, UNDECIDED_MS);
+    if (reason != TAI_ADMITTED) {
+        return settle(v, reason, UNDECIDED_MS);
     }
     return admitted ? TAI_ADMITTED : settle(v, TAI_CLIENT_LOOKUPS, 1000);
 }
@@ -289,6 +349,9 @@ static tai_reason_e judge_record(verification_t *v)
     if (!record) {
         return fail(v, TAI_KEY_UNKNOWN, 0);
     }
+    if (v->lockout && is_pair(v)) {
+        taiauth_failures_tag(&v->counts[PAIR], record);
+    }
     reason = tai_judge_key(record, v->credential.asked, &v->j->token,
                            record->expires_at == TAI_NEVER ? 0 : tai_when_now());
     taiauth_explain_judged(v->r, record, v->credential.asked, reason);
@@ -296,6 +359,9 @@ static tai_reason_e judge_record(verification_t *v)
         return fail(v, reason, 1);
     }
     confirm(v);
+    if (taiauth_limiter_is_shared() && !v->supposed) {
+        leave_lock_open(v);
+    }
     if (reason != TAI_ADMITTED) {
         return settle(v, reason, 0);
     }
@@ -319,10 +385,10 @@ static int digest_credential(verification_t *v)
 static void identify_failures(verification_t *v)
 {
     if (v->lockout) {
-        v->client = taiauth_failures_id(v->r, v->lockout, NULL);
+        v->counts[CLIENT] = taiauth_failures_count(v->r, v->lockout, NULL);
     }
     if (v->lockout && is_pair(v)) {
-        v->pair = taiauth_failures_id(v->r, v->lockout, &v->j->key);
+        v->counts[PAIR] = taiauth_failures_count(v->r, v->lockout, &v->j->key);
     }
 }
 
@@ -337,7 +403,8 @@ static void verify(verification_t *v)
     else if (!digested) {
         settle(v, TAI_DIGEST, UNDECIDED_MS);
     }
-    else if (check_pair_lock(v) == TAI_ADMITTED && look_up(v) == TAI_ADMITTED) {
+    else if ((taiauth_limiter_is_shared() || check_pair_lock(v) == TAI_ADMITTED) &&
+             look_up(v) == TAI_ADMITTED) {
         judge_record(v);
     }
 }
@@ -373,6 +440,7 @@ static tai_reason_e suppose_credential(verification_t *v, const taiauth_dir_t *c
     v->j->key = record->key;
     v->j->token = record->token;
     identify_failures(v);
+    taiauth_failures_tag(&v->counts[PAIR], record);
     taiauth_explain_step(v->r, "key", "%s, %s...: account %s, user %s, plan %s", record->id,
                          record->prefix, record->account, record->user, record->plan);
     return form == TAI_ADMITTED ? form : fail(v, form, 0);
@@ -381,7 +449,8 @@ static tai_reason_e suppose_credential(verification_t *v, const taiauth_dir_t *c
 /* off: TaiAuthLockout holds nothing here */
 static void explain_lockout(verification_t *v, int off)
 {
-    apr_uint64_t left = 0;
+    const tai_count_t *client = &v->counts[CLIENT];
+    const char *text = "not locked";
 
     if (!v->lockout) {
         taiauth_explain_step(v->r, "lockout",
@@ -390,14 +459,14 @@ static void explain_lockout(verification_t *v, int off)
         taiauth_explain_mark(taiauth_request(v->r), off ? "ok" : "not tested", NULL);
         return;
     }
-    (void)tai_failures_locked(tai_segment_table(taiauth_segment, TAI_TABLE_CLIENTS), v->client,
-                              v->now, &left);
-    taiauth_explain_step(v->r, "lockout", "client %s: %s", v->r->useragent_ip,
-                         left ? apr_psprintf(v->p,
-                                             "locked for another %d s: what fails gets 429, a good "
-                                             "key passes",
-                                             (int)((left + 999) / 1000))
-                              : "not locked");
+    if (taiauth_limiter_locked(&v->counts[CLIENT], 1, v->now, v->r->pool) != TAI_ADMITTED) {
+        text = "nobody knows whether it is locked: what fails gets 503";
+    }
+    else if (client->left_ms) {
+        text = apr_psprintf(v->p, "locked for another %u s: what fails gets 429, a good key passes",
+                            in_seconds(client->left_ms));
+    }
+    taiauth_explain_step(v->r, "lockout", "client %s: %s", v->r->useragent_ip, text);
 }
 
 static void verify_supposed(verification_t *v, const taiauth_order_t *order,
@@ -414,6 +483,7 @@ static void verify_supposed(verification_t *v, const taiauth_order_t *order,
         suppose_credential(v, conf) != TAI_ADMITTED) {
         return;
     }
+    taiauth_limiter_explain(v->r);
     explain_lockout(v, off);
     if (check_pair_lock(v) == TAI_ADMITTED) {
         judge_record(v);
@@ -421,14 +491,19 @@ static void verify_supposed(verification_t *v, const taiauth_order_t *order,
 }
 
 /* Of a line of keys that begins with this one there may be no other: most keys are never rolled. */
+static int begins_line(const tai_record_t *record)
+{
+    return !strcmp(record->line, record->id);
+}
+
 static void identify_record(taiauth_judgement_t *j)
 {
     const tai_record_t *record = j->record;
 
     j->id = tai_segment_id(taiauth_segment, record->id, strlen(record->id));
-    j->line = strcmp(record->line, record->id)
-                  ? tai_segment_id(taiauth_segment, record->line, strlen(record->line))
-                  : j->id;
+    j->line = begins_line(record) && !taiauth_limiter_is_shared()
+                  ? j->id
+                  : taiauth_limiter_id(record->line, strlen(record->line));
 }
 
 static void note_prefix(taiauth_judgement_t *j, const taiauth_credential_t *credential)

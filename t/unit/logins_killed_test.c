@@ -1,5 +1,5 @@
 #include <signal.h>
-#include "core/logins.h"
+#include "core/limiter_shm.h"
 #include "chance.h"
 #include "shared.h"
 #include "unit.h"
@@ -38,12 +38,14 @@ static int read_int(const int *number)
 /* @return 1: refused, there is nothing more to try; 0: go on; -1: something is wrong */
 static int try_once(stage_t *stage, apr_uint64_t user)
 {
+    const tai_limiter_t limiter = {&tai_limiter_shm, stage->segment};
     const apr_uint64_t client = user % CLIENTS;
     tai_login_t login;
     apr_uint64_t left_ms;
     unsigned started;
 
-    tai_login_make(&login, stage->segment, &user, sizeof(user), &client, sizeof(client), &policy);
+    tai_login_make(&login, stage->segment, &limiter, &user, sizeof(user), &client, sizeof(client),
+                   &policy);
     if (tai_login_begin(&login, stage->now, &left_ms) != APR_SUCCESS) {
         return -1;
     }

@@ -142,8 +142,7 @@ static twin_t make_twin(model_t *model, const scene_t *scene, apr_uint64_t *chan
         .counts = {&model->pair[user][client], &model->username[user], &model->client[client]},
         .lockout = scene->lockout};
 
-    tai_login_make(&twin.login, segment, &user, sizeof(user), &client, sizeof(client),
-                   &scene->lockout);
+    make_try(&twin.login, &user, sizeof(user), &client, sizeof(client), &scene->lockout);
     return twin;
 }
 

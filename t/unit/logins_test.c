@@ -11,7 +11,7 @@ static tai_login_t try_of(const char *username, const char *client, const tai_lo
 {
     tai_login_t login;
 
-    tai_login_make(&login, segment, username, strlen(username), client, strlen(client), lockout);
+    make_try(&login, username, strlen(username), client, strlen(client), lockout);
     return login;
 }
 
@@ -125,14 +125,14 @@ START_TEST(any_bytes_are_a_user_name)
     tai_login_t login;
     int i;
 
-    tai_login_make(&login, segment, usernames[_i].username, usernames[_i].len, "here", 4, &five);
+    make_try(&login, usernames[_i].username, usernames[_i].len, "here", 4, &five);
     for (i = 0; i < 5; i++) {
         ck_assert_uint_eq(begin(&login, NOW), 0);
         ck_assert_uint_eq(fail_of(&login, NOW), i < 4 ? 0 : 1u << TAI_LOGIN_PAIR);
     }
     ck_assert_uint_eq(begin(&login, NOW), 900000);
     for (i = 0; i < ROWS(usernames); i++) {
-        tai_login_make(&login, segment, usernames[i].username, usernames[i].len, "here", 4, &five);
+        make_try(&login, usernames[i].username, usernames[i].len, "here", 4, &five);
         ck_assert_uint_eq(begin(&login, NOW), i == _i ? 900000 : 0);
     }
     ck_assert_uint_eq(left("eve", "here", NOW), 0);
@@ -207,19 +207,19 @@ END_TEST
 
 static int unlock_username(const char *username, apr_uint64_t now)
 {
+    const tai_login_t login = try_of(username, "nowhere", &five);
     int lifted = 77;
 
-    ck_assert_int_eq(tai_login_unlock_username(segment, username, strlen(username), now, &lifted),
-                     APR_SUCCESS);
+    ck_assert_int_eq(tai_login_unlock(&login, TAI_LOGIN_USERNAME, now, &lifted), APR_SUCCESS);
     return lifted;
 }
 
 static int unlock_client(const char *client, apr_uint64_t now)
 {
+    const tai_login_t login = try_of("nobody", client, &five);
     int lifted = 77;
 
-    ck_assert_int_eq(tai_login_unlock_client(segment, client, strlen(client), now, &lifted),
-                     APR_SUCCESS);
+    ck_assert_int_eq(tai_login_unlock(&login, TAI_LOGIN_CLIENT, now, &lifted), APR_SUCCESS);
     return lifted;
 }
 
@@ -396,7 +396,7 @@ static int guess(void *data)
         apr_uint64_t left_ms;
         unsigned started;
 
-        tai_login_make(&login, segment, &user, sizeof(user), &client, sizeof(client), &five);
+        make_try(&login, &user, sizeof(user), &client, sizeof(client), &five);
         if (tai_login_begin(&login, NOW, &left_ms) != APR_SUCCESS) {
             return 1;
         }

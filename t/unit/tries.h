@@ -1,7 +1,7 @@
 #ifndef TRIES_H
 #define TRIES_H
 
-#include "core/logins.h"
+#include "core/limiter_shm.h"
 #include "shared.h"
 #include "unit.h"
 
@@ -16,6 +16,14 @@ static void make_segment(void)
     void *block = shared_block(TAI_SEGMENT_MIN_BYTES);
 
     ck_assert_int_eq(tai_segment_format(block, TAI_SEGMENT_MIN_BYTES, 0, &segment), APR_SUCCESS);
+}
+
+static inline void make_try(tai_login_t *login, const void *username, apr_size_t username_len,
+                            const void *client, apr_size_t client_len, const tai_lockout_t *lockout)
+{
+    const tai_limiter_t limiter = {&tai_limiter_shm, segment};
+
+    tai_login_make(login, segment, &limiter, username, username_len, client, client_len, lockout);
 }
 
 /* @return how long there is no room; 0: the try is under way */

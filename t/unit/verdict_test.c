@@ -68,6 +68,7 @@ static const struct {
     {TAI_NODE_LOOKUPS, "node_lookups", TAI_CODE_AUTH_UNAVAILABLE},
     {TAI_DATABASE, "database", TAI_CODE_AUTH_UNAVAILABLE},
     {TAI_SHARED_MEMORY, "shared_memory", TAI_CODE_AUTH_UNAVAILABLE},
+    {TAI_LIMITER, "limiter", TAI_CODE_AUTH_UNAVAILABLE},
     {TAI_DIGEST, "digest", TAI_CODE_AUTH_UNAVAILABLE},
     {TAI_MANAGED, "managed", TAI_CODE_ADMITTED},
     {TAI_BAD_REQUEST, "bad_request", TAI_CODE_BAD_REQUEST},

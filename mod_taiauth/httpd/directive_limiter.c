@@ -1,0 +1,132 @@
+/*
+ * TaiAuthLimiter
+ */
+
+#include "directive.h"
+#include "limiter.h"
+
+#define TIMEOUT_MIN_MS     5u
+#define TIMEOUT_MAX_MS     5000u
+#define TIMEOUT_DEFAULT_MS 50u
+
+/* What a line has said so far. */
+typedef struct said_t {
+    int timeout;
+    int on_error;
+} said_t;
+
+static const char *twice(cmd_parms *cmd, const char *name)
+{
+    return apr_psprintf(cmd->pool, "%s: %s= twice", cmd->cmd->name, name);
+}
+
+static const char *set_timeout(cmd_parms *cmd, taiauth_limiter_t *limiter, const char *value,
+                               said_t *said)
+{
+    if (said->timeout++) {
+        return twice(cmd, "timeout");
+    }
+    return tai_duration_parse(value, TIMEOUT_MIN_MS, TIMEOUT_MAX_MS, &limiter->timeout_ms)
+               ? taiauth_wrong(cmd, apr_pstrcat(cmd->pool, "timeout=", value, NULL),
+                               "timeout=5ms to timeout=5s, such as timeout=50ms")
+               : NULL;
+}
+
+static const char *set_on_error(cmd_parms *cmd, taiauth_limiter_t *limiter, const char *value,
+                                said_t *said)
+{
+    static const taiauth_choice_t choices[] = {{"local", TAIAUTH_ERROR_LOCAL},
+                                               {"deny", TAIAUTH_ERROR_DENY},
+                                               {"allow", TAIAUTH_ERROR_ALLOW},
+                                               {NULL, 0}};
+
+    return said->on_error++ ? twice(cmd, "on-error")
+                            : taiauth_choose(cmd, choices, value, &limiter->on_error);
+}
+
+/* A word of the provider's own may be a password: no message shows it. */
+static const char *set_option(cmd_parms *cmd, taiauth_limiter_t *limiter, const char *name,
+                              const char *value)
+{
+    int i;
+
+    for (i = 0; i < limiter->options->nelts; i++) {
+        if (!strcmp(APR_ARRAY_IDX(limiter->options, i, tai_limiter_option_t).name, name)) {
+            return twice(cmd, name);
+        }
+    }
+    APR_ARRAY_PUSH(limiter->options, tai_limiter_option_t) = (tai_limiter_option_t){name, value};
+    return NULL;
+}
+
+/* NAME=VALUE */
+static const char *set_word(cmd_parms *cmd, taiauth_limiter_t *limiter, const char *word,
+                            said_t *said)
+{
+    const char *equals = ap_strchr_c(word, '=');
+    const char *name;
+
+    if (!equals || equals == word) {
+        return apr_psprintf(cmd->pool,
+                            "%s: what follows the address must be timeout=DURATION, "
+                            "on-error=local|deny|allow or another NAME=VALUE",
+                            cmd->cmd->name);
+    }
+    name = apr_pstrmemdup(cmd->pool, word, (apr_size_t)(equals - word));
+    if (!strcmp(name, "timeout")) {
+        return set_timeout(cmd, limiter, equals + 1, said);
+    }
+    return !strcmp(name, "on-error") ? set_on_error(cmd, limiter, equals + 1, said)
+                                     : set_option(cmd, limiter, name, equals + 1);
+}
+
+/* "redis" of "redis://..."; NULL: it is no address */
+static const char *scheme_of(const char *address, apr_pool_t *p)
+{
+    apr_size_t len = strspn(address, "abcdefghijklmnopqrstuvwxyz0123456789+.-");
+
+    return len && !strncmp(address + len, "://", 3) ? apr_pstrmemdup(p, address, len) : NULL;
+}
+
+/* What has an @ may have a password before it. */
+static const char *wrong_address(cmd_parms *cmd, const char *address)
+{
+    return taiauth_wrong(cmd, ap_strchr_c(address, '@') ? "..." : address,
+                         "shm, or redis://HOST:PORT/DB [timeout=DURATION] "
+                         "[on-error=local|deny|allow] [NAME=VALUE...]");
+}
+
+static const char *set_shm(cmd_parms *cmd, int argc)
+{
+    taiauth_server(cmd->server)->limiter = NULL;
+    return argc > 1 ? apr_psprintf(cmd->pool, "%s: shm stands by itself", cmd->cmd->name) : NULL;
+}
+
+const char *taiauth_set_limiter(cmd_parms *cmd, void *dir, int argc, char *const argv[])
+{
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    taiauth_limiter_t *limiter = apr_pcalloc(cmd->pool, sizeof(*limiter));
+    said_t said = {0, 0};
+    int i;
+
+    (void)dir;
+    if (error) {
+        return error;
+    }
+    if (argc && !ap_cstr_casecmp(argv[0], "shm")) {
+        return set_shm(cmd, argc);
+    }
+    limiter->scheme = argc ? scheme_of(argv[0], cmd->pool) : NULL;
+    if (!limiter->scheme) {
+        return wrong_address(cmd, argc ? argv[0] : "");
+    }
+    limiter->address = argv[0];
+    limiter->timeout_ms = TIMEOUT_DEFAULT_MS;
+    limiter->on_error = TAIAUTH_ERROR_LOCAL;
+    limiter->options = apr_array_make(cmd->pool, 2, sizeof(tai_limiter_option_t));
+    for (i = 1; i < argc && !error; i++) {
+        error = set_word(cmd, limiter, argv[i], &said);
+    }
+    taiauth_server(cmd->server)->limiter = limiter;
+    return error;
+}
