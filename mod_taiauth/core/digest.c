@@ -57,14 +57,19 @@ static EVP_MD_CTX *begin(void)
     return NULL;
 }
 
-apr_status_t tai_digest(const char *text, tai_digest_t *digest)
+apr_status_t tai_digest_bytes(const void *bytes, apr_size_t len, tai_digest_t *digest)
 {
     EVP_MD_CTX *context = begin();
 
-    return context != NULL && EVP_DigestUpdate(context, text, strlen(text)) &&
+    return context != NULL && EVP_DigestUpdate(context, bytes, len) &&
                    EVP_DigestFinal_ex(context, digest->bytes, NULL)
                ? APR_SUCCESS
                : APR_EGENERAL;
+}
+
+apr_status_t tai_digest(const char *text, tai_digest_t *digest)
+{
+    return tai_digest_bytes(text, strlen(text), digest);
 }
 
 void tai_digest_to_hex(const tai_digest_t *digest, char hex[TAI_DIGEST_HEX + 1])

@@ -28,6 +28,11 @@ apr_status_t tai_digest_init(apr_pool_t *p);
 apr_status_t tai_digest(const char *text, tai_digest_t *digest);
 
 /**
+ * The same of any bytes.
+ */
+apr_status_t tai_digest_bytes(const void *bytes, apr_size_t len, tai_digest_t *digest);
+
+/**
  * @param hex  64 digits and a NUL, lower-case
  */
 void tai_digest_to_hex(const tai_digest_t *digest, char hex[TAI_DIGEST_HEX + 1]);

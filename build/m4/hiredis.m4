@@ -1,0 +1,33 @@
+# TAI_HIREDIS
+# -----------
+# mod_taiauth_redis is built where hiredis is found; --with-hiredis wants it, --without-hiredis does
+# not. Sets HIREDIS_CFLAGS, HIREDIS_LIBS, GAI_LIBS (names are resolved in the background) and the
+# conditional HAVE_HIREDIS. Where hiredis has TLS, rediss:// is there.
+AC_DEFUN([TAI_HIREDIS], [
+  AC_ARG_WITH([hiredis],
+    [AS_HELP_STRING([--without-hiredis], [do not build mod_taiauth_redis, the limiter on Redis])],
+    [], [with_hiredis=check])
+  have_hiredis=no
+  AS_IF([test "x$with_hiredis" != xno], [
+    PKG_CHECK_MODULES([HIREDIS], [hiredis >= 0.14], [have_hiredis=yes], [
+      AS_IF([test "x$with_hiredis" = xyes],
+        [AC_MSG_ERROR([need hiredis >= 0.14: apt-get install libhiredis-dev])])
+    ])
+  ])
+  AS_IF([test $have_hiredis = yes], [
+    tai_saved_LIBS=$LIBS
+    LIBS=
+    AC_SEARCH_LIBS([getaddrinfo_a], [anl], [], [
+      AS_IF([test "x$with_hiredis" = xyes],
+        [AC_MSG_ERROR([mod_taiauth_redis needs getaddrinfo_a, which this C library does not have])])
+      have_hiredis=no
+    ])
+    GAI_LIBS=$LIBS
+    LIBS=$tai_saved_LIBS
+    PKG_CHECK_MODULES([HIREDIS_SSL], [hiredis_ssl >= 1.0 libssl >= 3.0],
+      [HIREDIS_CFLAGS="$HIREDIS_CFLAGS $HIREDIS_SSL_CFLAGS -DHAVE_HIREDIS_SSL"
+       HIREDIS_LIBS="$HIREDIS_SSL_LIBS $HIREDIS_LIBS"], [:])
+  ])
+  AC_SUBST([GAI_LIBS])
+  AM_CONDITIONAL([HAVE_HIREDIS], [test $have_hiredis = yes])
+])

@@ -1,0 +1,513 @@
+#include "client.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <apr_strings.h>
+#include "connection.h"
+#include "core/clock.h"
+#include "core/text.h"
+#include "slots.h"
+
+#define NODES_MAX 1000 /* what a Redis Cluster is made for */
+
+#define REDIRECTED (TAI_REDIS_CROSSSLOT + 1) /* not run: somebody else is to be asked */
+
+/* One Redis. All members but the name belong to who holds the mutex. */
+typedef struct node_t {
+    char *host; /* NULL: the socket */
+    apr_port_t port;
+    int numeric; /* the addresses are known for good */
+    tai_redis_addresses_t addresses;
+    int first; /* address to begin with: the one before has failed */
+    tai_redis_question_t *question;
+    int waiting; /* threads that wait for its answer */
+    tai_redis_connection_t *idle;
+    int idles;
+} node_t;
+
+struct tai_redis_client_t {
+    const tai_redis_config_t *config;
+    int connections;
+    tai_redis_tls_t *tls;
+    tai_redis_script_t scripts[TAI_REDIS_SCRIPT_COUNT];
+    pthread_mutex_t mutex;
+    node_t *nodes[NODES_MAX]; /* first: that of the configuration; none ever goes */
+    int n;
+    int entry;            /* node to ask for a slot that nobody is known to have */
+    apr_uint16_t *owners; /* of each slot: node + 1; 0: not known. NULL: it is no cluster */
+};
+
+static void lock(tai_redis_client_t *client)
+{
+    pthread_mutex_lock(&client->mutex);
+}
+
+static void unlock(tai_redis_client_t *client)
+{
+    pthread_mutex_unlock(&client->mutex);
+}
+
+/* ---- addresses ------------------------------------------------------------------------------ */
+
+/* An answer that has come is taken; it goes when the last one has been told. */
+static void take_answer(node_t *node)
+{
+    if (node->question == NULL || !tai_redis_question_wait(node->question, 0)) {
+        return;
+    }
+    tai_redis_question_answer(node->question, &node->addresses);
+    if (node->waiting == 0) {
+        tai_redis_question_free(node->question);
+        node->question = NULL;
+    }
+}
+
+static void ask_again(node_t *node)
+{
+    if (!node->numeric && node->question == NULL) {
+        node->question = tai_redis_question_new(node->host, node->port);
+    }
+}
+
+/* Where a node is, as far as it is known; waits only where nothing is. */
+static void find(tai_redis_client_t *client, node_t *node, apr_uint64_t deadline,
+                 tai_redis_addresses_t *addresses, int *first)
+{
+    lock(client);
+    take_answer(node);
+    if (node->addresses.n == 0) {
+        ask_again(node);
+    }
+    if (node->addresses.n == 0 && node->question != NULL) {
+        node->waiting++;
+        unlock(client);
+        tai_redis_question_wait(node->question, deadline);
+        lock(client);
+        node->waiting--;
+        take_answer(node);
+    }
+    *addresses = node->addresses;
+    *first = node->first;
+    unlock(client);
+}
+
+/* ---- nodes ---------------------------------------------------------------------------------- */
+
+static node_t *make_node(const char *host, apr_port_t port)
+{
+    node_t *node = calloc(1, sizeof(*node));
+
+    if (node == NULL || host == NULL) {
+        return node;
+    }
+    node->host = strdup(host);
+    node->port = port;
+    if (node->host == NULL) {
+        free(node);
+        return NULL;
+    }
+    node->numeric = tai_redis_names_numeric(host, port, &node->addresses);
+    return node;
+}
+
+static void free_node(node_t *node)
+{
+    while (node->idle != NULL) {
+        tai_redis_connection_t *connection = node->idle;
+
+        node->idle = connection->next;
+        tai_redis_hang_up(connection);
+    }
+    if (node->question != NULL) {
+        tai_redis_question_free(node->question);
+    }
+    free(node->host);
+    free(node);
+}
+
+/* @return the number of a node, new or not; -1: there are too many, or no memory */
+static int node_at(tai_redis_client_t *client, const char *host, apr_port_t port)
+{
+    int i;
+
+    for (i = 0; i < client->n; i++) {
+        const node_t *node = client->nodes[i];
+
+        if (node->host != NULL && node->port == port && strcmp(node->host, host) == 0) {
+            return i;
+        }
+    }
+    if (client->n == NODES_MAX || (client->nodes[client->n] = make_node(host, port)) == NULL) {
+        return -1;
+    }
+    return client->n++;
+}
+
+static const char *name_of(const tai_redis_client_t *client, int number, apr_pool_t *p)
+{
+    const node_t *node = client->nodes[number];
+
+    return number == 0 ? client->config->shown
+                       : apr_psprintf(p, "%s:%hu", tai_text_line(node->host, 64, p), node->port);
+}
+
+/* ---- slots ---------------------------------------------------------------------------------- */
+
+/* Under the mutex. @return 1: it is a cluster, and there is a map of it */
+static int map_cluster(tai_redis_client_t *client)
+{
+    if (client->owners == NULL) {
+        client->owners = calloc(TAI_REDIS_SLOTS, sizeof(*client->owners));
+    }
+    return client->owners != NULL;
+}
+
+int tai_redis_client_is_cluster(tai_redis_client_t *client)
+{
+    int is;
+
+    lock(client);
+    is = client->owners != NULL;
+    unlock(client);
+    return is;
+}
+
+static int node_of(tai_redis_client_t *client, unsigned slot)
+{
+    int number = 0;
+
+    lock(client);
+    if (client->owners != NULL) {
+        number = client->owners[slot] != 0 ? client->owners[slot] - 1 : client->entry;
+    }
+    unlock(client);
+    return number;
+}
+
+/* @return the node that a slot is with; -1: it cannot be remembered */
+static int follow(tai_redis_client_t *client, const tai_redis_redirect_t *redirect, int from)
+{
+    const char *host = redirect->host;
+    int number = -1;
+
+    lock(client);
+    if (*host == '\0') {
+        host = client->nodes[from]->host;
+    }
+    if (host != NULL && map_cluster(client)) {
+        number = node_at(client, host, redirect->port);
+    }
+    if (number >= 0 && !redirect->ask) {
+        client->owners[redirect->slot] = (apr_uint16_t)(number + 1);
+    }
+    unlock(client);
+    return number;
+}
+
+/*
+ * It did not answer, or would not do it: it may have moved, another may have taken its slots over,
+ * and the next question is for another one.
+ */
+static void doubt(tai_redis_client_t *client, int number)
+{
+    node_t *node = client->nodes[number];
+    unsigned slot;
+
+    lock(client);
+    node->first++;
+    ask_again(node);
+    if (client->entry == number) {
+        client->entry = (number + 1) % client->n;
+    }
+    for (slot = 0; client->owners != NULL && slot < TAI_REDIS_SLOTS; slot++) {
+        if (client->owners[slot] == number + 1) {
+            client->owners[slot] = 0;
+        }
+    }
+    unlock(client);
+}
+
+/* ---- connections ---------------------------------------------------------------------------- */
+
+static tai_redis_connection_t *take_idle(tai_redis_client_t *client, node_t *node)
+{
+    tai_redis_connection_t *connection;
+
+    lock(client);
+    connection = node->idle;
+    if (connection != NULL) {
+        node->idle = connection->next;
+        node->idles--;
+    }
+    unlock(client);
+    return connection;
+}
+
+static void give_back(tai_redis_client_t *client, node_t *node, tai_redis_connection_t *connection)
+{
+    lock(client);
+    if (node->idles < client->connections) {
+        connection->next = node->idle;
+        node->idle = connection;
+        node->idles++;
+        connection = NULL;
+    }
+    unlock(client);
+    if (connection != NULL) {
+        tai_redis_hang_up(connection);
+    }
+}
+
+static apr_status_t connect_to(tai_redis_client_t *client, node_t *node, apr_uint64_t deadline,
+                               apr_pool_t *p, tai_redis_connection_t **connection,
+                               const char **error)
+{
+    tai_redis_addresses_t addresses;
+    apr_status_t rv = APR_EGENERAL;
+    int first, i;
+
+    find(client, node, deadline, &addresses, &first);
+    *error = "its name cannot be resolved";
+    for (i = 0; i < addresses.n; i++) {
+        rv = tai_redis_connect(client->config, client->tls, node->host,
+                               &addresses.of[(first + i) % addresses.n], deadline, p, connection,
+                               error);
+        if (rv == APR_SUCCESS || rv == APR_EACCES || rv == APR_TIMEUP) {
+            break;
+        }
+    }
+    return rv;
+}
+
+/* One that is idle and still open, else a new one. */
+static apr_status_t obtain(tai_redis_client_t *client, node_t *node, apr_uint64_t deadline,
+                           apr_pool_t *p, tai_redis_connection_t **connection, const char **error)
+{
+    while ((*connection = take_idle(client, node)) != NULL) {
+        if (tai_redis_is_quiet(*connection)) {
+            return APR_SUCCESS;
+        }
+        tai_redis_hang_up(*connection);
+    }
+    return connect_to(client, node, deadline, p, connection, error);
+}
+
+/* ---- calls ---------------------------------------------------------------------------------- */
+
+static int is_error(const redisReply *reply, const char *code)
+{
+    return reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, code, strlen(code)) == 0;
+}
+
+/* EVALSHA or EVAL, its script, how many keys, keys, arguments. */
+static apr_status_t append(tai_redis_connection_t *connection, const char *command,
+                           const char *script, const tai_redis_call_t *call, apr_pool_t *p)
+{
+    const apr_size_t keys = (apr_size_t)call->keys->nelts, args = (apr_size_t)call->args->nelts;
+    const char **argv = apr_palloc(p, (3 + keys + args) * sizeof(*argv));
+
+    argv[0] = command;
+    argv[1] = script;
+    argv[2] = apr_itoa(p, call->keys->nelts);
+    memcpy(argv + 3, call->keys->elts, keys * sizeof(*argv));
+    memcpy(argv + 3 + keys, call->args->elts, args * sizeof(*argv));
+    return tai_redis_append(connection, (int)(3 + keys + args), argv);
+}
+
+/* One command, behind ASKING where the slot is on its way to this node. */
+static apr_status_t evaluate(tai_redis_connection_t *connection, const char *command,
+                             const char *script, const tai_redis_call_t *call, int asking,
+                             apr_uint64_t deadline, apr_pool_t *p, redisReply **reply,
+                             const char **error)
+{
+    const char *ask[] = {"ASKING"};
+    redisReply *replies[2];
+    apr_status_t rv = asking ? tai_redis_append(connection, 1, ask) : APR_SUCCESS;
+
+    if (rv == APR_SUCCESS) {
+        rv = append(connection, command, script, call, p);
+    }
+    if (rv != APR_SUCCESS) {
+        *error = "there is no memory";
+        return rv;
+    }
+    rv = tai_redis_ask(connection, asking ? 2 : 1, replies, deadline, p, error);
+    if (rv == APR_SUCCESS) {
+        *reply = replies[asking ? 1 : 0];
+        if (asking) {
+            freeReplyObject(replies[0]);
+        }
+    }
+    return rv;
+}
+
+/* By its name, and where Redis does not know it, once by its text. */
+static apr_status_t run(const tai_redis_client_t *client, tai_redis_connection_t *connection,
+                        const tai_redis_call_t *call, int asking, apr_uint64_t deadline,
+                        apr_pool_t *p, redisReply **reply, const char **error)
+{
+    const tai_redis_script_t *script = &client->scripts[call->script];
+    apr_status_t rv =
+        evaluate(connection, "EVALSHA", script->sha1, call, asking, deadline, p, reply, error);
+
+    if (rv == APR_SUCCESS && is_error(*reply, "NOSCRIPT")) {
+        freeReplyObject(*reply);
+        rv = evaluate(connection, "EVAL", script->text, call, asking, deadline, p, reply, error);
+    }
+    return rv;
+}
+
+/* Is it what the script returns? Copies it. */
+static int read_reply(const redisReply *reply, tai_redis_call_t *call, apr_pool_t *p)
+{
+    static const long long largest = 1LL << 53; /* beyond, a number of Lua is not exact */
+    size_t i;
+
+    if (reply->type != REDIS_REPLY_ARRAY ||
+        (call->answers >= 0 && reply->elements != (size_t)call->answers)) {
+        return 0;
+    }
+    call->numbers = apr_pcalloc(p, (reply->elements + 1) * sizeof(*call->numbers));
+    call->texts = apr_array_make(p, (int)reply->elements, sizeof(const char *));
+    for (i = 0; i < reply->elements; i++) {
+        const redisReply *one = reply->element[i];
+
+        if (call->answers < 0 && one->type == REDIS_REPLY_STRING) {
+            APR_ARRAY_PUSH(call->texts, const char *) = apr_pstrmemdup(p, one->str, one->len);
+        }
+        else if (call->answers >= 0 && one->type == REDIS_REPLY_INTEGER && one->integer >= 0 &&
+                 one->integer <= largest) {
+            call->numbers[i] = one->integer;
+        }
+        else {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+/*
+ * What becomes of a reply.
+ * @return APR_SUCCESS; TAI_REDIS_CROSSSLOT; REDIRECTED: to whom the redirection names; else a
+ *         failure
+ */
+static apr_status_t judge(const tai_redis_client_t *client, const redisReply *reply,
+                          tai_redis_call_t *call, tai_redis_redirect_t *redirect, apr_pool_t *p,
+                          const char **error)
+{
+    if (reply->type != REDIS_REPLY_ERROR) {
+        *error =
+            apr_psprintf(p, "its reply is none that %s gives", client->scripts[call->script].name);
+        return read_reply(reply, call, p) ? APR_SUCCESS : APR_EGENERAL;
+    }
+    *error = apr_psprintf(p, "it answers %s with \"%s\"", client->scripts[call->script].name,
+                          tai_text_line(reply->str, 160, p));
+    if (is_error(reply, "CROSSSLOT")) {
+        return TAI_REDIS_CROSSSLOT;
+    }
+    return tai_redis_redirect_parse(reply->str, redirect, p) ? REDIRECTED : APR_EGENERAL;
+}
+
+/* Ask one node. As judge, with the node's name before the error. */
+static apr_status_t ask_node(tai_redis_client_t *client, int number, tai_redis_call_t *call,
+                             int asking, tai_redis_redirect_t *redirect, apr_uint64_t deadline,
+                             apr_pool_t *p, const char **error)
+{
+    node_t *node = client->nodes[number];
+    tai_redis_connection_t *connection;
+    redisReply *reply;
+    apr_status_t rv = obtain(client, node, deadline, p, &connection, error);
+
+    if (rv == APR_SUCCESS) {
+        rv = run(client, connection, call, asking, deadline, p, &reply, error);
+        if (rv == APR_SUCCESS) {
+            rv = judge(client, reply, call, redirect, p, error);
+            freeReplyObject(reply);
+        }
+        if (rv == APR_SUCCESS || rv == REDIRECTED || rv == TAI_REDIS_CROSSSLOT) {
+            give_back(client, node, connection);
+        }
+        else {
+            tai_redis_hang_up(connection);
+        }
+    }
+    if (rv != APR_SUCCESS) {
+        *error = apr_psprintf(p, "%s: %s", name_of(client, number, p), *error);
+    }
+    return rv;
+}
+
+apr_status_t tai_redis_call(tai_redis_client_t *client, tai_redis_call_t *call,
+                            apr_uint64_t deadline, apr_pool_t *p, const char **error)
+{
+    tai_redis_redirect_t redirect = {.ask = 0};
+    int number = node_of(client, call->slot), moved = 0, asked = 0;
+    apr_status_t rv;
+
+    for (;;) {
+        int from = number;
+
+        rv = ask_node(client, number, call, asked, &redirect, deadline, p, error);
+        if (rv != REDIRECTED) {
+            break;
+        }
+        /* each once: a second time they contradict each other */
+        if (redirect.ask ? asked++ : moved++) {
+            rv = APR_EGENERAL;
+            break;
+        }
+        number = follow(client, &redirect, from);
+        if (number < 0) {
+            return APR_EGENERAL;
+        }
+    }
+    if (rv == TAI_REDIS_CROSSSLOT) {
+        lock(client);
+        rv = map_cluster(client) ? rv : APR_ENOMEM;
+        unlock(client);
+    }
+    else if (rv != APR_SUCCESS) {
+        doubt(client, number);
+    }
+    return rv;
+}
+
+/* ---- its life ------------------------------------------------------------------------------- */
+
+static apr_status_t destroy(void *data)
+{
+    tai_redis_client_t *client = data;
+
+    while (client->n > 0) {
+        free_node(client->nodes[--client->n]);
+    }
+    free(client->owners);
+    pthread_mutex_destroy(&client->mutex);
+    return APR_SUCCESS;
+}
+
+apr_status_t tai_redis_client_new(const tai_redis_config_t *config, int connections,
+                                  const char *time, apr_pool_t *p, tai_redis_client_t **out)
+{
+    tai_redis_client_t *client = apr_pcalloc(p, sizeof(*client));
+    apr_status_t rv = tai_redis_scripts_make(client->scripts, time, p);
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    client->config = config;
+    client->connections = connections;
+    client->tls = config->tls ? tai_redis_tls_new(config->ca, p) : NULL;
+    client->nodes[0] = make_node(config->host, config->port);
+    if (client->nodes[0] == NULL || (config->tls && client->tls == NULL)) {
+        return APR_ENOMEM;
+    }
+    client->nodes[0]->addresses = config->addresses;
+    client->nodes[0]->numeric |= config->host == NULL;
+    client->n = 1;
+    rv = pthread_mutex_init(&client->mutex, NULL);
+    apr_pool_cleanup_register(p, client, destroy, apr_pool_cleanup_null);
+    *out = client;
+    return rv;
+}

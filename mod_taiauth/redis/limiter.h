@@ -1,0 +1,38 @@
+#ifndef TAI_REDIS_LIMITER_H
+#define TAI_REDIS_LIMITER_H
+
+#include "core/limiter.h"
+#include "config.h"
+
+/*
+ * What core/limiter.h asks for, counted in Redis. A key is "taiauth:", its kind, {tag}, and the
+ * identity, both in base64url:
+ *
+ *   w   a rolling window
+ *   f   failures of a principal, and the lock
+ *   l   tries of log-ins, and the lock
+ *   i   of the tries of one user name: from where
+ *
+ * Whatever has one tag lies in one slot of a cluster. On a plain Redis a call is one script; on a
+ * cluster one for each slot that its tags belong to. There a charge goes slot by slot, and what was
+ * charged is given back where a later one refuses: no window ever has more than its limit, but for
+ * that moment it may have one more than it would need.
+ *
+ * The time is Redis's own; that of the caller is not used.
+ */
+
+/**
+ * @param config       outlives it
+ * @param connections  how many threads may use it at once
+ * @param time         tai_redis_time; tests have another one
+ * @param p            everything goes with it
+ * @param limiter      filled in
+ * @return APR_SUCCESS, or why not
+ */
+apr_status_t tai_redis_limiter_open(const tai_redis_config_t *config, int connections,
+                                    const char *time, apr_pool_t *p, tai_limiter_t *limiter);
+
+/* For httpd; needs tai_digest_init in each child. */
+extern const tai_limiter_provider_t tai_redis_provider;
+
+#endif

@@ -1,0 +1,108 @@
+#include "secret.h"
+
+#include <string.h>
+#include <apr_strings.h>
+#include <apr_thread_proc.h>
+#include <apr_time.h>
+
+#define POLL_US 10000 /* how often is looked whether the program has ended */
+
+/* All that a program says before it closes its output, as far as there is room. */
+static apr_status_t read_output(apr_file_t *from, char *to, apr_size_t room, apr_time_t until)
+{
+    apr_size_t len = 0, got;
+    apr_status_t rv = APR_SUCCESS;
+    char beyond[64]; /* what there is no room for is read too: the program shall not wait for us */
+
+    while (rv == APR_SUCCESS) {
+        const apr_time_t left = until - apr_time_now();
+
+        if (left <= 0) {
+            return APR_TIMEUP;
+        }
+        apr_file_pipe_timeout_set(from, left);
+        got = len < room - 1 ? room - 1 - len : sizeof(beyond);
+        rv = apr_file_read(from, len < room - 1 ? to + len : beyond, &got);
+        if (rv == APR_SUCCESS && len < room - 1) {
+            len += got;
+        }
+    }
+    to[len] = '\0';
+    return rv == APR_EOF ? APR_SUCCESS : rv;
+}
+
+/* @return APR_CHILD_NOTDONE: it is still there */
+static apr_status_t wait_for(apr_proc_t *proc, apr_time_t until, int *code, apr_exit_why_e *why)
+{
+    apr_status_t rv = apr_proc_wait(proc, code, why, APR_NOWAIT);
+
+    while (rv == APR_CHILD_NOTDONE && apr_time_now() < until) {
+        apr_sleep(POLL_US);
+        rv = apr_proc_wait(proc, code, why, APR_NOWAIT);
+    }
+    return rv;
+}
+
+static apr_status_t start(const char *path, apr_pool_t *p, apr_proc_t *proc)
+{
+    const char *const argv[] = {path, NULL};
+    apr_procattr_t *attr;
+    apr_status_t rv = apr_procattr_create(&attr, p);
+
+    if (rv == APR_SUCCESS) {
+        rv = apr_procattr_io_set(attr, APR_NO_PIPE, APR_FULL_NONBLOCK, APR_NO_PIPE);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_procattr_cmdtype_set(attr, APR_PROGRAM_ENV);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_procattr_error_check_set(attr, 1);
+    }
+    return rv == APR_SUCCESS ? apr_proc_create(proc, path, argv, NULL, attr, p) : rv;
+}
+
+static const char *check_line(const char *path, char *line, apr_pool_t *p)
+{
+    line[strcspn(line, "\r\n")] = '\0';
+    if (line[0] == '\0') {
+        return apr_psprintf(p, "%s said nothing: the first line of its output is the password",
+                            path);
+    }
+    if (strlen(line) > TAI_REDIS_SECRET_MAX) {
+        return apr_psprintf(p, "the first line of the output of %s is longer than %d characters",
+                            path, TAI_REDIS_SECRET_MAX);
+    }
+    return NULL;
+}
+
+const char *tai_redis_secret(const char *path, apr_pool_t *p, const char **secret)
+{
+    const apr_time_t until = apr_time_now() + apr_time_from_sec(TAI_REDIS_SECRET_S);
+    char *line = apr_pcalloc(p, TAI_REDIS_SECRET_MAX + 3); /* its end, and one too many */
+    apr_proc_t proc;
+    apr_exit_why_e why = APR_PROC_EXIT;
+    int code = 0;
+    char reason[128];
+    apr_status_t rv = start(path, p, &proc);
+
+    *secret = line;
+    if (rv != APR_SUCCESS) {
+        return apr_psprintf(p, "%s cannot be run: %s", path,
+                            apr_strerror(rv, reason, sizeof(reason)));
+    }
+    rv = read_output(proc.out, line, TAI_REDIS_SECRET_MAX + 3, until);
+    apr_file_close(proc.out);
+    if (rv == APR_SUCCESS) {
+        rv = wait_for(&proc, until, &code, &why);
+    }
+    if (rv != APR_CHILD_DONE) {
+        apr_proc_kill(&proc, SIGKILL);
+        apr_proc_wait(&proc, &code, &why, APR_WAIT);
+        return apr_psprintf(p, "%s did not end within %d seconds", path, TAI_REDIS_SECRET_S);
+    }
+    if (!APR_PROC_CHECK_EXIT(why) || code != 0) {
+        return apr_psprintf(p, "%s ended with %s %d", path,
+                            APR_PROC_CHECK_EXIT(why) ? "status" : "signal", code);
+    }
+    return check_line(path, line, p);
+}
