@@ -204,7 +204,7 @@ int taiauth_fixups(request_rec *r)
 /* Whatever way it took, no application sees a pair that nobody has asked about the lock of. */
 static int refuse_locked(request_rec *r)
 {
-    taiauth_judgement_t *j = taiauth_limiter_is_shared() ? taiauth_judged(r) : NULL;
+    taiauth_judgement_t *j = taiauth_limiter_shared ? taiauth_judged(r) : NULL;
     const tai_reason_e reason = taiauth_lock_ask(r, j);
 
     return reason == TAI_ADMITTED ? OK : taiauth_refuse(r, reason, NULL, j->retry_after, NULL);

@@ -16,6 +16,8 @@
 #define TELL_MS         60000 /* how often the log has it that the limiter fails */
 #define CONNECTIONS_MAX 64    /* of a child; more threads than that take turns */
 
+int taiauth_limiter_shared;
+
 static struct {
     const taiauth_limiter_t *conf; /* NULL: shared memory, and nothing else is set */
     tai_limiter_t limiter;         /* ops NULL: it could not be opened */
@@ -81,6 +83,7 @@ void taiauth_limiter_child_init(apr_pool_t *p, server_rec *s)
 
     shared.conf = taiauth_server(s)->limiter;
     shared.server = s;
+    taiauth_limiter_shared = shared.conf != NULL;
     shared.limiter.ops = NULL;
     if (!shared.conf || !taiauth_segment) {
         return;
@@ -91,11 +94,6 @@ void taiauth_limiter_child_init(apr_pool_t *p, server_rec *s)
         ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s, "taiauth: the limiter %s cannot be opened",
                      address());
     }
-}
-
-int taiauth_limiter_is_shared(void)
-{
-    return shared.conf != NULL;
 }
 
 /* ---- identities --------------------------------------------------------------------------- */
@@ -322,9 +320,8 @@ static tai_reason_e decide_limit(operation_fn *operation, call_t *call, taiauth_
     return TAI_ADMITTED;
 }
 
-tai_reason_e taiauth_limiter_charge(tai_charge_t *charges, int n, tai_count_t *lock,
-                                    apr_uint64_t now, apr_pool_t *p, int *admitted,
-                                    taiauth_counted_e *where)
+static tai_reason_e charge_shared(tai_charge_t *charges, int n, tai_count_t *lock, apr_uint64_t now,
+                                  apr_pool_t *p, int *admitted, taiauth_counted_e *where)
 {
     call_t call = {.p = p,
                    .now = now,
@@ -336,6 +333,22 @@ tai_reason_e taiauth_limiter_charge(tai_charge_t *charges, int n, tai_count_t *l
 
     *admitted = reason == TAI_ADMITTED && call.admitted;
     return reason;
+}
+
+tai_reason_e taiauth_limiter_charge(tai_charge_t *charges, int n, tai_count_t *lock,
+                                    apr_uint64_t now, apr_pool_t *p, int *admitted,
+                                    taiauth_counted_e *where)
+{
+    const char *error;
+
+    if (shared.conf) {
+        return charge_shared(charges, n, lock, now, p, admitted, where);
+    }
+    *where = TAIAUTH_COUNTED; /* the way of most requests: nothing is put together for it */
+    return tai_limiter_shm.charge(taiauth_segment, charges, n, lock, now, admitted, p, &error) ==
+                   APR_SUCCESS
+               ? TAI_ADMITTED
+               : TAI_SHARED_MEMORY;
 }
 
 tai_reason_e taiauth_limiter_test(tai_charge_t *charges, int n, apr_uint64_t now, apr_pool_t *p,

@@ -41,7 +41,7 @@ const char *taiauth_limiter_check(taiauth_limiter_t *limiter, apr_pool_t *p);
 void taiauth_limiter_child_init(apr_pool_t *p, server_rec *s);
 
 /* 1: several hosts share it, so that a call costs time */
-int taiauth_limiter_is_shared(void);
+extern int taiauth_limiter_shared;
 /* fold bytes into an identity; two different things must differ in these bytes */
 tai_id_t taiauth_limiter_id(const void *data, apr_size_t len);
 /* the client's prefix, folded */

@@ -131,7 +131,7 @@ static void aim(request_rec *r, const payer_t *payer, const held_t *h, tai_charg
     charge->id = (tai_id_t){.hi = who.hi + h->line->policy.hi + h->limit.window_ms,
                             .lo = who.lo + h->line->policy.lo + payer->kind};
     charge->limit = h->limit;
-    if (taiauth_limiter_is_shared()) {
+    if (taiauth_limiter_shared) {
         charge->tag = by_client || h->line->per != TAIAUTH_PER_KEY || payer->kind == OF_USERS
                           ? who
                           : id_of_account(payer);

@@ -92,7 +92,7 @@ tai_count_t taiauth_failures_count(request_rec *r, const tai_lockout_t *lockout,
                          .id = taiauth_limiter_id(name.bytes, name.len),
                          .lockout = lockout};
 
-    if (taiauth_limiter_is_shared() && !digest) {
+    if (taiauth_limiter_shared && !digest) {
         count.tag = taiauth_limiter_client(r);
     }
     return count;
@@ -100,7 +100,7 @@ tai_count_t taiauth_failures_count(request_rec *r, const tai_lockout_t *lockout,
 
 void taiauth_failures_tag(tai_count_t *count, const tai_record_t *record)
 {
-    if (taiauth_limiter_is_shared()) {
+    if (taiauth_limiter_shared) {
         count->tag = taiauth_limiter_id(record->account_id, strlen(record->account_id));
     }
 }
@@ -359,7 +359,7 @@ static tai_reason_e judge_record(verification_t *v)
         return fail(v, reason, 1);
     }
     confirm(v);
-    if (taiauth_limiter_is_shared() && !v->supposed) {
+    if (taiauth_limiter_shared && !v->supposed) {
         leave_lock_open(v);
     }
     if (reason != TAI_ADMITTED) {
@@ -403,7 +403,7 @@ static void verify(verification_t *v)
     else if (!digested) {
         settle(v, TAI_DIGEST, UNDECIDED_MS);
     }
-    else if ((taiauth_limiter_is_shared() || check_pair_lock(v) == TAI_ADMITTED) &&
+    else if ((taiauth_limiter_shared || check_pair_lock(v) == TAI_ADMITTED) &&
              look_up(v) == TAI_ADMITTED) {
         judge_record(v);
     }
@@ -501,7 +501,7 @@ static void identify_record(taiauth_judgement_t *j)
     const tai_record_t *record = j->record;
 
     j->id = tai_segment_id(taiauth_segment, record->id, strlen(record->id));
-    j->line = begins_line(record) && !taiauth_limiter_is_shared()
+    j->line = begins_line(record) && !taiauth_limiter_shared
                   ? j->id
                   : taiauth_limiter_id(record->line, strlen(record->line));
 }
