@@ -171,10 +171,11 @@ static const char *const setup[] = {
 };
 
 /* What was used, out of one text: [[key, last use, admitted, refused], ...]. */
-#define USED                                                                                 \
-    "JSON_TABLE(%s, '$[*]' COLUMNS (key_id VARCHAR(32) PATH '$[0]', at BIGINT PATH '$[1]', " \
-    "admitted BIGINT PATH '$[2]', refused BIGINT PATH '$[3]')) AS used"                      \
-    " JOIN api_keys k ON k.id = used.key_id COLLATE utf8mb4_nopad_bin"
+#define USED                                                                                    \
+    "JSON_TABLE(%s, '$[*]' COLUMNS ("                                                           \
+    "key_id VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin PATH '$[0]',"           \
+    " at BIGINT PATH '$[1]', admitted BIGINT PATH '$[2]', refused BIGINT PATH '$[3]')) AS used" \
+    " JOIN api_keys k ON k.id = used.key_id"
 
 const tai_driver_t tai_driver_mysql = {
     .name = "mysql",
