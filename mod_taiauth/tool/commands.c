@@ -8,7 +8,9 @@
 #define SERVER (BIT(OPTION_URL) | BIT(OPTION_HOST) | BIT(OPTION_INSECURE))
 
 /* What every command understands. */
-#define COMMON (BIT(OPTION_DRIVER) | BIT(OPTION_DATABASE) | BIT(OPTION_JSON) | BIT(OPTION_HELP))
+#define COMMON                                                                           \
+    (BIT(OPTION_DRIVER) | BIT(OPTION_DATABASE) | BIT(OPTION_CONFIG) | BIT(OPTION_JSON) | \
+     BIT(OPTION_HELP))
 
 static const taictl_command_t commands[] = {
     {"db", "init", "[--owner USER]", "Make the database.", 0, 0, BIT(OPTION_OWNER), taictl_db_init},

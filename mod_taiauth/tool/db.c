@@ -1,18 +1,43 @@
+#include "describe.h"
 #include "output.h"
+#include "store_database.h"
 #include "store_schema.h"
 
 #include <apr_strings.h>
 #include <apr_user.h>
 
+/* Returns NULL, or why the database cannot become his. */
+static const char *find_owner(const taictl_t *run, const char *owner, apr_uid_t *user,
+                              apr_gid_t *group)
+{
+    const tai_database_t *database;
+    const char *text;
+
+    if (tai_database_resolve(run->driver, run->database, run->pool, &database, &text) !=
+        APR_SUCCESS) {
+        return text;
+    }
+    if (database->path == NULL) {
+        return apr_psprintf(run->pool,
+                            "--owner is for a file, and database %s is a server's: there it "
+                            "belongs to the user who makes it",
+                            database->name);
+    }
+    return apr_uid_get(user, group, owner, run->pool) == APR_SUCCESS
+               ? NULL
+               : apr_psprintf(run->pool, "there is no user \"%s\" on this host", owner);
+}
+
 int taictl_db_init(taictl_t *run)
 {
     const char *owner = run->option[OPTION_OWNER];
-    const char *text;
+    const char *name = taictl_database_name(run);
     apr_uid_t user = 0;
     apr_gid_t group = 0;
+    const char *text = owner != NULL ? find_owner(run, owner, &user, &group) : NULL;
 
-    if (owner != NULL && apr_uid_get(&user, &group, owner, run->pool) != APR_SUCCESS) {
-        return taictl_fail(apr_psprintf(run->pool, "there is no user \"%s\" on this host", owner));
+    if (text != NULL) {
+        return taictl_fail(text);
     }
     if (tai_schema_init(run->driver, run->database, run->pool, &text) != APR_SUCCESS) {
         return taictl_fail(text);
@@ -23,9 +48,9 @@ int taictl_db_init(taictl_t *run)
     }
     return taictl_print_done(
         run,
-        json_pack("{s:s, s:i}", "database", run->database, "version", tai_store_schema_version),
-        apr_psprintf(run->pool, "made %s with schema version %d", run->database,
-                     tai_store_schema_version));
+        json_pack("{s:o, s:i}", "database", tai_describe_text(name, run->pool), "version",
+                  tai_store_schema_version),
+        apr_psprintf(run->pool, "made %s with schema version %d", name, tai_store_schema_version));
 }
 
 int taictl_db_status(taictl_t *run)
@@ -46,8 +71,9 @@ int taictl_db_status(taictl_t *run)
 
     tai_schema_version(run->driver, run->database, run->pool, &version, &ignored);
     taictl_print_record(run,
-                        json_pack("{s:s, s:i, s:i, s:s}", "database", run->database, "version",
-                                  version, "needed", tai_store_schema_version, "state",
+                        json_pack("{s:o, s:i, s:i, s:s}", "database",
+                                  tai_describe_text(taictl_database_name(run), run->pool),
+                                  "version", version, "needed", tai_store_schema_version, "state",
                                   names[state]),
                         fields);
     return state == TAI_STORE_READY ? TAICTL_DONE : taictl_fail(text);

@@ -1,5 +1,7 @@
 #include "commands.h"
 #include "digest.h"
+#include "httpd_config.h"
+#include "store_database.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,8 +30,8 @@ static void print_usage(FILE *out)
     taictl_print_options(out, NULL);
     fprintf(out,
             "\n"
-            "Without --database: $TAIAUTH_DATABASE, else %s.\n"
-            "Without --driver: $TAIAUTH_DBDRIVER, else %s.\n"
+            "Without --config and --database: $TAIAUTH_DATABASE, else %s.\n"
+            "Without --config and --driver: $TAIAUTH_DBDRIVER, else %s.\n"
             "Without --url: $TAIAUTH_URL, else %s.\n",
             DEFAULT_DATABASE, DEFAULT_DRIVER, TAICTL_DEFAULT_URL);
 }
@@ -69,11 +71,67 @@ tai_store_t *taictl_store(taictl_t *run)
     return store;
 }
 
+const char *taictl_database_name(const taictl_t *run)
+{
+    const tai_database_t *database;
+    const char *text;
+
+    return tai_database_resolve(run->driver, run->database, run->pool, &database, &text) ==
+                   APR_SUCCESS
+               ? database->name
+               : "-";
+}
+
 const char *taictl_setting(const char *option, const char *variable, const char *otherwise)
 {
     const char *value = option != NULL ? option : getenv(variable);
 
     return value != NULL && *value != '\0' ? value : otherwise;
+}
+
+/*
+ * Others on the host see what a program was called with. They have had a moment to; from here on the
+ * password is not to be seen there.
+ */
+static void hide_argument(const char *argument)
+{
+    memset((char *)argument, 'x', strlen(argument));
+}
+
+static void warn_exposed(const taictl_t *run)
+{
+    fprintf(stderr,
+            "taictl: warning: everybody on this host may read %s, and the password in it: let "
+            "nobody but its owner, and its group perhaps\n",
+            run->option[OPTION_CONFIG]);
+}
+
+/* Which database is meant. Returns NULL, or why it is not known. */
+static const char *choose_by_config(taictl_t *run)
+{
+    taictl_httpd_config_t config;
+    const char *text = taictl_httpd_config(run->option[OPTION_CONFIG], run->pool, &config);
+
+    if (text == NULL) {
+        run->driver = config.driver;
+        run->database = config.params;
+        if (config.exposed) {
+            warn_exposed(run);
+        }
+    }
+    return text;
+}
+
+static void choose_by_options(taictl_t *run)
+{
+    const char *database = run->option[OPTION_DATABASE];
+
+    run->driver = taictl_setting(run->option[OPTION_DRIVER], "TAIAUTH_DBDRIVER", DEFAULT_DRIVER);
+    run->database =
+        apr_pstrdup(run->pool, taictl_setting(database, "TAIAUTH_DATABASE", DEFAULT_DATABASE));
+    if (database != NULL && taictl_may_hold_password(database)) {
+        hide_argument(database);
+    }
 }
 
 /* apr_getopt_long takes a bare "-" for an option without a name: this stands in for it meanwhile. */
@@ -122,7 +180,7 @@ static int no_command(const taictl_t *run)
 
 static int run_command(taictl_t *run)
 {
-    const char *stray;
+    const char *stray, *text = NULL;
     int words;
     const taictl_command_t *command = taictl_find_command(run, &words);
 
@@ -136,10 +194,21 @@ static int run_command(taictl_t *run)
     if (stray != NULL) {
         return taictl_misuse(run, apr_psprintf(run->pool, "this command has no --%s", stray));
     }
+    if (run->option[OPTION_CONFIG] != NULL &&
+        (run->option[OPTION_DRIVER] != NULL || run->option[OPTION_DATABASE] != NULL)) {
+        return taictl_misuse(run, "--config says which database is meant, so --driver and "
+                                  "--database do not");
+    }
     if (run->arg_count < command->min_args || run->arg_count > command->max_args) {
         return taictl_misuse(run, "too few or too many arguments");
     }
-    return command->run(run);
+    if (run->option[OPTION_CONFIG] == NULL) {
+        choose_by_options(run);
+    }
+    else {
+        text = choose_by_config(run);
+    }
+    return text == NULL ? command->run(run) : taictl_fail(text);
 }
 
 /* Of one command, of those that begin with the same word, or of all. */
@@ -189,8 +258,5 @@ int main(int argc, const char *const *argv, const char *const *env)
     if (run.option[OPTION_HELP] != NULL) {
         return flush_output(help(&run));
     }
-    run.driver = taictl_setting(run.option[OPTION_DRIVER], "TAIAUTH_DBDRIVER", DEFAULT_DRIVER);
-    run.database =
-        taictl_setting(run.option[OPTION_DATABASE], "TAIAUTH_DATABASE", DEFAULT_DATABASE);
     return flush_output(run_command(&run));
 }

@@ -63,7 +63,7 @@ static int not_ours(const taictl_t *run, const taictl_server_t *server, int stat
         run->pool,
         "%s did not take the order (it answered %d to %s): mod_taiauth must be loaded there and "
         "use the database %s; --url names another server, --host a virtual host",
-        server->url, status, server->name, run->database));
+        server->url, status, server->name, taictl_database_name(run)));
 }
 
 static int read_answer(const taictl_t *run, const taictl_server_t *server, const char *name,

@@ -78,7 +78,7 @@ _taictl() {
 
     value=$(_taictl_value "$3" <<<"$options")
     case $value:$2 in
-    FILE:*) _taictl_files "$2" ;;
+    FILE:* | FILE\|*:*) _taictl_files "$2" ;;
     [a-z]*) COMPREPLY=($(compgen -W "${value//|/ }" -- "$2")) ;;
     [!:]*) ;; # nobody knows its values
     :-*) COMPREPLY=($(compgen -W "$(sed 's/ .*//' <<<"$options")" -- "$2")) ;;

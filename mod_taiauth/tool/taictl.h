@@ -43,7 +43,8 @@
     X(HOST, "host", "NAME", "its virtual host, where the URL has another name")         \
     X(INSECURE, "insecure", NULL, "whatever certificate it shows")                      \
     X(DRIVER, "driver", "DRIVER", "as in DBDriver")                                     \
-    X(DATABASE, "database", "FILE", "the database")                                     \
+    X(DATABASE, "database", "FILE|PARAMS", "as in DBDParams; a password in it is seen") \
+    X(CONFIG, "config", "FILE", "of httpd: its DBDriver and DBDParams")                 \
     X(JSON, "json", NULL, "print JSON")                                                 \
     X(HELP, "help", NULL, "print this")
 
@@ -58,7 +59,7 @@ typedef enum {
 typedef struct taictl_t {
     apr_pool_t *pool;
     const char *driver;
-    const char *database;
+    const char *database;             /* its parameters, with a password, if there is one */
     const char *option[OPTION_COUNT]; /* NULL: not given; "": given, and has no value */
     const char *const *args;          /* what follows the command */
     int arg_count;
@@ -107,6 +108,12 @@ const tai_actor_t *taictl_actor(const taictl_t *run);
  * @param otherwise  holds where neither is
  */
 const char *taictl_setting(const char *option, const char *variable, const char *otherwise);
+
+/**
+ * What texts call the database: its file, or its parameters without a password.
+ * @return "-": the parameters are none, which is said where they are used
+ */
+const char *taictl_database_name(const taictl_t *run);
 
 /**
  * The store of this run, after a look at its schema; says what is wrong with it.

@@ -27,7 +27,7 @@ for my $command (@commands) {
     my %option = map { $_ => 1 } $options =~ /^  (--[a-z-]+)/mg;
     is_deeply [sort grep { !$option{$_} } $usage =~ /(--[a-z-]+)/g], [],
         "$command explains each option of its usage";
-    my %usual = map { $_ => 1 } qw(--driver --database --json --help);
+    my %usual = map { $_ => 1 } qw(--driver --database --config --json --help);
     is_deeply [sort grep { !$usual{$_} && $usage !~ /\Q$_\E\b/ } keys %option], [],
         'and has no other';
 }
