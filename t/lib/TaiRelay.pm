@@ -176,8 +176,8 @@ sub turn {
     my ($self, $mode, $delay) = @_;
     @$self{qw(mode delay)} = ($mode, $delay);
     if ($mode eq 'cut') {
-        $self->accept_all if $self->{listener}; # who is in its queue already
-        undef $self->{listener};
+        my $listener = delete $self->{listener};
+        close $listener if $listener; # who is in its queue is refused with it
     }
     else {
         $self->{listener} //= TaiRelay::listen_at($self->{port});
@@ -226,12 +226,13 @@ sub end_hard {
 
 sub break_off {
     my ($self, $half) = @_;
+    return if $half->{gone};
     for my $one ($half, $half->{other}) {
         delete $self->{halves}{fileno $one->{from}};
         $one->{gone} = 1;
     }
     end_hard($_) for $half->{from}, $half->{to};
-    delete $_->{other} for $half->{other}, $half;
+    delete $_->{other} for $half->{other}, $half; # each holds the other
     return;
 }
 
