@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <apr_strings.h>
 #include "connection.h"
 #include "core/clock.h"
@@ -32,6 +33,8 @@ struct tai_redis_client_t {
     tai_redis_tls_t *tls;
     tai_redis_script_t scripts[TAI_REDIS_SCRIPT_COUNT];
     pthread_mutex_t mutex;
+    pthread_cond_t free;      /* one of those that wait may go on: busy has fallen */
+    int busy;                 /* connections in use */
     node_t *nodes[NODES_MAX]; /* first: that of the configuration; none ever goes */
     int n;
     int entry;            /* node to ask for a slot that nobody is known to have */
@@ -173,6 +176,11 @@ int tai_redis_client_is_cluster(tai_redis_client_t *client)
     return is;
 }
 
+apr_uint64_t tai_redis_client_deadline(const tai_redis_client_t *client)
+{
+    return tai_clock_us() + (apr_uint64_t)client->config->timeout_ms * 1000;
+}
+
 static int node_of(tai_redis_client_t *client, unsigned slot)
 {
     int number = 0;
@@ -278,6 +286,35 @@ static apr_status_t connect_to(tai_redis_client_t *client, node_t *node, apr_uin
         }
     }
     return rv;
+}
+
+/* No more than so many at once: others wait until it is their turn. @return 0: it never was */
+static int take_turn(tai_redis_client_t *client, apr_uint64_t deadline)
+{
+    const apr_uint64_t now = tai_clock_us(), left = deadline > now ? deadline - now : 0;
+    struct timespec until;
+    int rc = 0;
+
+    lock(client);
+    if (client->busy >= client->connections) {
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += (time_t)((until.tv_nsec / 1000 + (long)left) / 1000000);
+        until.tv_nsec = (until.tv_nsec / 1000 + (long)left) % 1000000 * 1000;
+    }
+    while (client->busy >= client->connections && rc == 0) {
+        rc = pthread_cond_timedwait(&client->free, &client->mutex, &until);
+    }
+    client->busy += rc == 0;
+    unlock(client);
+    return rc == 0;
+}
+
+static void end_turn(tai_redis_client_t *client)
+{
+    lock(client);
+    client->busy--;
+    pthread_cond_signal(&client->free);
+    unlock(client);
 }
 
 /* One that is idle and still open, else a new one. */
@@ -438,37 +475,46 @@ static apr_status_t ask_node(tai_redis_client_t *client, int number, tai_redis_c
     return rv;
 }
 
-apr_status_t tai_redis_call(tai_redis_client_t *client, tai_redis_call_t *call,
-                            apr_uint64_t deadline, apr_pool_t *p, const char **error)
+/* The node that has the slot, at the second or third question at the latest. */
+static apr_status_t ask_owner(tai_redis_client_t *client, tai_redis_call_t *call,
+                              apr_uint64_t deadline, apr_pool_t *p, const char **error)
 {
     tai_redis_redirect_t redirect = {.ask = 0};
-    int number = node_of(client, call->slot), moved = 0, asked = 0;
+    int number = node_of(client, call->slot), moved = 0, asking = 0;
     apr_status_t rv;
 
-    for (;;) {
-        int from = number;
+    while ((rv = ask_node(client, number, call, asking, &redirect, deadline, p, error)) ==
+           REDIRECTED) {
+        const int to = follow(client, &redirect, number);
 
-        rv = ask_node(client, number, call, asked, &redirect, deadline, p, error);
-        if (rv != REDIRECTED) {
-            break;
-        }
         /* each once: a second time they contradict each other */
-        if (redirect.ask ? asked++ : moved++) {
+        if (to < 0 || (redirect.ask ? asking++ : moved++)) {
             rv = APR_EGENERAL;
             break;
         }
-        number = follow(client, &redirect, from);
-        if (number < 0) {
-            return APR_EGENERAL;
-        }
+        number = to;
     }
+    if (rv != APR_SUCCESS && rv != TAI_REDIS_CROSSSLOT) {
+        doubt(client, number);
+    }
+    return rv;
+}
+
+apr_status_t tai_redis_call(tai_redis_client_t *client, tai_redis_call_t *call,
+                            apr_uint64_t deadline, apr_pool_t *p, const char **error)
+{
+    apr_status_t rv;
+
+    if (!take_turn(client, deadline)) {
+        *error = apr_psprintf(p, "%s: all connections are in use", client->config->shown);
+        return APR_TIMEUP;
+    }
+    rv = ask_owner(client, call, deadline, p, error);
+    end_turn(client);
     if (rv == TAI_REDIS_CROSSSLOT) {
         lock(client);
         rv = map_cluster(client) ? rv : APR_ENOMEM;
         unlock(client);
-    }
-    else if (rv != APR_SUCCESS) {
-        doubt(client, number);
     }
     return rv;
 }
@@ -483,6 +529,7 @@ static apr_status_t destroy(void *data)
         free_node(client->nodes[--client->n]);
     }
     free(client->owners);
+    pthread_cond_destroy(&client->free);
     pthread_mutex_destroy(&client->mutex);
     return APR_SUCCESS;
 }
@@ -492,6 +539,7 @@ apr_status_t tai_redis_client_new(const tai_redis_config_t *config, int connecti
 {
     tai_redis_client_t *client = apr_pcalloc(p, sizeof(*client));
     apr_status_t rv = tai_redis_scripts_make(client->scripts, time, p);
+    pthread_condattr_t monotonic;
 
     if (rv != APR_SUCCESS) {
         return rv;
@@ -506,8 +554,12 @@ apr_status_t tai_redis_client_new(const tai_redis_config_t *config, int connecti
     client->nodes[0]->addresses = config->addresses;
     client->nodes[0]->numeric |= config->host == NULL;
     client->n = 1;
-    rv = pthread_mutex_init(&client->mutex, NULL);
+    pthread_mutex_init(&client->mutex, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&client->free, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     apr_pool_cleanup_register(p, client, destroy, apr_pool_cleanup_null);
     *out = client;
-    return rv;
+    return APR_SUCCESS;
 }

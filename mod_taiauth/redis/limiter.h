@@ -5,18 +5,10 @@
 #include "config.h"
 
 /*
- * What core/limiter.h asks for, counted in Redis. A key is "taiauth:", its kind, {tag}, and the
- * identity, both in base64url:
- *
- *   w   a rolling window
- *   f   failures of a principal, and the lock
- *   l   tries of log-ins, and the lock
- *   i   of the tries of one user name: from where
- *
- * Whatever has one tag lies in one slot of a cluster. On a plain Redis a call is one script; on a
+ * What core/limiter.h asks for, counted in Redis. On a plain Redis each operation is one call; on a
  * cluster one for each slot that its tags belong to. There a charge goes slot by slot, and what was
  * charged is given back where a later one refuses: no window ever has more than its limit, but for
- * that moment it may have one more than it would need.
+ * that moment it may have one admission that nobody had.
  *
  * The time is Redis's own; that of the caller is not used.
  */
