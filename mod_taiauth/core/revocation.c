@@ -823,8 +823,8 @@ tai_change_e tai_node_leave(tai_segment_t *segment, tai_store_t *store, apr_pool
  * ---- Rule 6. The reader ---------------------------------------------------------------------
  *
  * A SELECT that ran before a change may be answered after it was applied; its record, stored then,
- * would stay. So the SELECT reads the counter too, by the same statement, and what is older than the
- * segment is not used. A verdict carries the version that it rests on: of what is found in the
+ * would stay. So the SELECT reads the counter too, by the same statement or, where that may be ahead
+ * of the record (COUNTER_BEFORE), by one before it, and what is older than the segment is not used. A verdict carries the version that it rests on: of what is found in the
  * table, the one read before the record, as the record may be of an older one than that read after.
  */
 

@@ -388,20 +388,13 @@ static tai_change_e look(tai_connection_t *connection, void *data, apr_pool_t *p
     return rv == APR_SUCCESS ? TAI_CHANGE_DONE : TAI_CHANGE_UNKNOWN;
 }
 
-/* The counter of changes that a record goes with; below 0: it cannot be read. */
-static apr_int64_t counter_of(const look_t *what)
-{
-    const apr_array_header_t *rows = what->counter->nelts ? what->counter : what->rows;
-
-    return rows->nelts ? tai_store_seconds(APR_ARRAY_IDX(rows, 0, tai_row_t)[COUNTER]) : -1;
-}
-
 static apr_status_t find_record(tai_store_t *store, tai_statement_e by, const char *value,
                                 apr_pool_t *p, tai_record_t **record, apr_int64_t *seq,
                                 const char **error)
 {
     look_t what = {by, value, NULL, NULL};
     const apr_array_header_t *rows;
+    const char *counter;
 
     *record = NULL;
     *error = NULL;
@@ -409,7 +402,8 @@ static apr_status_t find_record(tai_store_t *store, tai_statement_e by, const ch
         return APR_EGENERAL;
     }
     rows = what.rows;
-    *seq = counter_of(&what);
+    counter = tai_store_counter(what.counter, rows);
+    *seq = counter ? tai_store_seconds(counter) : -1;
     if (*seq < 0 || !rows->nelts) {
         *error =
             apr_psprintf(p, "database %s: change_counter holds no number", store->database->name);

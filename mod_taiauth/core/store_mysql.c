@@ -199,6 +199,11 @@ const tai_driver_t tai_driver_mysql = {
              * statement before, the next one shows.
              */
             [TAI_SQL_COUNTER_BEFORE] = "SELECT seq FROM change_counter",
+            /* a LEFT JOIN would read the whole log; without a row, the node is gone */
+            [TAI_SQL_NEWS] =
+                "SELECT NULL, n.lease_ms, n.applied_seq, k.seq, k.key_hash, k.account_id"
+                " FROM nodes n LEFT JOIN key_changes k ON k.seq > n.applied_seq"
+                " WHERE n.id = %s ORDER BY k.seq LIMIT 10000",
             [TAI_SQL_END_IDLEST_SESSIONS] =
                 "DELETE FROM sessions WHERE user_id = %s AND id_hash NOT IN"
                 " (SELECT id_hash FROM (SELECT s.id_hash FROM sessions s WHERE s.user_id = %s"

@@ -94,18 +94,34 @@ static tai_key_change_t read_change(tai_row_t row)
     return change;
 }
 
-static apr_array_header_t *read_changes(const apr_array_header_t *rows, apr_pool_t *p)
+/* Up to the counter: where it was asked for before, one may have come behind it, and without another. */
+static apr_array_header_t *read_changes(const apr_array_header_t *rows, apr_int64_t counter,
+                                        apr_pool_t *p)
 {
     apr_array_header_t *changes = apr_array_make(p, rows->nelts, sizeof(tai_key_change_t));
 
     for (int i = 0; i < rows->nelts; i++) {
         tai_row_t row = APR_ARRAY_IDX(rows, i, tai_row_t);
 
-        if (row[NEWS_SEQ]) {
+        if (row[NEWS_SEQ] && number(row[NEWS_SEQ]) <= counter) {
             APR_ARRAY_PUSH(changes, tai_key_change_t) = read_change(row);
         }
     }
     return changes;
+}
+
+/* NULL: it has no row. */
+static tai_node_row_t *read_own(const apr_array_header_t *rows, const char *id, apr_pool_t *p)
+{
+    tai_row_t row = rows->nelts ? APR_ARRAY_IDX(rows, 0, tai_row_t) : NULL;
+    tai_node_row_t *own;
+
+    if (!row || !row[NEWS_APPLIED]) {
+        return NULL;
+    }
+    own = apr_palloc(p, sizeof(*own));
+    *own = read_node(id, row[NEWS_LEASE], row[NEWS_APPLIED]);
+    return own;
 }
 
 static tai_change_e read_news(tai_connection_t *connection, void *data, apr_pool_t *p,
@@ -113,24 +129,19 @@ static tai_change_e read_news(tai_connection_t *connection, void *data, apr_pool
 {
     const question_t *question = data;
     tai_news_t *news = question->news;
-    apr_array_header_t *rows;
-    tai_row_t row;
+    apr_array_header_t *before, *rows;
+    tai_change_e outcome;
 
-    if (tai_connection_select(connection, TAI_SQL_NEWS, TAI_ARGS(question->id), p, &rows, text) !=
-        APR_SUCCESS) {
+    if (tai_connection_select(connection, TAI_SQL_COUNTER_BEFORE, NULL, p, &before, text) !=
+            APR_SUCCESS ||
+        tai_connection_select(connection, TAI_SQL_NEWS, TAI_ARGS(question->id), p, &rows, text) !=
+            APR_SUCCESS) {
         return TAI_CHANGE_UNKNOWN;
     }
-    if (rows->nelts == 0) {
-        return read_counter(NULL, p, &news->seq, text);
-    }
-    row = APR_ARRAY_IDX(rows, 0, tai_row_t);
-    news->own = NULL;
-    if (row[NEWS_APPLIED]) {
-        news->own = apr_palloc(p, sizeof(*news->own));
-        *news->own = read_node(question->id, row[NEWS_LEASE], row[NEWS_APPLIED]);
-    }
-    news->changes = read_changes(rows, p);
-    return read_counter(row[NEWS_COUNTER], p, &news->seq, text);
+    outcome = read_counter(tai_store_counter(before, rows), p, &news->seq, text);
+    news->own = read_own(rows, question->id, p);
+    news->changes = read_changes(rows, news->seq, p);
+    return outcome;
 }
 
 apr_status_t tai_store_read_news(tai_store_t *store, const char *id, apr_pool_t *p,

@@ -43,8 +43,8 @@ typedef struct tai_news_t {
 } tai_news_t;
 
 /**
- * Read what has changed, by one statement: the counter, a node's row and the changes after it are
- * of one moment.
+ * Read what has changed, by one statement: a node's row and the changes after it are of one moment,
+ * and so is the counter, or it is of one before.
  * @param id     of the node
  * @param p      the news live here
  * @param error  set to a sentence for the log on failure

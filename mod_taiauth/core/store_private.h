@@ -216,6 +216,14 @@ tai_change_e tai_store_same_principal(tai_connection_t *connection, const tai_pr
 const char *tai_store_first_column(const apr_array_header_t *rows, apr_pool_t *p);
 
 /**
+ * The counter of changes that what was read goes with.
+ * @param before  rows of COUNTER_BEFORE
+ * @param rows    those of the statement behind it, whose first column is the counter
+ * @return its text; NULL: there is none
+ */
+const char *tai_store_counter(const apr_array_header_t *before, const apr_array_header_t *rows);
+
+/**
  * A time as the database gives it.
  * @return UTC seconds; TAI_NEVER: NULL; TAI_MALFORMED: anything but a number
  */

@@ -10,6 +10,13 @@
 #define ID_DIGITS 22                 /* base62: 131 bits */
 #define DAY       APR_INT64_C(86400) /* seconds */
 
+const char *tai_store_counter(const apr_array_header_t *before, const apr_array_header_t *rows)
+{
+    const apr_array_header_t *from = before->nelts ? before : rows;
+
+    return from->nelts ? APR_ARRAY_IDX(from, 0, tai_row_t)[0] : NULL;
+}
+
 /* Digits alone, and few enough for 64 bits: a negative time must not be taken for TAI_NEVER. */
 apr_int64_t tai_store_seconds(const char *text)
 {
