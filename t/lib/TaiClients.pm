@@ -52,9 +52,10 @@ sub report {
 }
 
 # Ask them to end: stopped() is true for them from now on. No signal: it would break into their
-# reading.
+# reading. A byte that nobody takes: whoever was forked later holds this end of the pipe as well.
 sub stop {
     my ($self) = @_;
+    syswrite $self->{going}, '.';
     close delete $self->{going};
     return $self;
 }

@@ -5,7 +5,7 @@
 #   my ($one, $two, $three) = $cluster->nodes;             # TaiHttpd
 #   $cluster->to_database($two)->stall; ...; $cluster->to_database($two)->pass;
 #   $cluster->to_limiter($_)->cut for $cluster->nodes;     # TaiRelay
-#   $cluster->redis('FLUSHALL');
+#   $cluster->redis->command('FLUSHALL');                  # TaiRedis
 #   $cluster->on(sub { taictl('nodes') });                 # on their database, past the relays
 #   $cluster->manager('acme');                             # calls the first node
 #
@@ -26,6 +26,7 @@ use TaiDatabase;
 use TaiHttpd;
 use TaiNodes ();
 use TaiProcess;
+use TaiRedis;
 use TaiRelay;
 use TaiTest qw(on_database taictl var wait_for);
 
@@ -73,8 +74,8 @@ sub start {
     my $self = bless { dir => $dir, conf => $conf // '', on_error => $want{on_error} // 'local', owner => $$ }, $class;
     weaken($made{$dir} = $self);
     $self->{database} = TaiDatabase->new("$dir/keys.db")->init;
-    $self->start_redis;
-    $self->{port} = { limiter => service_line("$dir/redis", 'port'), database => service_line($ENV{TAI_SERVER}, 'port') };
+    $self->{redis} = TaiRedis->start;
+    $self->{port} = { limiter => $self->{redis}->port, database => TaiDatabase::of_server('port') };
     $self->add_node for 1 .. 3;
     $self->wait_for_nodes(3);
     return $self;
@@ -86,8 +87,7 @@ sub add_node {
     my %relay = map { $_ => TaiRelay->start(to => $self->{port}{$_}) } keys %{$self->{port}};
     my $params = $self->{database}->params;
     $params =~ s/\bport=\K\d+/$relay{database}->port/e;
-    my $limiter = sprintf 'TaiAuthLimiter redis://127.0.0.1:%d/0 timeout=200ms on-error=%s', $relay{limiter}->port, $self->{on_error};
-    my $conf = "LoadModule taiauth_redis_module $ENV{TAI_REDIS_MODULE}\n$limiter\n$PLACES$self->{conf}\n";
+    my $conf = $self->{redis}->conf("timeout=200ms on-error=$self->{on_error}", $relay{limiter}->port) . "$PLACES$self->{conf}\n";
     my $httpd = TaiHttpd->new(database => TaiDatabase->of($params), conf => TaiNodes::conf_of($conf));
     $self->{relays}{$httpd->port} = \%relay;
     push @{$self->{nodes}}, TaiNodes::started($httpd);
@@ -96,6 +96,7 @@ sub add_node {
 
 sub nodes { return @{$_[0]{nodes} // []} }
 sub database { return $_[0]{database} }
+sub redis { return $_[0]{redis} }
 
 sub to_database { my ($self, $node) = @_; return $self->{relays}{$node->port}{database} }
 sub to_limiter  { my ($self, $node) = @_; return $self->{relays}{$node->port}{limiter} }
@@ -117,41 +118,19 @@ sub manager {
     return elsewhere($who, '/manage', port => ($node // $self->{nodes}[0])->port);
 }
 
-# --- servers that are killed ----------------------------------------------------------------------
-
-# build/service leaves their data where they are: a start goes on with them. Redis has written none.
-sub kill_database { return kill_service($ENV{TAI_SERVER}) }
-sub start_database { return TaiDatabase::service(start => TaiDatabase::class_of_run()->kind, $ENV{TAI_SERVER}) }
-
-sub kill_redis { my ($self) = @_; return kill_service("$self->{dir}/redis") }
-sub start_redis { my ($self) = @_; return TaiDatabase::service(start => 'redis', "$self->{dir}/redis") }
+# --- the database server is killed ----------------------------------------------------------------
 
 # All of its processes at once.
-sub kill_service {
-    my ($dir) = @_;
-    my $pid = service_line($dir, 'pid');
+sub kill_database {
+    my $pid = TaiDatabase::of_server('pid');
     kill STOP => $pid;
     my @processes = ($pid, map { $_->{pid} } child_processes($pid));
     kill KILL => @processes;
     return wait_for(sub { !grep { runs($_) } @processes }, 'the end of the server');
 }
 
-sub service_line {
-    my ($dir, $name) = @_;
-    open my $in, '<', "$dir/service" or die "$dir/service: $!";
-    my ($value) = map { /^$name=(.*)$/ ? $1 : () } <$in>;
-    return $value;
-}
-
-# A command to Redis; returns what it answers.
-sub redis {
-    my ($self, @command) = @_;
-    my $socket = service_line("$self->{dir}/redis", 'socket');
-    open my $out, '-|', 'redis-cli', -s => $socket, @command or die "redis-cli: $!";
-    my $answer = do { local $/; <$out> };
-    close $out or die "redis-cli @command: exit status @{[$? >> 8]}\n";
-    return $answer;
-}
+# It goes on with its data.
+sub start_database { return TaiDatabase::service(start => TaiDatabase::class_of_run()->kind, $ENV{TAI_SERVER}) }
 
 # --- the end --------------------------------------------------------------------------------------
 
@@ -174,20 +153,8 @@ sub finish {
     return if $$ != $self->{owner} || $self->{finished}++;
     delete $made{$self->{dir}};
     $_->finish for $self->nodes;
-    my $logs = var('t_logs');
-    eval { $self->{database}->keep("$logs/servers.db"); $self->keep_redis("$logs/servers_redis"); 1 } or warn $@;
-    TaiDatabase::service(stop => "$self->{dir}/redis");
-    return;
-}
-
-# What Redis holds, for those who look for what may not be in it.
-sub keep_redis {
-    my ($self, $to) = @_;
-    open my $out, '>>', $to or die "$to: $!";
-    for my $key (split /\n/, $self->redis('--scan')) {
-        print $out "$key ", $self->redis(DUMP => $key);
-    }
-    close $out or die "$to: $!";
+    eval { $self->{database}->keep(var('t_logs') . '/servers.db'); 1 } or warn $@;
+    $self->{redis}->finish if $self->{redis};
     return;
 }
 
