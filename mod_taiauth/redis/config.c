@@ -9,8 +9,8 @@
 #include "secret.h"
 #include "tls.h"
 
-#define FORMS                                                                                  \
-    "redis://[user[:password]@]host[:port][/db], rediss://... over TLS, or redis+unix:///path" \
+#define FORMS                                                                            \
+    "redis://[user[:password]@]host[:port][/db], rediss://... over TLS, or unix:///path" \
     "[?db=N]"
 
 #define PORT   6379
@@ -69,7 +69,7 @@ static const char *parse_socket(const apr_uri_t *uri, apr_pool_t *p, tai_redis_c
 {
     if ((uri->hostname != NULL && *uri->hostname != '\0') || uri->path == NULL ||
         uri->fragment != NULL) {
-        return "a socket is redis+unix:///path[?db=N], with three slashes";
+        return "a socket is unix:///path[?db=N], with three slashes";
     }
     if (strlen(uri->path) >= sizeof(((struct sockaddr_un *)0)->sun_path)) {
         return apr_psprintf(p, "the path of a socket has at most %d characters",
@@ -119,6 +119,7 @@ static const struct {
 } schemes[] = {
     {"redis", parse_host, 0},
     {"rediss", parse_host, 1},
+    {"unix", parse_socket, 0},
     {"redis+unix", parse_socket, 0},
 };
 

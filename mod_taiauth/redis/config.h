@@ -22,7 +22,8 @@ typedef struct tai_redis_config_t {
 
 /**
  * @param address  redis://[user[:password]@]host[:port][/db], rediss:// the same over TLS,
- *                 redis+unix://[user[:password]@]/path[?db=N]
+ *                 unix://[user[:password]@]/path[?db=N], as redis-py and go-redis have it;
+ *                 redis+unix:// is the same
  * @param options  array of tai_limiter_option_t: password, user, ca
  * @param p        config lives here
  * @return NULL, or a sentence that names what was wrong and what is allowed, without a secret

@@ -18,6 +18,8 @@
 #include "chance.h"
 #include "unit.h"
 
+#undef fail /* libcheck's, of old; a limiter has one too */
+
 /*
  * A redis-server of the test's own, with all that it writes in a temporary folder, and limiters that
  * count in it.

@@ -1,15 +1,15 @@
-#include "core/failures.h"
+#include "core/limiter_shm.h"
 #include "redis.h"
 #include "shared.h"
 
 /*
- * What Redis answers against core/window.c, step by step, with a clock that goes backwards from call
- * to call and limits that change.
+ * What Redis answers against core/window.c, core/failures.c and core/logins.c, step by step: windows
+ * with a clock that goes backwards from call to call and limits that change.
  */
 
 #define WINDOWS 6 /* as many principals */
 #define AT_ONCE 3
-#define STEPS   20000
+#define STEPS   10000
 #define START   APR_UINT64_C(1790000000000)
 
 static const apr_uint32_t window_ms[] = {TAI_WINDOW_MIN_MS, 1001, 1023, 60000, TAI_WINDOW_MAX_MS};
@@ -200,12 +200,235 @@ START_TEST(windows_are_those_of_shared_memory)
 }
 END_TEST
 
+/* ---- failures and log-ins: the limiter of shared memory beside it ----------------------------- */
+
+#define PRINCIPALS 4
+#define PLAYERS    12
+#define UNDER_WAY  3
+
+typedef struct pair_t {
+    tai_limiter_t ours, redis;
+    tai_segment_t *segment;
+    apr_uint64_t now, chance, seed;
+    int step;
+} pair_t;
+
+static pair_t make_pair_of(int i)
+{
+    pair_t pair = {
+        .redis = limiter, .now = START, .chance = chance_seed(i), .seed = chance_seed(i)};
+    void *block = shared_block(TAI_SEGMENT_MIN_BYTES);
+
+    ck_assert_int_eq(tai_segment_format(block, TAI_SEGMENT_MIN_BYTES, 0, &pair.segment),
+                     APR_SUCCESS);
+    pair.ours = (tai_limiter_t){&tai_limiter_shm, pair.segment};
+    return pair;
+}
+
+static void pair_same(const pair_t *pair, const char *what, apr_uint64_t ours, apr_uint64_t redis)
+{
+    if (ours != redis) {
+        ck_abort_msg("TAI_TEST_SEED=%" APR_UINT64_T_FMT " step %d: %s is %" APR_UINT64_T_FMT
+                     " with us, %" APR_UINT64_T_FMT " with Redis",
+                     pair->seed, pair->step, what, ours, redis);
+    }
+}
+
+static tai_count_t some_count(pair_t *pair, const tai_lockout_t *lockouts)
+{
+    const apr_uint64_t who = chance_below(&pair->chance, PRINCIPALS);
+
+    return (tai_count_t){.table = TAI_TABLE_CLIENTS,
+                         .tag = {0, who},
+                         .id = {pair->seed, who},
+                         .lockout = &lockouts[who]};
+}
+
+/* One that fails, asks, or is unlocked. @return 1: a lock has started */
+static int failure_step(pair_t *pair, const tai_lockout_t *lockouts, apr_pool_t *p)
+{
+    tai_count_t ours = some_count(pair, lockouts), redis = ours;
+    const apr_uint64_t what = chance_below(&pair->chance, 100);
+    int lifted = 77, lifted_there = 78;
+    const char *error = "";
+
+    if (what < 70) {
+        pair->ours.ops->fail(pair->ours.self, &ours, 1, pair->now, p, &error);
+        ck_assert_int_eq(pair->redis.ops->fail(pair->redis.self, &redis, 1, 0, p, &error), 0);
+        pair_same(pair, "started", (apr_uint64_t)ours.started, (apr_uint64_t)redis.started);
+        pair_same(pair, "left", ours.left_ms, redis.left_ms);
+        return ours.started;
+    }
+    if (what < 98) {
+        pair->ours.ops->locked(pair->ours.self, &ours, 1, pair->now, p, &error);
+        ck_assert_int_eq(pair->redis.ops->locked(pair->redis.self, &redis, 1, 0, p, &error), 0);
+        pair_same(pair, "left", ours.left_ms, redis.left_ms);
+        return 0;
+    }
+    pair->ours.ops->unlock(pair->ours.self, &ours, 1, pair->now, &lifted, p, &error);
+    ck_assert_int_eq(
+        pair->redis.ops->unlock(pair->redis.self, &redis, 1, 0, &lifted_there, p, &error), 0);
+    pair_same(pair, "lifted", (apr_uint64_t)lifted, (apr_uint64_t)lifted_there);
+    return 0;
+}
+
+START_TEST(failures_are_those_of_shared_memory)
+{
+    static const tai_lockout_t lockouts[PRINCIPALS] = {
+        {{1, 1000}, 500}, {{3, 60000}, 1000}, {{5, 300000}, 900000}, {{40, 300000}, 900000}};
+    pair_t pair = make_pair_of(_i);
+    const int steps = chance_steps(STEPS);
+    int locks = 0;
+    apr_pool_t *p;
+
+    ck_assert_int_eq(apr_pool_create(&p, pool), APR_SUCCESS);
+    for (pair.step = 0; pair.step < steps; pair.step++) {
+        pair.now += chance_below(&pair.chance, pair.step % 50 == 0 ? 900000 : 5000);
+        set_clock(control, pair.now);
+        locks += failure_step(&pair, lockouts, p);
+        apr_pool_clear(p);
+    }
+    ck_assert_int_gt(locks, 0);
+}
+END_TEST
+
+/* A try beside itself. */
+typedef struct twin_t {
+    tai_login_t ours, redis;
+} twin_t;
+
+/* Who tries, and by which policy. */
+typedef struct scene_t {
+    apr_uint64_t usernames, clients;
+    tai_lockout_t lockout;
+} scene_t;
+
+/* Often one user name from everywhere, or one client with every user name. */
+static scene_t make_scene(pair_t *pair)
+{
+    const apr_uint64_t kind = chance_below(&pair->chance, 3);
+
+    return (scene_t){
+        .usernames = kind == 0 ? 1 : chance_between(&pair->chance, 1, PLAYERS),
+        .clients = kind == 1 ? 1 : chance_between(&pair->chance, 1, PLAYERS),
+        .lockout = {{(apr_uint32_t)chance_between(&pair->chance, 1, 3), 300000},
+                    (apr_uint32_t)chance_between(&pair->chance, 1000, 600000)},
+    };
+}
+
+static twin_t make_twin(pair_t *pair, const scene_t *scene)
+{
+    const tai_lockout_t *lockout = &scene->lockout;
+    const apr_uint64_t user = chance_below(&pair->chance, scene->usernames);
+    const apr_uint64_t client = chance_below(&pair->chance, scene->clients);
+    twin_t twin = {.ours = {.at = {0}}};
+
+    tai_login_make(&twin.ours, pair->segment, &pair->ours, &user, sizeof(user), &client,
+                   sizeof(client), lockout);
+    tai_login_make(&twin.redis, pair->segment, &pair->redis, &user, sizeof(user), &client,
+                   sizeof(client), lockout);
+    return twin;
+}
+
+/* @return 1: it is under way */
+static int begin_twin(pair_t *pair, twin_t *twin, apr_pool_t *p)
+{
+    const char *error = "";
+    apr_uint64_t left = 77, left_there = 78;
+
+    pair->ours.ops->login_begin(pair->ours.self, &twin->ours, pair->now, &left, p, &error);
+    ck_assert_int_eq(
+        pair->redis.ops->login_begin(pair->redis.self, &twin->redis, 0, &left_there, p, &error), 0);
+    pair_same(pair, "no room", left, left_there);
+    return left == 0;
+}
+
+/* @return the locks that have started */
+static unsigned end_twin(pair_t *pair, twin_t *twin, apr_pool_t *p)
+{
+    const apr_uint64_t how = chance_below(&pair->chance, 20);
+    unsigned started = 77, started_there = 78;
+    const char *error = "";
+
+    if (how < 2) {
+        pair->ours.ops->login_end(pair->ours.self, &twin->ours, pair->now, (int)how, p, &error);
+        ck_assert_int_eq(
+            pair->redis.ops->login_end(pair->redis.self, &twin->redis, 0, (int)how, p, &error), 0);
+        return 0;
+    }
+    pair->ours.ops->login_fail(pair->ours.self, &twin->ours, pair->now, &started, p, &error);
+    ck_assert_int_eq(
+        pair->redis.ops->login_fail(pair->redis.self, &twin->redis, 0, &started_there, p, &error),
+        0);
+    pair_same(pair, "started", started, started_there);
+    return started;
+}
+
+static void unlock_twin(pair_t *pair, const twin_t *twin, apr_pool_t *p)
+{
+    const tai_login_count_e which =
+        chance_below(&pair->chance, 2) == 0 ? TAI_LOGIN_USERNAME : TAI_LOGIN_CLIENT;
+    const char *error = "";
+    int lifted = 77, lifted_there = 78;
+
+    pair->ours.ops->login_unlock(pair->ours.self, &twin->ours, which, pair->now, &lifted, p,
+                                 &error);
+    ck_assert_int_eq(pair->redis.ops->login_unlock(pair->redis.self, &twin->redis, which, 0,
+                                                   &lifted_there, p, &error),
+                     0);
+    pair_same(pair, "lifted", (apr_uint64_t)lifted, (apr_uint64_t)lifted_there);
+}
+
+START_TEST(log_ins_are_those_of_shared_memory)
+{
+    pair_t pair = make_pair_of(_i);
+    const int steps = chance_steps(STEPS);
+    scene_t scene = make_scene(&pair);
+    twin_t twins[UNDER_WAY];
+    unsigned locks = 0;
+    int n = 0;
+    apr_pool_t *p;
+
+    ck_assert_int_eq(apr_pool_create(&p, pool), APR_SUCCESS);
+    for (pair.step = 0; pair.step < steps; pair.step++) {
+        if (pair.step % 500 ==
+            0) { /* others, by another policy, when nothing is left of the one before */
+            scene = make_scene(&pair);
+            pair.now += 1000000;
+            n = 0;
+        }
+        pair.now += chance_below(&pair.chance, 7500);
+        set_clock(control, pair.now);
+        if (chance_below(&pair.chance, 200) == 0) {
+            const twin_t any = make_twin(&pair, &scene);
+
+            unlock_twin(&pair, &any, p);
+        }
+        else if (n == UNDER_WAY || (n > 0 && chance_below(&pair.chance, 2) == 0)) {
+            const int which = (int)chance_below(&pair.chance, (apr_uint64_t)n);
+
+            locks |= end_twin(&pair, &twins[which], p);
+            twins[which] = twins[--n];
+        }
+        else {
+            twins[n] = make_twin(&pair, &scene);
+            n += begin_twin(&pair, &twins[n], p);
+        }
+        apr_pool_clear(p);
+    }
+    /* a short run may not come to all of them */
+    ck_assert_uint_ge(locks, steps < STEPS ? 1 : (1u << TAI_LOGIN_COUNT) - 1);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_set_timeout(tests, 300);
     tcase_add_unchecked_fixture(tests, start_server, stop_server);
     tcase_add_checked_fixture(tests, make_limiter, destroy_limiter);
     tcase_add_loop_test(tests, windows_are_those_of_shared_memory, 0, chance_seeds());
+    tcase_add_loop_test(tests, failures_are_those_of_shared_memory, 0, chance_seeds());
+    tcase_add_loop_test(tests, log_ins_are_those_of_shared_memory, 0, chance_seeds());
 }
 
 int main(void)
