@@ -23,10 +23,9 @@ my $pair2 = make_key($account, token => 1);
 
 my %dead = (revoked => make_key($account));
 taictl(key => 'revoke', $dead{revoked}{id});
-my %expires = (
-    now => time, later => time + 1000, word => 'tomorrow', empty => '', negative => -1,
-    trailing => time + 1000 . 'x',
-);
+my %expires = (now => time, later => time + 1000, negative => -1);
+# what SQLite takes for a number
+%expires = (%expires, word => 'tomorrow', empty => '', trailing => time + 1000 . 'x') if TaiDatabase::is_file();
 for my $name (sort keys %expires) {
     $dead{$name} = make_key($account);
     expire($dead{$name}, $expires{$name});
@@ -73,10 +72,7 @@ my @values = (
     ['revoked', $dead{revoked}{key}, 'key_revoked'],
     ['expired this second', $dead{now}{key}, 'key_expired'],
     ['expires later', $dead{later}{key}, 'admitted'],
-    ['expiry is a word', $dead{word}{key}, 'key_expiry_malformed'],
-    ['expiry is empty', $dead{empty}{key}, 'key_expiry_malformed'],
-    ['expiry is negative', $dead{negative}{key}, 'key_expiry_malformed'],
-    ['expiry is a number and more', $dead{trailing}{key}, 'key_expiry_malformed'],
+    (map { ["expiry: $_ ($expires{$_})", $dead{$_}{key}, 'key_expiry_malformed'] } grep { !/now|later/ } sort keys %expires),
     ['key of a pair', $pair->{key}, 'token_not_asked'],
     ['a token', $pair->{token}, 'key_malformed'],
     ['two values in one line', "$good,$good", 'key_repeated'],

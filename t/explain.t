@@ -117,7 +117,7 @@ agrees $ran, GET => '/e/x', as($dead{revoked}), 'as its owner is told';
 $ran = explained(GET => '/e/x', $dead{expired});
 is_explained $ran, 'validity', 'key_expired', 401, 'INVALID_API_KEY', 'expired';
 is step($ran, 'validity')->{detail}, 'not revoked, expires at 2026-01-01T00:00:00Z', 'since when';
-db()->do("UPDATE api_keys SET expires_at = 'soon' WHERE id = ?", undef, $dead{expired}{id});
+db()->do('UPDATE api_keys SET expires_at = -1 WHERE id = ?', undef, $dead{expired}{id});
 is_explained explained(GET => '/e/x', $dead{expired}), 'validity', 'key_expiry_malformed', 401, 'INVALID_API_KEY',
     'an expiry that is none';
 

@@ -74,7 +74,7 @@ on_database($httpd->database, sub {
     my $db = db();
     $db->do("UPDATE accounts SET status = 'closed' WHERE name = 'closed-account'");
     $db->do('UPDATE api_keys SET expires_at = 1 WHERE id = ?', undef, $key{expired}{id});
-    $db->do("UPDATE api_keys SET expires_at = 'never' WHERE id = ?", undef, $key{endless}{id});
+    $db->do('UPDATE api_keys SET expires_at = -1 WHERE id = ?', undef, $key{endless}{id});
 });
 my $unknown = 'tai_' . 'A' x 32 . '2Fjjgu'; # well-formed, in no database
 
@@ -228,6 +228,6 @@ subtest 'throttles' => sub {
 my @reasons = $httpd->get('/metrics')->body =~ /^taiauth_requests_total\{.*reason="(\w+)"/mg;
 my ($managed) = grep { $reasons[$_] eq 'managed' } 0 .. $#reasons;
 my @left = grep { !$covered{$_} } @reasons[0 .. $managed - 1];
-is_deeply [sort @left], [qw(digest shared_memory)], 'every reason was met, but those that no request can cause';
+is_deeply [sort @left], [qw(digest limiter shared_memory)], 'every reason was met, but those that no request can cause';
 
 done_testing;

@@ -37,8 +37,8 @@ sub shutting { my ($self) = @_; return "REVOKE ALL ON $self->{name}.* FROM $WHO"
 sub opening  { my ($self) = @_; return "GRANT ALL ON $self->{name}.* TO $WHO" }
 sub away_text { return qr/Access denied/ }
 
-sub freezing { my ($self) = @_; return "REVOKE INSERT, UPDATE, DELETE ON $self->{name}.* FROM $WHO" }
-sub thawing  { my ($self) = @_; return $self->opening }
+sub read_only { my ($self) = @_; return $self->as_master("REVOKE INSERT, UPDATE, DELETE ON $self->{name}.* FROM $WHO") }
+sub writable  { my ($self) = @_; return $self->as_master($self->opening) }
 sub read_only_text { return qr/command denied/ }
 
 sub locking {

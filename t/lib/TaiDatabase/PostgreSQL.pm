@@ -27,6 +27,8 @@ sub handle {
     return $handle;
 }
 
+my $WRITE = 'INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public';
+
 sub tables {
     my ($self, $handle) = @_;
     return @{$handle->selectcol_arrayref('SELECT tablename FROM pg_tables WHERE schemaname = current_schema()')};
@@ -42,9 +44,10 @@ sub shutting { my ($self) = @_; return "ALTER DATABASE $self->{name} ALLOW_CONNE
 sub opening  { my ($self) = @_; return "ALTER DATABASE $self->{name} ALLOW_CONNECTIONS true" }
 sub away_text { return qr/not currently accepting connections/ }
 
-sub freezing { my ($self) = @_; return "ALTER DATABASE $self->{name} SET default_transaction_read_only = on" }
-sub thawing  { my ($self) = @_; return "ALTER DATABASE $self->{name} RESET default_transaction_read_only" }
-sub read_only_text { return qr/read-only transaction/ }
+# What an owner may do he may deny himself.
+sub read_only { my ($self) = @_; $self->handle->do("REVOKE $WRITE FROM taiauth"); return }
+sub writable  { my ($self) = @_; $self->handle->do("GRANT $WRITE TO taiauth"); return }
+sub read_only_text { return qr/permission denied/ }
 
 sub locking {
     my ($self, $what, $handle) = @_;

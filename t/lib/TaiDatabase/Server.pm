@@ -60,9 +60,6 @@ sub as_master {
 sub away { my ($self) = @_; return $self->as_master($self->shutting) }
 sub back { my ($self) = @_; return $self->as_master($self->opening) }
 
-sub read_only { my ($self) = @_; return $self->as_master($self->freezing) }
-sub writable  { my ($self) = @_; return $self->as_master($self->thawing) }
-
 # Whoever holds a table may keep readers out of it at any time.
 sub make_lockable { return }
 
