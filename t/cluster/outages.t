@@ -17,7 +17,7 @@ use TaiTraffic;
 my $FRESH = 3000; # keys that nobody remembers
 my $LIMIT = 5;    # of /few
 
-my $cluster = TaiCluster->start('TaiAuthLease 1s');
+my $cluster = TaiCluster->start('TaiAuthLease 1s', timeout => '2s');
 my @nodes = $cluster->nodes;
 my ($one, $two, $three) = @nodes;
 my $ann = $cluster->manager('outages');

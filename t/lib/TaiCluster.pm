@@ -67,11 +67,13 @@ CONF
 
 my %made; # directory -> object, weak
 
-# conf: more lines for all nodes; on_error: what they do without Redis (default local)
+# conf:      more lines for all nodes
+# on_error:  what they do without Redis (default local)
+# timeout:   how long they wait for it (default 5s: nothing but what is broken is ever too slow)
 sub start {
     my ($class, $conf, %want) = @_;
     my $dir = tempdir('cluster.XXXXXX', DIR => var('t_logs'), CLEANUP => 1);
-    my $self = bless { dir => $dir, conf => $conf // '', on_error => $want{on_error} // 'local', owner => $$ }, $class;
+    my $self = bless { dir => $dir, conf => $conf // '', on_error => 'local', timeout => '5s', %want, owner => $$ }, $class;
     weaken($made{$dir} = $self);
     $self->{database} = TaiDatabase->new("$dir/keys.db")->init;
     $self->{redis} = TaiRedis->start;
@@ -87,7 +89,7 @@ sub add_node {
     my %relay = map { $_ => TaiRelay->start(to => $self->{port}{$_}) } keys %{$self->{port}};
     my $params = $self->{database}->params;
     $params =~ s/\bport=\K\d+/$relay{database}->port/e;
-    my $conf = $self->{redis}->conf("timeout=200ms on-error=$self->{on_error}", $relay{limiter}->port) . "$PLACES$self->{conf}\n";
+    my $conf = $self->{redis}->conf("timeout=$self->{timeout} on-error=$self->{on_error}", $relay{limiter}->port) . "$PLACES$self->{conf}\n";
     my $httpd = TaiHttpd->new(database => TaiDatabase->of($params), conf => TaiNodes::conf_of($conf));
     $self->{relays}{$httpd->port} = \%relay;
     push @{$self->{nodes}}, TaiNodes::started($httpd);
