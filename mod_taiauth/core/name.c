@@ -2,7 +2,6 @@
 #include "key.h"
 #include "text.h"
 
-#include <jansson.h>
 #include <string.h>
 #include <apr_strings.h>
 
@@ -17,15 +16,6 @@ static int has_control(const char *name)
         }
     }
     return 0;
-}
-
-/* Jansson takes nothing but UTF-8 (RFC 3629). */
-static int is_utf8(const char *name)
-{
-    json_t *string = json_string(name);
-
-    json_decref(string);
-    return string != NULL;
 }
 
 /* Pasted into the wrong field: it would stand in the database and in the audit log for good. */
@@ -43,7 +33,8 @@ const char *tai_name_check(const char *what, const char *name, apr_size_t max, a
 {
     apr_size_t len = strlen(name);
 
-    if (len >= 1 && len <= max && is_utf8(name) && !has_control(name) && !is_secret(name)) {
+    if (len >= 1 && len <= max && tai_text_is_utf8(name) && !has_control(name) &&
+        !is_secret(name)) {
         return NULL;
     }
     return apr_psprintf(p,

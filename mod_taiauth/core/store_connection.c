@@ -1,5 +1,6 @@
 #include "store_connection.h"
 #include "store_driver.h"
+#include "text.h"
 
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -70,11 +71,10 @@ int tai_connection_current(tai_connection_t *connection, apr_pool_t *p)
     return 0;
 }
 
-/* What a driver says may be of several lines, the last one with an end. */
-static const char *one_line(const char *text, apr_pool_t *p)
+/* What a driver says is of several lines, and may hold anything but an end of the text. */
+static const char *one_line(const char *text, apr_size_t length, apr_pool_t *p)
 {
-    char *line = apr_pstrdup(p, text ? text : "no reason given");
-    apr_size_t length = strlen(line);
+    char *line = apr_pstrmemdup(p, text, length);
 
     while (length > 0 && apr_isspace(line[length - 1])) {
         line[--length] = '\0';
@@ -85,13 +85,17 @@ static const char *one_line(const char *text, apr_pool_t *p)
     return line;
 }
 
-/* In the driver's own words: they last until its next call. */
+/*
+ * In the driver's own words: they last until its next call. Of PostgreSQL's, the first line alone:
+ * others quote the row that was refused, a password's hash with it.
+ */
 static const char *driver_text(const tai_connection_t *connection, int code, apr_pool_t *p)
 {
     const tai_database_t *database = connection->database;
     const char *words = apr_dbd_error(database->dbd, connection->handle, code);
 
-    return apr_psprintf(p, "database %s: %s", database->name, one_line(words, p));
+    return apr_psprintf(p, "database %s: %s", database->name,
+                        one_line(words, strcspn(words, "\n"), p));
 }
 
 static apr_status_t fail(tai_connection_t *connection, int code, apr_pool_t *p, const char **error)
@@ -175,7 +179,7 @@ static const char *file_changed(const tai_connection_t *connection, apr_pool_t *
 static apr_status_t open_connection(tai_connection_t *connection, apr_pool_t *p, const char **error)
 {
     const tai_database_t *database = connection->database;
-    const char *reason = NULL;
+    const char *reason = "no reason given";
 
     if (connection->handle) {
         return APR_SUCCESS;
@@ -188,7 +192,7 @@ static apr_status_t open_connection(tai_connection_t *connection, apr_pool_t *p,
                         &reason) != APR_SUCCESS) {
         connection->handle = NULL;
         *error = apr_psprintf(p, "database %s cannot be opened: %s", database->name,
-                              one_line(reason, p));
+                              one_line(reason, strlen(reason), p));
         apr_pool_clear(connection->pool);
         return APR_EGENERAL;
     }
@@ -221,10 +225,28 @@ static apr_status_t prepare(tai_connection_t *connection, tai_statement_e statem
     return code ? fail(connection, code, p, error) : APR_SUCCESS;
 }
 
-/* Its text is empty: see store_driver.h. */
-static int is_nothing(const tai_connection_t *connection, tai_statement_e statement)
+/*
+ * Servers fail a statement whose parameter is no UTF-8, and clients may ask for any bytes. Nothing is
+ * called like what they ask for instead: no name holds a control character.
+ */
+static const char **utf8_args(const char *sql, const char **args, apr_pool_t *p)
 {
-    return *tai_driver_sql(connection->database->driver, statement) == '\0';
+    const char **safe;
+    apr_size_t count = 0;
+
+    for (sql = strchr(sql, '%'); sql; sql = strchr(sql + 1, '%')) {
+        count++;
+    }
+    if (count == 0) {
+        return args;
+    }
+    safe = apr_pmemdup(p, args, sizeof(*args) * count);
+    while (count-- > 0) {
+        if (safe[count] && !tai_text_is_utf8(safe[count])) {
+            safe[count] = "\001";
+        }
+    }
+    return safe;
 }
 
 apr_status_t tai_connection_select(tai_connection_t *connection, tai_statement_e statement,
@@ -232,11 +254,12 @@ apr_status_t tai_connection_select(tai_connection_t *connection, tai_statement_e
                                    const char **error)
 {
     const tai_database_t *database = connection->database;
+    const char *sql = tai_driver_sql(database->driver, statement);
     apr_dbd_results_t *results = NULL;
     apr_status_t rv;
     int code;
 
-    if (is_nothing(connection, statement)) {
+    if (*sql == '\0') {
         *rows = apr_array_make(p, 0, sizeof(tai_row_t));
         return APR_SUCCESS;
     }
@@ -244,9 +267,9 @@ apr_status_t tai_connection_select(tai_connection_t *connection, tai_statement_e
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    code =
-        apr_dbd_pselect(database->dbd, p, connection->handle, &results,
-                        connection->prepared[statement], database->driver->random_access, 0, args);
+    code = apr_dbd_pselect(database->dbd, p, connection->handle, &results,
+                           connection->prepared[statement], database->driver->random_access, 0,
+                           utf8_args(sql, args, p));
     if (code) {
         return fail(connection, code, p, error);
     }
@@ -258,16 +281,17 @@ apr_status_t tai_connection_change(tai_connection_t *connection, tai_statement_e
                                    const char **args, apr_pool_t *p, int *changed,
                                    const char **error)
 {
+    const char *sql = tai_driver_sql(connection->database->driver, statement);
     apr_status_t rv = APR_SUCCESS;
     int code, count = 0;
 
-    if (!is_nothing(connection, statement)) {
+    if (*sql != '\0') { /* else there is nothing to do: store_driver.h */
         rv = prepare(connection, statement, p, error);
         if (rv != APR_SUCCESS) {
             return rv;
         }
         code = apr_dbd_pquery(connection->database->dbd, p, connection->handle, &count,
-                              connection->prepared[statement], 0, args);
+                              connection->prepared[statement], 0, utf8_args(sql, args, p));
         if (code) {
             return fail(connection, code, p, error);
         }

@@ -1,6 +1,7 @@
 #include "text.h"
 #include "key.h"
 
+#include <jansson.h>
 #include <string.h>
 #include <apr_strings.h>
 
@@ -96,4 +97,21 @@ const char *tai_text_line(const char *bytes, apr_size_t max, apr_pool_t *p)
         }
     }
     return line.text;
+}
+
+/* Jansson takes nothing else. What is ASCII needs no copy in its memory. */
+int tai_text_is_utf8(const char *bytes)
+{
+    const unsigned char *c = (const unsigned char *)bytes;
+    json_t *string;
+
+    while (*c != '\0' && *c < 0x80) {
+        c++;
+    }
+    if (*c == '\0') {
+        return 1;
+    }
+    string = json_string(bytes);
+    json_decref(string);
+    return string != NULL;
 }

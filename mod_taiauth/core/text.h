@@ -14,4 +14,9 @@
  */
 const char *tai_text_line(const char *bytes, apr_size_t max, apr_pool_t *p);
 
+/**
+ * Is it UTF-8, as RFC 3629 has it?
+ */
+int tai_text_is_utf8(const char *bytes);
+
 #endif

@@ -1,6 +1,7 @@
 #ifndef ACME_H
 #define ACME_H
 
+#include <time.h>
 #include "database.h"
 #include "core/scope.h"
 #include "core/store_accounts.h"
@@ -72,6 +73,17 @@ static inline const tai_key_info_t *shown(const char *id)
 
     must(tai_store_show_key(store, &(tai_key_name_t){.text = id}, NOW, pool, &info, &text));
     return info;
+}
+
+#define DAY_S 86400 /* seconds */
+
+/* The UTC date of a time, as key_usage has it. */
+static inline const char *day_of(time_t seconds)
+{
+    char *day = apr_palloc(pool, sizeof("2026-01-31"));
+
+    strftime(day, sizeof("2026-01-31"), "%Y-%m-%d", gmtime(&seconds));
+    return day;
 }
 
 /* The first column of the first row of the running test's database, as a number. */

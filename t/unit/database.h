@@ -12,10 +12,27 @@
 #include "core/store_schema.h"
 #include "unit.h"
 
-/* A directory for each test, and a way to the database that goes round the store. */
+/*
+ * A database for each test, and a way to it that goes round the store. Which one it is says the
+ * environment: TAI_TEST_DRIVER, as in DBDriver (SQLite, if there is none), and for a server
+ * TAI_TEST_PARAMS, as in DBDParams: the database taiauth of a user who may make others.
+ */
 
-static char *dir;  /* of the running test */
-static char *path; /* of its database, which is not made yet */
+static char *dir;          /* of the running test */
+static char *path;         /* its database, as in DBDParams; it holds nothing yet */
+static char *called;       /* a part of what texts call that */
+static const char *driver; /* as in DBDriver */
+
+static inline int on(const char *name)
+{
+    return strcmp(driver, name) == 0;
+}
+
+/* One text for each driver. */
+static inline const char *by_driver(const char *sqlite3, const char *pgsql, const char *mysql)
+{
+    return on("sqlite3") ? sqlite3 : on("pgsql") ? pgsql : mysql;
+}
 
 static int remove_entry(const char *name, const struct stat *info, int type, struct FTW *ftw)
 {
@@ -25,42 +42,25 @@ static int remove_entry(const char *name, const struct stat *info, int type, str
     return remove(name);
 }
 
-static void remove_dir(void)
-{
-    nftw(dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-    free(dir);
-    free(path);
-}
-
-static void make_dir(void)
-{
-    const char *base = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
-
-    ck_assert_int_eq(apr_dbd_init(pool), APR_SUCCESS);
-    ck_assert_int_eq(tai_digest_init(pool), APR_SUCCESS);
-    dir = strdup(apr_pstrcat(pool, base, "/store_test.XXXXXX", NULL));
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    path = strdup(apr_pstrcat(pool, dir, "/keys.db", NULL));
-}
-
-/* In a directory of its own; it is removed in the test's process. */
-static void with_dir(TCase *tests)
-{
-    tcase_add_checked_fixture(tests, make_dir, remove_dir);
-}
+/* ---- round the store ----------------------------------------------------------------------- */
 
 typedef struct raw_t {
     const apr_dbd_driver_t *driver;
     apr_dbd_t *handle;
 } raw_t;
 
-/* Makes the file if it is absent. */
+/* Makes the file if it is absent. Texts are joined by || on MariaDB, too. */
 static inline raw_t raw_open(const char *file)
 {
     raw_t raw;
+    int changed;
 
-    ck_assert_int_eq(apr_dbd_get_driver(pool, "sqlite3", &raw.driver), APR_SUCCESS);
+    ck_assert_int_eq(apr_dbd_get_driver(pool, driver, &raw.driver), APR_SUCCESS);
     ck_assert_int_eq(apr_dbd_open(raw.driver, pool, file, &raw.handle), APR_SUCCESS);
+    if (on("mysql")) {
+        apr_dbd_query(raw.driver, raw.handle, &changed,
+                      "SET sql_mode = CONCAT(@@sql_mode, ',PIPES_AS_CONCAT'), NAMES utf8mb4");
+    }
     return raw;
 }
 
@@ -69,15 +69,31 @@ static inline void raw_close(raw_t *raw)
     apr_dbd_close(raw->driver, raw->handle);
 }
 
-/* Returns 0, or why it was refused. */
+/* Returns NULL, or why it was refused. */
+static inline const char *raw_query(const raw_t *raw, const char *sql)
+{
+    int changed;
+    int code = apr_dbd_query(raw->driver, raw->handle, &changed, sql);
+
+    return code ? apr_pstrdup(pool, apr_dbd_error(raw->driver, raw->handle, code)) : NULL;
+}
+
+/*
+ * Statements, each with "; " behind it but the last one, up to the first that is refused. Those of
+ * a server need no PRAGMA.
+ */
 static inline const char *raw_try(const char *file, const char *sql)
 {
     raw_t raw = raw_open(file);
-    int changed;
-    int code = apr_dbd_query(raw.driver, raw.handle, &changed, sql);
-    const char *error =
-        code ? apr_pstrdup(pool, apr_dbd_error(raw.driver, raw.handle, code)) : NULL;
+    const char *error = NULL, *end;
 
+    for (; sql && !error; sql = end) {
+        end = on("sqlite3") ? NULL : strstr(sql, "; ");
+        if (on("sqlite3") || strncmp(sql, "PRAGMA", 6) != 0) {
+            error = raw_query(&raw, end ? apr_pstrmemdup(pool, sql, (apr_size_t)(end - sql)) : sql);
+        }
+        end = end ? end + 2 : NULL;
+    }
     raw_close(&raw);
     return error;
 }
@@ -89,36 +105,240 @@ static inline void raw_run(const char *file, const char *sql)
     ck_assert_msg(error == NULL, "%s: %s", sql, error);
 }
 
-/* The first column of the first row. */
-static inline const char *raw_value(const char *file, const char *sql)
+/* The values of a row, separated by one blank; NULL, if there is but that one in it. */
+static inline const char *raw_row(const raw_t *raw, apr_dbd_results_t *results, apr_dbd_row_t *row)
+{
+    const int columns = apr_dbd_num_cols(raw->driver, results);
+    const char *text = NULL;
+
+    for (int i = 0; i < columns; i++) {
+        const char *value = NULL;
+
+        apr_dbd_datum_get(raw->driver, row, i, APR_DBD_TYPE_STRING, &value);
+        if (i == 0) {
+            text = apr_pstrdup(pool, value);
+        }
+        else {
+            text = apr_pstrcat(pool, text ? text : "-", " ", value ? value : "-", NULL);
+        }
+    }
+    return text;
+}
+
+/* Every row. */
+static inline apr_array_header_t *raw_rows(const char *file, const char *sql)
 {
     raw_t raw = raw_open(file);
+    apr_array_header_t *rows = apr_array_make(pool, 8, sizeof(const char *));
     apr_dbd_results_t *results = NULL;
     apr_dbd_row_t *row = NULL;
-    const char *value = NULL;
+    int code = apr_dbd_select(raw.driver, pool, raw.handle, &results, sql, on("pgsql"));
 
-    ck_assert_int_eq(apr_dbd_select(raw.driver, pool, raw.handle, &results, sql, 0), 0);
+    ck_assert_msg(code == 0, "%s: %s", sql, apr_dbd_error(raw.driver, raw.handle, code));
     while (apr_dbd_get_row(raw.driver, pool, results, &row, -1) == 0) {
-        value = value ? value : apr_pstrdup(pool, apr_dbd_get_entry(raw.driver, row, 0));
+        APR_ARRAY_PUSH(rows, const char *) = raw_row(&raw, results, row);
     }
     raw_close(&raw);
-    return value;
+    return rows;
+}
+
+/* The first row. */
+static inline const char *raw_value(const char *file, const char *sql)
+{
+    apr_array_header_t *rows = raw_rows(file, sql);
+
+    return rows->nelts > 0 ? APR_ARRAY_IDX(rows, 0, const char *) : NULL;
+}
+
+/* All of them, separated by ";". */
+static inline const char *raw_list(const char *file, const char *sql)
+{
+    return apr_array_pstrcat(pool, raw_rows(file, sql), ';');
+}
+
+/* In one statement: what follows a "; " would be another one. */
+static inline void raw_define(const char *sql)
+{
+    raw_t raw = raw_open(path);
+    const char *error = raw_query(&raw, sql);
+
+    ck_assert_msg(error == NULL, "%s: %s", sql, error);
+    raw_close(&raw);
+}
+
+/* A trigger named after the event: "INSERT". What it does is a text for each driver. */
+static inline void raw_hook(const char *event, const char *table, const char *sqlite3,
+                            const char *pgsql, const char *mysql)
+{
+    if (on("pgsql")) {
+        raw_define(apr_psprintf(pool,
+                                "CREATE FUNCTION hook_%s() RETURNS TRIGGER LANGUAGE plpgsql AS"
+                                " $$ BEGIN %s; IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;"
+                                " RETURN NEW; END $$",
+                                event, pgsql));
+    }
+    raw_define(apr_psprintf(
+        pool, "CREATE TRIGGER hook_%s BEFORE %s ON %s %s", event, event, table,
+        on("pgsql")   ? apr_psprintf(pool, "FOR EACH ROW EXECUTE FUNCTION hook_%s()", event)
+        : on("mysql") ? apr_psprintf(pool, "FOR EACH ROW BEGIN %s; END", mysql)
+                      : apr_psprintf(pool, "BEGIN %s; END", sqlite3)));
+}
+
+/* From now on the database refuses this. */
+static inline void raw_forbid(const char *event, const char *table)
+{
+    raw_hook(event, table, "SELECT RAISE(ABORT, 'not now')", "RAISE EXCEPTION 'not now'",
+             "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'not now'");
+}
+
+/* Each row takes a while: about 50 ms. */
+static inline void raw_slow(const char *event, const char *table)
+{
+    raw_hook(event, table,
+             "SELECT SUM(i) FROM (WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1"
+             " FROM n WHERE i < 300000) SELECT i FROM n)",
+             "PERFORM PG_SLEEP(0.05)", "DO SLEEP(0.05)");
+}
+
+/* A trigger goes, one of ours or of the schema itself. */
+static inline void raw_unhook(const char *name, const char *table)
+{
+    raw_run(path, on("pgsql") ? apr_psprintf(pool, "DROP TRIGGER %s ON %s", name, table)
+                              : apr_psprintf(pool, "DROP TRIGGER %s", name));
+}
+
+static inline void raw_allow(const char *event, const char *table)
+{
+    const char *name = apr_pstrcat(pool, "hook_", event, NULL);
+
+    raw_unhook(name, table);
+    if (on("pgsql")) {
+        raw_run(path, apr_psprintf(pool, "DROP FUNCTION %s()", name));
+    }
+}
+
+/* A text of that many digits, in SQL. */
+static inline const char *raw_digits(int length)
+{
+    return apr_psprintf(pool, "'%0*d'", length, 0);
+}
+
+/* ---- one for each test --------------------------------------------------------------------- */
+
+/* What stands in TAI_TEST_PARAMS with another database. */
+static inline char *server_params(const char *name)
+{
+    const char *given = getenv("TAI_TEST_PARAMS");
+    const char *old = given ? strstr(given, "dbname=taiauth") : NULL;
+
+    ck_assert_msg(old != NULL, "TAI_TEST_PARAMS must name the database taiauth");
+    return apr_pstrcat(pool, apr_pstrmemdup(pool, given, (apr_size_t)(old - given)),
+                       "dbname=", name, old + strlen("dbname=taiauth"), NULL);
+}
+
+/* Those of the running test, on a server. */
+static const char *made[8];
+static int made_count;
+
+/* An empty database. On a server it is made by this. */
+static inline char *new_database(const char *name)
+{
+    if (on("sqlite3")) {
+        return apr_pstrcat(pool, dir, "/", name, NULL);
+    }
+    ck_assert_int_lt(made_count, ROWS(made));
+    name = apr_psprintf(pool, "taiauth_%ld_%" APR_TIME_T_FMT, (long)getpid(), apr_time_now());
+    raw_run(server_params("taiauth"), apr_psprintf(pool, "CREATE DATABASE %s", name));
+    made[made_count++] = strdup(name);
+    return server_params(name);
+}
+
+/* The connections of a test may still be open. */
+static void drop_databases(void)
+{
+    while (made_count-- > 0) {
+        raw_run(server_params("taiauth"), apr_psprintf(pool, "DROP DATABASE %s%s", made[made_count],
+                                                       on("pgsql") ? " WITH (FORCE)" : ""));
+    }
+}
+
+static void remove_dir(void)
+{
+    drop_databases();
+    nftw(dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    free(dir);
+    free(path);
+    free(called);
+}
+
+static void make_dir(void)
+{
+    const char *base = getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp";
+    const char *name = getenv("TAI_TEST_DRIVER");
+
+    driver = name && *name ? name : "sqlite3";
+    ck_assert_int_eq(apr_dbd_init(pool), APR_SUCCESS);
+    ck_assert_int_eq(tai_digest_init(pool), APR_SUCCESS);
+    dir = strdup(apr_pstrcat(pool, base, "/store_test.XXXXXX", NULL));
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    path = strdup(new_database("keys.db"));
+    called = on("sqlite3")
+                 ? strdup(path)
+                 : strndup(strstr(path, "dbname="), strcspn(strstr(path, "dbname="), " ,"));
+}
+
+/* In a directory of its own; it is removed in the test's process. */
+static void with_dir(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, make_dir, remove_dir);
+}
+
+/*
+ * A test of what is true of this database alone is added where the suite runs on it; the others are
+ * there on every one.
+ */
+static inline int suite_on(const char *name)
+{
+    const char *given = getenv("TAI_TEST_DRIVER");
+
+    return strcmp(given && *given ? given : "sqlite3", name) == 0;
+}
+
+/* The database gives no answer from here on, until it is back. */
+static inline void take_away(void)
+{
+    if (on("sqlite3")) {
+        ck_assert_int_eq(rename(path, apr_pstrcat(pool, path, ".away", NULL)), 0);
+        return;
+    }
+    raw_run(path, "ALTER TABLE change_counter RENAME TO away");
+}
+
+static inline void bring_back(void)
+{
+    if (on("sqlite3")) {
+        ck_assert_int_eq(rename(apr_pstrcat(pool, path, ".away", NULL), path), 0);
+        return;
+    }
+    raw_run(path, "ALTER TABLE away RENAME TO change_counter");
 }
 
 static inline void init_database(const char *file)
 {
     const char *text = "";
 
-    ck_assert_msg(tai_schema_init("sqlite3", file, pool, &text) == APR_SUCCESS, "%s", text);
+    ck_assert_msg(tai_schema_init(driver, file, pool, &text) == APR_SUCCESS, "%s", text);
 }
 
 static inline tai_store_t *open_store(const char *params, int max)
 {
     tai_store_t *store;
 
-    ck_assert_int_eq(tai_store_create(&store, "sqlite3", params, max, pool), APR_SUCCESS);
+    ck_assert_int_eq(tai_store_create(&store, driver, params, max, pool), APR_SUCCESS);
     return store;
 }
+
+/* ---- keys ---------------------------------------------------------------------------------- */
 
 /* A digest of its 64 digits. */
 static inline tai_digest_t digest_from(const char *hex)

@@ -77,8 +77,12 @@ END_TEST
 /* A plan without a name, put there by hand, stands in nobody's way. */
 START_TEST(an_account_comes_off_a_plan_that_is_none)
 {
-    raw_run(path, "INSERT INTO plans VALUES (x'', 'None', 9, NULL, 1);"
-                  " UPDATE accounts SET plan = x''");
+    raw_run(path, by_driver("INSERT INTO plans VALUES (x'', 'None', 9, NULL, 1);"
+                            " UPDATE accounts SET plan = x''",
+                            "INSERT INTO plans VALUES ('', 'None', 9, NULL, 1);"
+                            " UPDATE accounts SET plan = ''",
+                            "INSERT INTO plans VALUES ('', 'None', 9, NULL, 1);"
+                            " UPDATE accounts SET plan = ''"));
     must(tai_store_set_plan(store, "acme", "pro", &actor, NOW, pool, &text));
     ck_assert_str_eq(account_of("acme")->plan, "pro");
     ck_assert_int_eq(tai_store_set_plan(store, "acme", "gold", &actor, NOW, pool, &text),

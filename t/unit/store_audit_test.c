@@ -7,12 +7,15 @@ static const tai_actor_t ann = {"ann", "192.0.2.1"};
 /* The lines behind the two that made acme, as "action subject detail; ..." */
 static const char *logged(void)
 {
-    const char *lines =
-        raw_value(path, "SELECT GROUP_CONCAT(action || ' ' || COALESCE(subject, '-') || ' ' ||"
-                        " COALESCE(detail, '-'), '; ') FROM"
-                        " (SELECT * FROM audit_log WHERE seq > 2 ORDER BY seq)");
+    apr_array_header_t *lines =
+        raw_rows(path, "SELECT action, subject, detail FROM audit_log WHERE seq > 2 ORDER BY seq");
+    const char *all = "";
 
-    return lines ? lines : "";
+    for (int i = 0; i < lines->nelts; i++) {
+        all =
+            apr_pstrcat(pool, all, i > 0 ? "; " : "", APR_ARRAY_IDX(lines, i, const char *), NULL);
+    }
+    return all;
 }
 
 static const char *line(const char *action, const char *subject, const char *detail)
@@ -75,16 +78,31 @@ START_TEST(a_key_is_recorded)
 }
 END_TEST
 
+/* As many characters of four bytes each. */
+static const char *wide(int length)
+{
+    const char *name = "";
+
+    for (int i = 0; i < length; i++) {
+        name = apr_pstrcat(pool, name, "\360\237\224\221", NULL);
+    }
+    return name;
+}
+
 /* A name that somebody put there by hand begins no line of its own and fits the column. */
 START_TEST(an_odd_old_name_is_escaped)
 {
     const tai_key_name_t name = {.text = created(usual).info->id};
     const tai_key_info_t *info;
 
-    raw_run(path, "UPDATE api_keys SET name = 'a' || CHAR(10) || CAST(x'ff' AS TEXT)");
+    raw_run(path, by_driver("UPDATE api_keys SET name = 'a' || CHAR(10) || CAST(x'ff' AS TEXT)",
+                            "UPDATE api_keys SET name = 'a\n\303\277'",
+                            "UPDATE api_keys SET name = 'a\n\303\277'"));
     must(tai_store_rename_key(store, &name, "b", &actor, NOW, pool, &info, &text));
-    ck_assert_ptr_nonnull(strstr(logged(), "name: a\\x0a\\xff -> b"));
-    raw_run(path, "UPDATE api_keys SET name = HEX(ZEROBLOB(500))");
+    ck_assert_ptr_nonnull(
+        strstr(logged(), on("sqlite3") ? "name: a\\x0a\\xff -> b" : "name: a\\x0a\\xc3\\xbf -> b"));
+    raw_run(path, on("sqlite3") ? "UPDATE api_keys SET name = HEX(ZEROBLOB(500))"
+                                : apr_psprintf(pool, "UPDATE api_keys SET name = '%s'", wide(100)));
     must(tai_store_rename_key(store, &name, "c", &actor, NOW, pool, &info, &text));
     ck_assert_int_le(counted("SELECT MAX(LENGTH(detail)) FROM audit_log"), 255);
 }
@@ -230,25 +248,31 @@ static tai_change_e (*const changes[])(const char *id) = {
 /* Everything that a change could have left. */
 static const char *whole(void)
 {
-    return raw_value(path, "SELECT (SELECT GROUP_CONCAT(name || plan || status) FROM accounts)"
-                           " || (SELECT GROUP_CONCAT(username || QUOTE(password_hash) || status)"
-                           " FROM users) || (SELECT GROUP_CONCAT(id || name || QUOTE(expires_at)"
-                           " || QUOTE(revoked_at)) FROM api_keys)"
-                           " || (SELECT seq FROM change_counter)"
-                           " || (SELECT COUNT(*) FROM audit_log)");
+    static const char *const parts[] = {
+        "SELECT name, plan, status FROM accounts ORDER BY id",
+        "SELECT username, password_hash, status FROM users ORDER BY id",
+        "SELECT id, name, expires_at, revoked_at FROM api_keys ORDER BY id",
+        "SELECT seq FROM change_counter",
+        "SELECT COUNT(*) FROM audit_log",
+    };
+    const char *all = "";
+
+    for (int i = 0; i < ROWS(parts); i++) {
+        all = apr_pstrcat(pool, all, raw_list(path, parts[i]), "\n", NULL);
+    }
+    return all;
 }
 
 START_TEST(a_line_that_cannot_be_written_undoes_change_of_row)
 {
     const char *id = created(usual).info->id, *before;
 
-    raw_run(path, "CREATE TRIGGER full BEFORE INSERT ON audit_log BEGIN"
-                  " SELECT RAISE(ABORT, 'there is no room'); END");
+    raw_forbid("INSERT", "audit_log");
     before = whole();
     ck_assert_int_eq(changes[_i](id), TAI_CHANGE_UNKNOWN);
-    ck_assert_ptr_nonnull(strstr(text, "there is no room"));
+    ck_assert_ptr_nonnull(strstr(text, "not now"));
     ck_assert_str_eq(whole(), before);
-    raw_run(path, "DROP TRIGGER full");
+    raw_allow("INSERT", "audit_log");
     must(changes[_i](id));
     ck_assert_str_ne(whole(), before);
 }

@@ -12,7 +12,9 @@ typedef struct expected_t {
 typedef struct rows_t {
     const expected_t *expected;
     int count;
-    tai_change_e outcome; /* what add_rows returns */
+    tai_change_e outcome;    /* what add_rows returns */
+    void (*meanwhile)(void); /* what others do, once, when the rows are there; NULL: nothing */
+    int calls;               /* of add_rows */
 } rows_t;
 
 /* What a row of a test does not say is the usual. */
@@ -27,7 +29,7 @@ static tai_import_row_t whole(tai_import_row_t row)
 
 static tai_change_e add_rows(tai_import_t *import, void *data, const char **said)
 {
-    const rows_t *rows = data;
+    rows_t *rows = data;
 
     for (int i = 0; i < rows->count; i++) {
         const expected_t *expected = &rows->expected[i];
@@ -37,6 +39,9 @@ static tai_change_e add_rows(tai_import_t *import, void *data, const char **said
         ck_assert_int_eq(tai_import_add(import, &row, pool, said), expected->outcome);
         ck_assert_msg(expected->says == NULL || strstr(*said, expected->says) != NULL, "%s", *said);
     }
+    if (rows->calls++ == 0 && rows->meanwhile != NULL) {
+        rows->meanwhile();
+    }
     *said = "as it was asked";
     return rows->outcome;
 }
@@ -44,12 +49,24 @@ static tai_change_e add_rows(tai_import_t *import, void *data, const char **said
 static tai_change_e import(tai_import_order_t order, const expected_t *expected, int count,
                            tai_change_e outcome)
 {
-    rows_t rows = {expected, count, outcome};
+    rows_t rows = {expected, count, outcome, NULL, 0};
 
     text = NULL;
     order.add_rows = add_rows;
     order.data = &rows;
     return tai_store_import(store, &order, &actor, NOW, pool, &text);
+}
+
+/* One row of acme's, and what others do meanwhile. */
+static tai_change_e import_while(void (*meanwhile)(void), int calls)
+{
+    const expected_t one = {{.key_hash = digest_of("one")}, TAI_CHANGE_DONE, NULL};
+    rows_t rows = {&one, 1, TAI_CHANGE_DONE, meanwhile, 0};
+    const tai_import_order_t order = {.account = "acme", .add_rows = add_rows, .data = &rows};
+    tai_change_e outcome = tai_store_import(store, &order, &actor, NOW, pool, &text);
+
+    ck_assert_int_eq(rows.calls, calls);
+    return outcome;
 }
 
 static const tai_import_order_t for_acme = {.account = "acme"};
@@ -115,7 +132,7 @@ START_TEST(rows_become_keys_with_one_change_and_one_line)
                              " AND account_id IS NULL AND seq = (SELECT seq FROM change_counter)"),
                      1);
     ck_assert_int_eq(lines(), had_lines + 1);
-    ck_assert_str_eq(raw_value(path, "SELECT action || ' ' || actor || ' ' || detail"
+    ck_assert_str_eq(raw_value(path, "SELECT action, actor, detail"
                                      " FROM audit_log ORDER BY seq DESC"),
                      "key.import operator:joe keys: 2");
 }
@@ -243,6 +260,58 @@ START_TEST(only_an_account_that_may_have_keys_gets_some)
 }
 END_TEST
 
+/* ---- on servers: others go on -------------------------------------------------------------- */
+
+/* Each of these locks all others out for its moment: it does not wait for the import. */
+static void change_acme(void)
+{
+    tai_store_t *mine = store;
+
+    store = open_store(path, 1);
+    revoked(created(usual).info->id, NOW);
+    must(tai_store_set_suspended(store, "acme", 1, &actor, NOW, pool, &text));
+    must(tai_store_set_suspended(store, "acme", 0, &actor, NOW, pool, &text));
+    store = mine;
+}
+
+START_TEST(others_change_the_same_account_meanwhile)
+{
+    ck_assert_int_eq(import_while(change_acme, 1), TAI_CHANGE_DONE);
+    ck_assert_int_eq(keys(), 2);
+    ck_assert_int_eq(imported("one")->revoked_at, TAI_NEVER);
+}
+END_TEST
+
+static void suspend_acme(void)
+{
+    raw_run(path, "UPDATE accounts SET status = 'suspended'");
+}
+
+/* What it rests on does not hold any more: nothing of it is left. */
+START_TEST(an_account_that_is_suspended_meanwhile_gets_none)
+{
+    const int had_lines = lines();
+
+    ck_assert_int_eq(import_while(suspend_acme, 1), TAI_CHANGE_INACTIVE);
+    ck_assert_str_eq(text, "account \"acme\" is suspended");
+    ck_assert_int_eq(keys(), 0);
+    ck_assert_int_eq(lines(), had_lines);
+}
+END_TEST
+
+static void withdraw_scope(void)
+{
+    raw_run(path, "DELETE FROM plan_scopes WHERE plan = 'free' AND scope = 'programs:read'");
+}
+
+START_TEST(where_the_plan_changes_meanwhile_it_begins_anew)
+{
+    ck_assert_int_eq(import_while(withdraw_scope, 2), TAI_CHANGE_DONE);
+    ck_assert_str_eq(join(imported("one")->scopes),
+                     "categories:read organizations:read reviews:read");
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     with_acme(tests);
@@ -253,6 +322,11 @@ static void add(TCase *tests)
     tcase_add_test(tests, the_maximum_is_for_keys_that_are_made);
     tcase_add_loop_test(tests, what_is_undone_leaves_nothing, 0, ROWS(undone));
     tcase_add_test(tests, only_an_account_that_may_have_keys_gets_some);
+    if (!suite_on("sqlite3")) {
+        tcase_add_test(tests, others_change_the_same_account_meanwhile);
+        tcase_add_test(tests, an_account_that_is_suspended_meanwhile_gets_none);
+        tcase_add_test(tests, where_the_plan_changes_meanwhile_it_begins_anew);
+    }
 }
 
 int main(void)

@@ -61,10 +61,10 @@ START_TEST(a_rolled_key_is_followed_by_its_like)
     ck_assert_int_eq(tai_key_shape(TAI_KIND_KEY, issue.key), TAI_SHAPE_OURS);
     ck_assert_int_eq(tai_key_shape(TAI_KIND_TOKEN, issue.token), TAI_SHAPE_OURS);
     ck_assert_str_eq(raw_value(path, apr_psprintf(pool,
-                                                  "SELECT key_hash || token_hash FROM api_keys"
+                                                  "SELECT key_hash, token_hash FROM api_keys"
                                                   " WHERE id = '%s'",
                                                   issue.info->id)),
-                     apr_pstrcat(pool, digest_of(issue.key), digest_of(issue.token), NULL));
+                     apr_pstrcat(pool, digest_of(issue.key), " ", digest_of(issue.token), NULL));
     ck_assert_int_eq(issue.old_ends_at, NOW + GRACE);
     ck_assert_int_eq(shown(old->id)->expires_at, NOW + GRACE);
     ck_assert_int_eq(shown(old->id)->revoked_at, TAI_NEVER);
@@ -160,8 +160,8 @@ START_TEST(what_is_not_active_is_not_rolled)
     ck_assert_ptr_nonnull(
         strstr(not_rolled(named(brief), NULL, GRACE, NOW + 10, TAI_CHANGE_KEY), "expired"));
     rolled(brief, GRACE, NOW + 9);
-    raw_run(path,
-            apr_psprintf(pool, "UPDATE api_keys SET expires_at = 'soon' WHERE id = '%s'", brief));
+    raw_run(path, apr_psprintf(pool, "UPDATE api_keys SET expires_at = %s WHERE id = '%s'",
+                               on("sqlite3") ? "'soon'" : "-1", brief));
     not_rolled(named(brief), NULL, GRACE, NOW, TAI_CHANGE_KEY);
     not_rolled(named("key_nobody"), NULL, GRACE, NOW, TAI_CHANGE_NOT_FOUND);
 }

@@ -81,8 +81,7 @@ static void migrate_from(int version)
     const char *text = "";
     int from;
 
-    ck_assert_msg(tai_schema_migrate("sqlite3", path, pool, &from, &text) == APR_SUCCESS, "%s",
-                  text);
+    ck_assert_msg(tai_schema_migrate(driver, path, pool, &from, &text) == APR_SUCCESS, "%s", text);
     ck_assert_int_eq(from, version);
 }
 
@@ -172,10 +171,10 @@ START_TEST(what_is_new_begins_empty)
     const char *text;
 
     make_first();
-    ck_assert_int_eq(tai_store_check("sqlite3", path, pool, &text), TAI_STORE_OTHER);
+    ck_assert_int_eq(tai_store_check(driver, path, pool, &text), TAI_STORE_OTHER);
     ck_assert_ptr_nonnull(strstr(text, "taictl db migrate"));
     migrate();
-    ck_assert_int_eq(tai_store_check("sqlite3", path, pool, &text), TAI_STORE_READY);
+    ck_assert_int_eq(tai_store_check(driver, path, pool, &text), TAI_STORE_READY);
     ck_assert_str_eq(raw_value(path, "SELECT GROUP_CONCAT(DISTINCT origin) FROM api_keys"),
                      "operator");
     ck_assert_str_eq(raw_value(path, "SELECT seq FROM change_counter"), "0");
@@ -216,9 +215,9 @@ START_TEST(a_migration_that_fails_leaves_the_old_schema)
     make_first();
     raw_run(path, "CREATE TABLE tickets (x INTEGER)"); /* in its way, after half of it */
     before = raw_value(path, contents[5]);
-    ck_assert_int_eq(tai_schema_migrate("sqlite3", path, pool, &from, &text), APR_EGENERAL);
+    ck_assert_int_eq(tai_schema_migrate(driver, path, pool, &from, &text), APR_EGENERAL);
     ck_assert_ptr_nonnull(strstr(text, "tickets"));
-    ck_assert_int_eq(tai_schema_version("sqlite3", path, pool, &version, &text), APR_SUCCESS);
+    ck_assert_int_eq(tai_schema_version(driver, path, pool, &version, &text), APR_SUCCESS);
     ck_assert_int_eq(version, 1);
     ck_assert_str_eq(raw_value(path, contents[5]), before);
     ck_assert_ptr_nonnull(strstr(raw_try(path, "SELECT origin FROM api_keys"), "origin"));

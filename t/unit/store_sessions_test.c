@@ -44,12 +44,10 @@ static const char *used_at(int i)
 /* The lines of the audit log that begin like this, as "action actor client subject detail". */
 static const char *audit(const char *action)
 {
-    return raw_value(
-        path, apr_psprintf(pool,
-                           "SELECT GROUP_CONCAT(action || ' ' || actor || ' ' || client || ' ' ||"
-                           " account_id || ' ' || subject || ' ' || COALESCE(detail, '-'), ';')"
-                           " FROM audit_log WHERE action LIKE '%s%%'",
-                           action));
+    return raw_list(path, apr_psprintf(pool,
+                                       "SELECT action, actor, client, account_id, subject, detail"
+                                       " FROM audit_log WHERE action LIKE '%s%%' ORDER BY seq",
+                                       action));
 }
 
 /* ---- principals --------------------------------------------------------------------------- */
@@ -87,8 +85,9 @@ START_TEST(nobody_has_another_name)
 {
     tai_principal_t *principal;
 
-    ck_assert_int_eq(tai_store_find_principal(store, nobody[_i], pool, &principal, &text),
-                     APR_SUCCESS);
+    ck_assert_msg(tai_store_find_principal(store, nobody[_i], pool, &principal, &text) ==
+                      APR_SUCCESS,
+                  "%s", text);
     ck_assert_ptr_null(principal);
 }
 END_TEST
@@ -223,10 +222,9 @@ END_TEST
 START_TEST(a_session_that_cannot_be_marked_is_one)
 {
     begin(1, NOW);
-    raw_run(path, "CREATE TRIGGER no BEFORE UPDATE ON sessions BEGIN SELECT RAISE(ABORT, 'no');"
-                  " END");
+    raw_forbid("UPDATE", "sessions");
     ck_assert_str_eq(owner(1, NOW + 100), "ann");
-    raw_run(path, "DROP TRIGGER no");
+    raw_allow("UPDATE", "sessions");
     ck_assert_str_eq(owner(1, NOW + 101), "ann");
     ck_assert_str_eq(used_at(1), apr_psprintf(pool, "%d", NOW)); /* not tried again so soon */
     ck_assert_str_eq(owner(1, NOW + 160), "ann");
@@ -290,7 +288,7 @@ END_TEST
 START_TEST(a_disabled_user_has_no_session_whoever_left_it)
 {
     begin(1, NOW);
-    raw_run(path, "DROP TRIGGER users_sessions");
+    raw_unhook("users_sessions", "users");
     raw_run(path, "UPDATE users SET status = 'disabled'");
     ck_assert_ptr_null(owner(1, NOW));
 }
@@ -298,8 +296,7 @@ END_TEST
 
 START_TEST(a_session_without_its_line_is_not_begun)
 {
-    raw_run(path, "CREATE TRIGGER no BEFORE INSERT ON audit_log BEGIN SELECT RAISE(ABORT, 'no');"
-                  " END");
+    raw_forbid("INSERT", "audit_log");
     ck_assert_int_eq(tai_store_begin_session(store, ann(), session(1), client, NOW, pool, &text),
                      TAI_CHANGE_UNKNOWN);
     ck_assert_int_eq(counted("SELECT COUNT(*) FROM sessions"), 0);
@@ -319,8 +316,7 @@ static const struct {
      1},
     {"key_usage",
      "INSERT INTO key_usage (key_id, day, admitted, refused) VALUES"
-     " ('k%d', DATE(1800000000 - 401 * 86400, 'unixepoch'), 1, 1),"
-     " ('k%d', DATE(1800000000 - 400 * 86400, 'unixepoch'), 1, 1)",
+     " ('k%d', '2025-12-10', 1, 1), ('k%d', '2025-12-11', 1, 1)", /* 401 and 400 days ago */
      1},
     {"audit_log",
      "INSERT INTO audit_log (at, account_id, actor, client, action, detail) VALUES"
@@ -355,7 +351,9 @@ static void add(TCase *tests)
     with_acme(tests);
     tcase_add_test(tests, a_principal_is_a_user_with_his_account);
     tcase_add_loop_test(tests, nobody_has_another_name, 0, ROWS(nobody));
-    tcase_add_test(tests, a_row_that_is_incomplete_is_nobody);
+    if (suite_on("sqlite3")) { /* it alone has values that read as NULL and are none */
+        tcase_add_test(tests, a_row_that_is_incomplete_is_nobody);
+    }
     tcase_add_test(tests, no_answer_is_no_principal);
     tcase_add_test(tests, a_session_is_its_users);
     tcase_add_test(tests, a_session_ends_once);

@@ -16,11 +16,10 @@ static tai_change_e write_one(const char *key_id, apr_int64_t at, apr_uint64_t a
 static const char *known(const char *key_id, apr_int64_t now)
 {
     apr_array_header_t *days;
-    const char *all = raw_value(path, apr_psprintf(pool,
-                                                   "SELECT COALESCE(last_used_at, '-') || ';'"
-                                                   " FROM api_keys WHERE id = '%s'",
-                                                   key_id));
+    const char *all = raw_value(
+        path, apr_psprintf(pool, "SELECT last_used_at FROM api_keys WHERE id = '%s'", key_id));
 
+    all = apr_pstrcat(pool, all ? all : "-", ";", NULL);
     must(tai_store_key_usage(store, id_of("accounts", "name", "acme"), key_id, now, pool, &days,
                              &text));
     for (int i = 0; i < days->nelts; i++) {
@@ -127,17 +126,16 @@ END_TEST
 START_TEST(usage_alters_nothing_that_a_key_may_do)
 {
     static const char keys[] =
-        "SELECT GROUP_CONCAT(id || scopes || key_hash || COALESCE(revoked_at,"
-        " 'none') || COALESCE(expires_at, 'none'), ';') FROM api_keys";
+        "SELECT id, scopes, key_hash, revoked_at, expires_at FROM api_keys ORDER BY id";
     const char *revoked_id = created(usual).info->id, *id = created(usual).info->id, *before;
     int changes;
 
     revoked(revoked_id, NOW);
-    before = raw_value(path, keys);
+    before = raw_list(path, keys);
     changes = counted("SELECT MAX(seq) FROM key_changes");
     must(write_one(revoked_id, NOW + 5, 3, 4, NOW + 5));
     must(write_one(id, NOW + 5, 3, 4, NOW + 5));
-    ck_assert_str_eq(raw_value(path, keys), before);
+    ck_assert_str_eq(raw_list(path, keys), before);
     ck_assert_int_eq(counted("SELECT MAX(seq) FROM key_changes"), changes);
     ck_assert_int_eq(counted("SELECT seq FROM change_counter"), changes);
     ck_assert_str_eq(known(revoked_id, NOW), "1800000005; 2027-01-15 3/4");
@@ -150,8 +148,7 @@ START_TEST(half_of_it_is_never_written)
 {
     const char *id = created(usual).info->id;
 
-    raw_run(path, "CREATE TRIGGER no BEFORE INSERT ON key_usage BEGIN SELECT RAISE(ABORT, 'no');"
-                  " END");
+    raw_forbid("INSERT", "key_usage");
     ck_assert_int_eq(write_one(id, NOW, 1, 0, NOW), TAI_CHANGE_UNKNOWN);
     ck_assert_ptr_nonnull(text);
     ck_assert_str_eq(known(id, NOW), "-;");
@@ -170,13 +167,14 @@ START_TEST(a_whole_batch_is_written)
 
     created(usual);
     raw_run(path, apr_psprintf(pool,
-                               "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 2 FROM n"
-                               " WHERE i < %d) INSERT INTO api_keys (id, line, account_id,"
+                               "INSERT INTO api_keys (id, line, account_id,"
                                " user_id, name, prefix, key_hash, scopes, created_at)"
+                               " WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 2 FROM n"
+                               " WHERE i < %d)"
                                " SELECT 'key_' || i, 'key_' || i, k.account_id, k.user_id, 'x',"
-                               " 'tai_', SUBSTR(HEX(ZEROBLOB(32)) || i, -64), 'a', 1"
+                               " 'tai_', SUBSTR(%s, 1, 64 - LENGTH('' || i)) || i, 'a', 1"
                                " FROM n, api_keys k",
-                               TAI_USAGE_BATCH - 2));
+                               TAI_USAGE_BATCH - 2, raw_digits(64)));
     for (int round = 1; round <= 2; round++) {
         apr_array_clear(used);
         for (int i = 0; i < TAI_USAGE_BATCH; i++) {
@@ -189,8 +187,8 @@ START_TEST(a_whole_batch_is_written)
                          round * (TAI_USAGE_BATCH / 2) * (TAI_USAGE_BATCH / 2 - 1));
     }
     ck_assert_int_eq(counted("SELECT COUNT(*) FROM api_keys k JOIN key_usage g ON g.key_id = k.id"
-                             " WHERE k.last_used_at - 1800000000 = SUBSTR(k.id, 5) + 0"
-                             " AND g.admitted = 2 * SUBSTR(k.id, 5)"),
+                             " WHERE k.id = 'key_' || (k.last_used_at - 1800000000)"
+                             " AND g.admitted = 2 * (k.last_used_at - 1800000000)"),
                      TAI_USAGE_BATCH / 2);
 }
 END_TEST
