@@ -164,8 +164,8 @@ apr_status_t tai_store_select(tai_store_t *store, tai_statement_e statement, con
  * who does not lock in our order may have been preferred. A file that is locked has been waited for.
  */
 static tai_change_e change_once(tai_store_t *store, tai_connection_t *connection,
-                                tai_change_fn *change, void *data, apr_pool_t *p, int *again,
-                                const char **text)
+                                tai_statement_e lock, tai_change_fn *change, void *data,
+                                apr_pool_t *p, int *again, const char **text)
 {
     tai_change_e outcome;
     const char *ignored;
@@ -175,7 +175,7 @@ static tai_change_e change_once(tai_store_t *store, tai_connection_t *connection
     if (make_ready(store, connection, p, &reused, text) != APR_SUCCESS) {
         return TAI_CHANGE_UNKNOWN;
     }
-    if (tai_connection_begin(connection, TAI_SQL_LOCK_CHANGES, p, text) != APR_SUCCESS) {
+    if (tai_connection_begin(connection, lock, p, text) != APR_SUCCESS) {
         *again = reused && !store->database->path;
         return TAI_CHANGE_UNKNOWN;
     }
@@ -189,8 +189,8 @@ static tai_change_e change_once(tai_store_t *store, tai_connection_t *connection
     return outcome;
 }
 
-tai_change_e tai_store_change(tai_store_t *store, tai_change_fn *change, void *data, apr_pool_t *p,
-                              const char **text)
+static tai_change_e change_with(tai_store_t *store, tai_statement_e lock, tai_change_fn *change,
+                                void *data, apr_pool_t *p, const char **text)
 {
     tai_connection_t *connection;
     tai_change_e outcome;
@@ -199,12 +199,24 @@ tai_change_e tai_store_change(tai_store_t *store, tai_change_fn *change, void *d
     if (acquire(store, store->writer, p, &connection, text) != APR_SUCCESS) {
         return TAI_CHANGE_UNKNOWN;
     }
-    outcome = change_once(store, connection, change, data, p, &again, text);
+    outcome = change_once(store, connection, lock, change, data, p, &again, text);
     if (again) {
-        outcome = change_once(store, connection, change, data, p, &again, text);
+        outcome = change_once(store, connection, lock, change, data, p, &again, text);
     }
     apr_reslist_release(store->writer, connection);
     return outcome;
+}
+
+tai_change_e tai_store_change(tai_store_t *store, tai_change_fn *change, void *data, apr_pool_t *p,
+                              const char **text)
+{
+    return change_with(store, TAI_SQL_LOCK_CHANGES, change, data, p, text);
+}
+
+tai_change_e tai_store_change_slowly(tai_store_t *store, tai_change_fn *change, void *data,
+                                     apr_pool_t *p, const char **text)
+{
+    return change_with(store, TAI_SQL_LOCK_LATER, change, data, p, text);
 }
 
 static tai_change_e view_once(tai_store_t *store, tai_connection_t *connection, tai_change_fn *view,

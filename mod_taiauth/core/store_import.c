@@ -94,27 +94,64 @@ tai_change_e tai_import_add(tai_import_t *import, const tai_import_row_t *row, a
     return outcome == TAI_CHANGE_DONE ? insert(import, row, scopes, p, text) : outcome;
 }
 
-/* Pages of the indexes are written again and again, in no order: they stay in memory for a while. */
-static tai_change_e widen_cache(tai_connection_t *connection, apr_pool_t *p, const char **text)
+static tai_change_e carry_out(const tai_import_t *import, tai_statement_e statement, apr_pool_t *p,
+                              const char **text)
 {
-    apr_array_header_t *rows;
-
-    return tai_connection_select(connection, TAI_SQL_IMPORT_CACHE, NULL, p, &rows, text) ==
-                   APR_SUCCESS
+    return tai_connection_change(import->connection, statement, NULL, p, NULL, text) == APR_SUCCESS
                ? TAI_CHANGE_DONE
                : TAI_CHANGE_UNKNOWN;
 }
 
+/* Whose the keys become, and what his plan grants. */
+static tai_change_e read_owner(const tai_import_t *import, apr_pool_t *p, tai_owner_t *owner,
+                               tai_grants_t *grants, const char **text)
+{
+    tai_change_e outcome =
+        tai_store_need_owner(import->connection, import->order->account, NULL, p, owner, text);
+
+    return outcome == TAI_CHANGE_DONE
+               ? tai_store_read_grants(import->connection, owner->plan, p, grants, text)
+               : outcome;
+}
+
 static tai_change_e begin(tai_import_t *import, apr_pool_t *p, const char **text)
 {
-    tai_change_e outcome = tai_store_need_owner(import->connection, import->order->account, NULL, p,
-                                                &import->owner, text);
+    tai_change_e outcome = read_owner(import, p, &import->owner, &import->grants, text);
 
-    if (outcome == TAI_CHANGE_DONE) {
-        outcome =
-            tai_store_read_grants(import->connection, import->owner.plan, p, &import->grants, text);
+    return outcome == TAI_CHANGE_DONE ? carry_out(import, TAI_SQL_IMPORT_BEGIN, p, text) : outcome;
+}
+
+static int same_names(const apr_array_header_t *a, const apr_array_header_t *b, apr_pool_t *p)
+{
+    return strcmp(apr_array_pstrcat(p, a, ' '), apr_array_pstrcat(p, b, ' ')) == 0;
+}
+
+/*
+ * Others may have changed the account while the rows went in. From here on they cannot. Of one that
+ * is another now nothing is kept: it begins anew, or says what is in its way.
+ */
+static tai_change_e close_ranks(const tai_import_t *import, apr_pool_t *p, const char **text)
+{
+    apr_array_header_t *rows;
+    tai_owner_t owner;
+    tai_grants_t grants;
+    tai_change_e outcome;
+
+    if (tai_connection_select(import->connection, TAI_SQL_LOCK_CHANGES, NULL, p, &rows, text) !=
+        APR_SUCCESS) {
+        return TAI_CHANGE_UNKNOWN;
     }
-    return outcome == TAI_CHANGE_DONE ? widen_cache(import->connection, p, text) : outcome;
+    outcome = read_owner(import, p, &owner, &grants, text);
+    if (outcome != TAI_CHANGE_DONE) {
+        return outcome;
+    }
+    *text = "the account has changed meanwhile, and nothing was imported: do it again";
+    return strcmp(owner.user_id, import->owner.user_id) == 0 &&
+                   strcmp(owner.account_id, import->owner.account_id) == 0 &&
+                   same_names(grants.granted, import->grants.granted, p) &&
+                   same_names(grants.defaults, import->grants.defaults, p)
+               ? TAI_CHANGE_DONE
+               : TAI_CHANGE_UNKNOWN;
 }
 
 /* The rows have told nobody that they are there: the trigger leaves those of an import out. */
@@ -122,10 +159,8 @@ static tai_change_e tell(const tai_import_t *import, apr_pool_t *p, const char *
 {
     const char *account_id = import->owner.account_id;
 
-    if (tai_connection_change(import->connection, TAI_SQL_COUNT_CHANGE, NULL, p, NULL, text) !=
-            APR_SUCCESS ||
-        tai_connection_change(import->connection, TAI_SQL_CHANGE_EVERY_KEY, NULL, p, NULL, text) !=
-            APR_SUCCESS) {
+    if (carry_out(import, TAI_SQL_COUNT_CHANGE, p, text) != TAI_CHANGE_DONE ||
+        carry_out(import, TAI_SQL_CHANGE_EVERY_KEY, p, text) != TAI_CHANGE_DONE) {
         return TAI_CHANGE_UNKNOWN;
     }
     return tai_store_audit(import->connection, import->actor, account_id, TAI_ACTION_KEY_IMPORT,
@@ -146,7 +181,12 @@ static tai_change_e import_keys(tai_connection_t *connection, void *data, apr_po
         outcome = import->order->add_rows(import, import->order->data, text);
     }
     if (outcome == TAI_CHANGE_DONE && import->added > 0) {
-        outcome = tell(import, p, text);
+        outcome = close_ranks(import, p, text);
+        outcome = outcome == TAI_CHANGE_DONE ? tell(import, p, text) : outcome;
+    }
+    if (outcome != TAI_CHANGE_UNKNOWN && /* else the connection is gone */
+        carry_out(import, TAI_SQL_IMPORT_END, p, text) != TAI_CHANGE_DONE) {
+        outcome = TAI_CHANGE_UNKNOWN;
     }
     import->undone = outcome == TAI_CHANGE_DONE && import->order->dry_run;
     return import->undone ? TAI_CHANGE_INVALID : outcome;
@@ -157,7 +197,7 @@ tai_change_e tai_store_import(tai_store_t *store, const tai_import_order_t *orde
                               const char **text)
 {
     tai_import_t import = {.order = order, .actor = actor, .now = now};
-    tai_change_e outcome = tai_store_change(store, import_keys, &import, p, text);
+    tai_change_e outcome = tai_store_change_slowly(store, import_keys, &import, p, text);
 
     return import.undone ? TAI_CHANGE_DONE : outcome;
 }

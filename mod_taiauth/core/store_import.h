@@ -9,7 +9,8 @@
 /*
  * Keys of another system become keys of an account: all of them in one transaction, with one change
  * of every key and one line in the audit log. The maximum of active keys is for keys that are made
- * here; it does not hold for these. While the transaction lasts nobody else writes.
+ * here; it does not hold for these. On SQLite nobody else writes while the transaction lasts; on
+ * servers they do, until its last moment.
  */
 typedef struct tai_import_t tai_import_t; /* one that is under way */
 

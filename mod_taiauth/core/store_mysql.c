@@ -191,6 +191,12 @@ const tai_driver_t tai_driver_mysql = {
             [TAI_SQL_SCHEMA_TABLES] = "SELECT table_name FROM information_schema.tables"
                                       " WHERE table_schema = DATABASE()"
                                       " AND table_name = 'schema_version'",
+            /*
+             * Each row would lock those of its account and user, and whoever suspends that account
+             * would wait, and all others for him. Both are looked at again at the end.
+             */
+            [TAI_SQL_IMPORT_BEGIN] = "SET foreign_key_checks = 0",
+            [TAI_SQL_IMPORT_END] = "SET foreign_key_checks = 1",
             [TAI_SQL_UNFIT] = "SELECT CASE WHEN @@global.read_only"
                               " THEN 'is read-only: is it a replica?' END",
             /*

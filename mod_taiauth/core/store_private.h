@@ -52,6 +52,13 @@ tai_change_e tai_store_change(tai_store_t *store, tai_change_fn *change, void *d
                               const char **text);
 
 /**
+ * The same for what takes long. On servers others go on changing things meanwhile: it takes their
+ * lock itself (TAI_SQL_LOCK_CHANGES), at its end, and looks then whether what it rests on still holds.
+ */
+tai_change_e tai_store_change_slowly(tai_store_t *store, tai_change_fn *change, void *data,
+                                     apr_pool_t *p, const char **text);
+
+/**
  * Run several statements on one connection. No transaction: what others change in between may be
  * seen, and a change stands for itself.
  * @return what view returned

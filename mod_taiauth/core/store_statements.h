@@ -158,8 +158,10 @@
                   " WHERE id = %s AND account_id = %s AND revoked_at IS NULL")                      \
     X(SET_EXPIRY, "UPDATE api_keys SET expires_at = %lld WHERE id = %s AND account_id = %s")        \
     X(RENAME_KEY, "UPDATE api_keys SET name = %s WHERE id = %s AND account_id = %s")                \
-    /* an import of many keys; the cache in KiB */                                                  \
-    X(IMPORT_CACHE, "")                                                                             \
+    /* an import of many keys, which takes the lock at its end: what it begins and ends with */     \
+    X(LOCK_LATER, "")                                                                               \
+    X(IMPORT_BEGIN, "")                                                                             \
+    X(IMPORT_END, "")                                                                               \
     X(KEY_HOLDER, "SELECT account_id FROM api_keys WHERE key_hash = %s")                            \
     X(COUNT_CHANGE, "UPDATE change_counter SET seq = seq + 1")                                      \
     X(CHANGE_EVERY_KEY, "INSERT INTO key_changes (seq, key_hash, account_id)"                       \

@@ -107,10 +107,12 @@ BEGIN
     END IF;
 END;
 
--- REPLACE and ON DUPLICATE KEY UPDATE would go round the two triggers above.
+-- REPLACE and ON DUPLICATE KEY UPDATE would go round the two triggers above. A look for each of the
+-- indexes: one for both may read the whole table, and would lock what it reads.
 CREATE OR REPLACE TRIGGER api_keys_replaced BEFORE INSERT ON api_keys FOR EACH ROW
 BEGIN
-    IF EXISTS (SELECT 1 FROM api_keys WHERE id = NEW.id OR key_hash = NEW.key_hash) THEN
+    IF EXISTS (SELECT 1 FROM api_keys WHERE id = NEW.id)
+        OR EXISTS (SELECT 1 FROM api_keys WHERE key_hash = NEW.key_hash) THEN
         SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'a key is never replaced';
     END IF;
 END;
