@@ -185,7 +185,9 @@ int taiauth_fixups(request_rec *r)
     if (r->main || ctx->published != r) {
         taiauth_response_keep_out_of_cache(r);
     }
-    ctx->awaiting = NULL;
+    if (!r->main) {
+        ctx->awaiting = NULL;
+    }
     if (is_preflight(r, conf)) {
         taiauth_metrics_verdict(r, TAI_PREFLIGHT);
         return DECLINED;

@@ -259,6 +259,7 @@ int taiauth_refuse_locked(request_rec *r)
         return OK;
     }
     taiauth_response_forget(r, j->conf);
+    r->no_cache = 0; /* of a subrequest; an Expires would tell that there was one */
     r->status = taiauth_refuse(r, reason, NULL, j->retry_after, NULL);
     return r->status;
 }
