@@ -67,6 +67,8 @@ build_in() {
         (cd "$src" && autoreconf -i) || return
     fi
     mkdir -p "$dir" && cd "$dir" || return
+    # What configure did not find may have been installed since.
+    ! grep -q '^HIREDIS_LIBS = *$' Makefile 2>/dev/null || ! pkg-config --exists hiredis || rm Makefile
     [ -f Makefile ] || "$src/configure" -q "$@" || return
     make -s -j"$(nproc)" all
 }

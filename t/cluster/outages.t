@@ -49,32 +49,42 @@ sub with { my ($text) = @_; return { 'X-API-Key' => $text } }
 
 # --- what is broken -------------------------------------------------------------------------------
 
-my $database = sub { my ($order, @how) = @_; return sub { $cluster->to_database($_)->$order(@how) for @nodes } };
-my $limiter  = sub { my ($order, @how) = @_; return sub { $cluster->to_limiter($_)->$order(@how) for @nodes } };
-my $of_three = sub { my ($order, @how) = @_; return sub { $cluster->to_database($three)->$order(@how) } };
+sub databases { my ($order, @how) = @_; return sub { $cluster->to_database($_)->$order(@how) for @nodes } }
+sub of_three { my ($order, @how) = @_; return sub { $cluster->to_database($three)->$order(@how) } }
+sub limiters  { my ($order, @how) = @_; return sub { $cluster->to_limiter($_)->$order(@how) for @nodes } }
 
-# Wait until nodes cannot check keys any more; until they have gone on for a while.
-my $felt = sub { my (@who) = @_; return sub { for my $node (@who) { wait_for(sub { use_key($valid, undef, $node->port) == 503 }, '503') } } };
-my $used = sub { my (@who) = @_; return sub { $_[0]->more(20, @who) } };
+# Until these nodes cannot check keys any more.
+sub felt {
+    my (@who) = @_;
+    return sub { for my $node (@nodes[@who]) { wait_for(sub { use_key($valid, undef, $node->port) == 503 }, '503') } };
+}
 
-# name; break; when it is broken long enough; mend; at which nodes 503 may come, from which no answer;
-# what a limit may be reached with: "shared": once, "apart": once, and once more on each node; "lost":
-# the count was lost, so twice.
+# Until clients at these nodes have gone on for a while.
+sub used { my (@who) = @_; return sub { my ($traffic) = @_; $traffic->more(20, @who) } }
+
+my @all = (0 .. 2);
+my %postgresql = (enough => felt(@all), unavailable => \@all);
+my %of_three = (enough => felt(2), unavailable => [2]);
+my %redis = (enough => used(@all), counted => 'apart');
+
+# What is broken, when it is broken long enough, what mends it; at which nodes 503 may come, and at which
+# no answer; how a limit is counted: "shared" (default) once for all, "apart" meanwhile by each node for
+# itself, "lost" anew from there on.
 my @outages = (
-    ['PostgreSQL: cut off',           $database->('cut'),         $felt->(@nodes), $database->('pass'), [0, 1, 2], [], 'shared'],
-    ['PostgreSQL: a black hole',      $database->('stall'),       $felt->(@nodes), $database->('pass'), [0, 1, 2], [], 'shared'],
-    ['PostgreSQL: 3 s late',          $database->('delay', 3000), $felt->(@nodes), $database->('delay', 0), [0, 1, 2], [], 'shared'],
-    ['PostgreSQL: killed, restarted', sub { $cluster->kill_database }, $felt->(@nodes), sub { $cluster->start_database }, [0, 1, 2], [], 'shared'],
-    ['PostgreSQL: cut off from node 3', $of_three->('cut'),       $felt->($three), $of_three->('pass'), [2], [], 'shared'],
-    ['PostgreSQL: a black hole for node 3', $of_three->('stall'), $felt->($three), $of_three->('pass'), [2], [], 'shared'],
-    ['Redis: cut off',                $limiter->('cut'),          $used->(0, 1, 2), $limiter->('pass'), [], [], 'apart'],
-    ['Redis: a black hole',           $limiter->('stall'),        $used->(0, 1, 2), $limiter->('pass'), [], [], 'apart'],
-    ['Redis: 3 s late',               $limiter->('delay', 3000),  $used->(0, 1, 2), $limiter->('delay', 0), [], [], 'apart'],
-    ['Redis: killed, restarted',      sub { $cluster->redis->crash }, $used->(0, 1, 2), sub { $cluster->redis->start_again }, [], [], 'apart, lost'],
-    ['Redis: FLUSHALL',               sub { $cluster->redis->command('FLUSHALL') }, $used->(0, 1, 2), sub { }, [], [], 'lost'],
-    ['Redis: SCRIPT FLUSH',           sub { $cluster->redis->command('SCRIPT', 'FLUSH') }, $used->(0, 1, 2), sub { }, [], [], 'shared'],
-    ['node 3: stopped',               sub { $three->pause },      $used->(0, 1),   sub { $three->go_on }, [2], [2], 'shared'],
-    ['node 3: killed',                sub { $three->kill_all },   $used->(0, 1),   sub { $three->start }, [], [2], 'shared'],
+    { name => 'PostgreSQL: cut off',                   break => databases('cut'), mend => databases('pass'), %postgresql },
+    { name => 'PostgreSQL: a black hole',              break => databases('stall'), mend => databases('pass'), %postgresql },
+    { name => 'PostgreSQL: 3 s late',                  break => databases('delay', 3000), mend => databases('delay', 0), %postgresql },
+    { name => 'PostgreSQL: killed, restarted',         break => sub { $cluster->kill_database }, mend => sub { $cluster->start_database }, %postgresql },
+    { name => 'PostgreSQL: cut off from node 3',       break => of_three('cut'), mend => of_three('pass'), %of_three },
+    { name => 'PostgreSQL: a black hole for node 3',   break => of_three('stall'), mend => of_three('pass'), %of_three },
+    { name => 'Redis: cut off',                        break => limiters('cut'), mend => limiters('pass'), %redis },
+    { name => 'Redis: a black hole',                   break => limiters('stall'), mend => limiters('pass'), %redis },
+    { name => 'Redis: 3 s late',                       break => limiters('delay', 3000), mend => limiters('delay', 0), %redis },
+    { name => 'Redis: killed, restarted',              break => sub { $cluster->redis->crash }, mend => sub { $cluster->redis->start_again }, %redis, counted => 'apart, lost' },
+    { name => 'Redis: FLUSHALL',                       break => sub { $cluster->redis->command('FLUSHALL') }, mend => sub { }, %redis, counted => 'lost' },
+    { name => 'Redis: SCRIPT FLUSH',                   break => sub { $cluster->redis->command('SCRIPT', 'FLUSH') }, mend => sub { }, %redis, counted => 'shared' },
+    { name => 'node 3: stopped',                       break => sub { $three->pause }, mend => sub { $three->go_on }, enough => used(0, 1), unavailable => [2], silent => [2] },
+    { name => 'node 3: killed',                        break => sub { $three->kill_all }, mend => sub { $three->start }, enough => used(0, 1), silent => [2] },
 );
 
 # --- the classes ----------------------------------------------------------------------------------
@@ -95,11 +105,12 @@ sub traffic {
 
 # What may come; of nodes that it concerns, while something is broken, more.
 sub may {
-    my ($unavailable, $silent) = @_;
+    my ($outage) = @_;
+    my %more = (unavailable => [503], silent => [qw(lost silent)]);
     return sub {
         my ($phase, $kind, $node) = @_;
-        my @more = $phase =~ /broken|mending/ ? ((grep { $_ == $node } @$unavailable) ? 503 : (), (grep { $_ == $node } @$silent) ? qw(lost silent) : ()) : ();
-        return join '|', $right{$kind}, @more;
+        my @concerned = $phase =~ /broken|mending/ ? grep { grep { $_ == $node } @{$outage->{$_} // []} } sort keys %more : ();
+        return join '|', $right{$kind}, map { @{$more{$_}} } @concerned;
     };
 }
 
@@ -146,34 +157,36 @@ sub is_well {
     return "@left" eq '4 3 2';
 }
 
+# How often the limited key was admitted.
+sub admitted { my ($seen, $nodes, @phases) = @_; return TaiTraffic::sum($seen, 'limited', $nodes, @phases)->{200} // 0 }
+
+sub is_counted {
+    my ($seen, $counted) = @_;
+    my $total = $LIMIT * (1 + ($counted =~ /apart/ ? @nodes : 0) + ($counted =~ /lost/ ? 1 : 0));
+    is admitted($seen, \@all, 'before'), $LIMIT, 'the limit, counted together';
+    is admitted($seen, \@all, @TaiTraffic::PHASES), $total, "... and $counted in all";
+    return unless $counted eq 'apart';
+    is admitted($seen, [$_], 'broken', 'mending'), $LIMIT, "... once more at node @{[$_ + 1]}" for @all;
+    return;
+}
+
 for my $outage (@outages) {
-    my ($name, $break, $enough, $mend, $unavailable, $silent, $counted) = @$outage;
-    subtest $name => sub {
+    subtest $outage->{name} => sub {
         my $limited = $cluster->on(sub { fresh_key() });
         my $traffic = traffic($limited);
         $traffic->phase('broken');
-        $break->();
-        $enough->($traffic);
+        $outage->{break}->();
+        $outage->{enough}->($traffic);
         $traffic->phase('mending');
-        $mend->();
+        $outage->{mend}->();
         ok eval { wait_for(\&is_well, 'all to be well', 30) }, 'all is well again by itself' or diag $@;
         $traffic->phase('after');
         $traffic->more(20);
         my $seen = $traffic->stop;
-        note_row($name, $seen);
-        is_deeply [TaiTraffic::wrong($seen, may($unavailable, $silent))], [], 'every answer was right' or diag explain $seen;
+        note_row($outage->{name}, $seen);
+        is_deeply [TaiTraffic::wrong($seen, may($outage))], [], 'every answer was right' or diag explain $seen;
         is_deeply [untried($seen)], [], 'and every kind of key was tried in the end';
-
-        my $most = $LIMIT * ($counted =~ /lost/ ? 2 : 1);
-        if ($counted =~ /apart/) {
-            for my $node (0 .. $#nodes) {
-                cmp_ok TaiTraffic::sum($seen, 'limited', [$node], 'broken', 'mending')->{200} // 0, '<=', $LIMIT + $most, "the limit at node @{[$node + 1]} by itself";
-            }
-            cmp_ok TaiTraffic::sum($seen, 'limited', [0 .. $#nodes], 'before', 'after')->{200} // 0, '<=', $most, 'the limit, counted together';
-        }
-        else {
-            cmp_ok TaiTraffic::sum($seen, 'limited', [0 .. $#nodes], @TaiTraffic::PHASES)->{200} // 0, '<=', $most, 'the limit, counted together';
-        }
+        is_counted($seen, $outage->{counted} // 'shared');
     };
 }
 print_table();
