@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 
+use Sys::Hostname 'hostname';
 use Test::More;
 use TaiHttpd;
 use TaiProcess;
@@ -27,6 +28,12 @@ sub nodes {
     return on_database($httpd->database, sub { +{ map { @$_ } db()->selectall_arrayref('SELECT id, lease_ms FROM nodes')->@* } });
 }
 
+# A column of its one node's row.
+sub row {
+    my ($column) = @_;
+    return on_database($httpd->database, sub { scalar db()->selectrow_array("SELECT $column FROM nodes") });
+}
+
 sub ask { return $httpd->get('/v1/x.html', { 'X-API-Key' => $key->{key} })->status }
 
 # Its one node; waits until it has registered.
@@ -49,6 +56,19 @@ my $id = registered();
 like $id, qr/^[0-9a-f]{32}$/, 'a start registers, without any request';
 is nodes()->{$id}, 1000, '... with the lease of the configuration';
 is ask(), 200, 'it answers';
+
+# --- what it says for people ----------------------------------------------------------------------
+
+my $name = (hostname() =~ s/[^A-Za-z0-9._-]/?/gr) . ':' . $httpd->port;
+is row('name'), $name, 'the node has the name of its host and its port';
+cmp_ok abs(row('synced_at') - row('registered_at')), '<', 60, '... and says when it has synced';
+{
+    my $told = sub { on_database($httpd->database, sub { db()->do('UPDATE nodes SET synced_at = 1, name = NULL') }) };
+    $told->();
+    ok wait_for(sub { row('synced_at') > 1 }, 'the next note'), 'again and again';
+    is row('name'), $name, '... with its name';
+    is_deeply [keys %{nodes()}], [$id], '... and is the same';
+}
 
 ok $httpd->test, 'httpd -t beside it';
 is_deeply [keys %{nodes()}], [$id], '... leaves the node alone';
@@ -94,7 +114,8 @@ wait_for(sub { keys %{nodes()} == 2 }, 'the next start to register');
 is ask(), 200, 'the next start is another one, and answers';
 my ($status, $said) = on_database($httpd->database, sub { taictl_status(undef, key => 'revoke', $key->{id}) });
 is $status, 0, 'a revocation';
-like $said, qr/in force on 1 of 2 nodes/, '... waits for the dead one';
+like $said, qr/in force on 1 of 2 nodes; \Q$name\E did not answer; it stopped honouring keys when its lease ended$/m,
+    '... waits for the dead one, and names it';
 is ask(), 401, '... and is in force';
 ok !exists nodes()->{$dead}, '... which is struck off';
 

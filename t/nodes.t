@@ -75,6 +75,8 @@ subtest 'a node that stands still' => sub {
     my $answer = revoke($ann, $key);
     is_done $answer, 200, 'revoked';
     is_deeply data($answer)->{nodes}, { applied => 1, of => 2, silent => 1 }, 'the second was silent';
+    like $one->log, qr/taiauth: node \S+:@{[$two->port]} did not answer; it stopped honouring keys when its lease ended/,
+        '... which the log of the first says by its name';
     is scalar(registered($one)), 1, '... and is struck off';
     is status_on($one, $key), 401, 'in force on the first';
 
@@ -114,8 +116,7 @@ subtest 'sixteen at a time' => sub {
 
     ok $two->pause, 'the second stands still';
     my @waiting = map { send_call($_->[0], DELETE => "/keys/$_->[1]{id}") } @keys;
-    my $db = on($one, sub { db() });
-    my $revoked = sub { scalar $db->selectrow_array('SELECT COUNT(*) FROM api_keys WHERE revoked_at IS NOT NULL') };
+    my $revoked = sub { scalar $one->database->handle->selectrow_array('SELECT COUNT(*) FROM api_keys WHERE revoked_at IS NOT NULL') };
     wait_for(sub { $revoked->() == 16 }, 'all to be made', 60);
 
     for my $call ([DELETE => "/keys/$late->{id}"], [POST => "/keys/$late->{id}/roll", { grace_seconds => 60 }]) {
