@@ -15,11 +15,11 @@ DEMO_STATE=$work/state
 export PORT DEMO_STATE
 trap '"$TAI_SRC/build/demo" --cluster stop >/dev/null; rm -rf "$work"' EXIT
 
-# left DIR: processes that stand in it.
+# left DIR: processes that stand in it, or run on its files.
 left() {
     for process in /proc/[0-9]*; do
-        case $(readlink "$process/cwd") in
-        "$1" | "$1"/*) tr '\0' ' ' <"$process/cmdline" ;;
+        case "$(readlink "$process/cwd")/ $(tr '\0' ' ' 2>/dev/null <"$process/cmdline")" in
+        "$1"/* | *" $1/"*) cat "$process/comm" ;;
         esac
     done
 }
