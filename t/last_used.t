@@ -93,7 +93,7 @@ sub last_used {
     return $db->selectrow_array('SELECT last_used_at FROM api_keys WHERE id = ?', undef, $key->{id});
 }
 
-sub changes { return $db->selectrow_array('SELECT COALESCE(MAX(seq), 0) FROM key_changes') }
+sub changes { return $db->selectrow_array('SELECT seq FROM change_counter') }
 
 sub status {
     my ($path, %headers) = @_;

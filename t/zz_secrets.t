@@ -61,7 +61,7 @@ for my $log_in (@log_ins) {
     my ($status, $name, $who, @want) = @$log_in;
     is log_in($who, vhost => 'zz_secrets', @want)->status, $status, "a log-in: $name";
 }
-my $admin = login_user('zz_secrets-login');
+my $admin = login_user('zz_secrets-login', taictl => 1);
 is log_in($admin, vhost => 'zz_secrets')->status, 201, 'a log-in that gives a key';
 
 # --- where to look ----------------------------------------------------------------------------------

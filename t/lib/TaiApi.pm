@@ -61,7 +61,7 @@ sub person {
     my ($account, $username, %want) = @_;
     my $who = known_to_httpd($username);
     my @role = $want{role} ? ('--role', $want{role}) : ();
-    $who->{id} = taictl(\"$who->{password}\n", user => 'add', $account, $username, @role)->{id};
+    $who->{id} = add_user($account, $username, $who->{password}, @role);
     $who->{account} = $account;
     return $who;
 }
