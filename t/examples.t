@@ -5,6 +5,7 @@ use warnings;
 use Test::More;
 use TaiHttpd;
 use TaiModules;
+use TaiRedis;
 use TaiTest;
 
 # A path that each of them protects.
@@ -16,21 +17,43 @@ my %protected = (
     'examples/one-machine.conf'   => '/v1/programs',
     'examples/proxied.conf'       => '/v1/programs',
     'examples/scoped-keys.conf'   => '/v1/programs',
+    'examples/three-nodes.conf'   => '/v1/programs',
+    'examples/two-nodes.conf'     => '/v1/programs',
 );
 
 my $conf = var('serverroot') . '/../conf';
 
-# The text of one, with what is a site's own put in place: its files, and the port.
-sub content {
+my $redis;
+
+sub text_of {
     my ($name) = @_;
     open my $in, '<', "$conf/$name" or die "$conf/$name: $!";
     local $/;
-    my $text = <$in>;
+    return <$in>;
+}
+
+# The text of one, with what is a site's own put in place: its servers, its files, and the port.
+sub content {
+    my ($name) = @_;
+    my $text = text_of($name);
     $text =~ s{^ *DBDriver .*\n *DBDParams .*\n}{\@dbd\@}mg;
+    $text =~ s{modules/mod_taiauth_redis\.so}{$ENV{TAI_REDIS_MODULE}};
+    $text =~ s{redis://10\.0\.0\.21:6379}{'redis://127.0.0.1:' . ($redis //= TaiRedis->start)->port}e;
+    $text =~ s{/usr/local/sbin/taiauth-redis-password}{program()}e;
     $text =~ s{^Listen \d+\n}{}m;
     $text =~ s{<VirtualHost \*:\d+>}{<VirtualHost 127.0.0.1:\@port\@>};
     $text =~ s{"/etc/ssl/(certs|private)/api\.example\.com\.pem"}{"\@root\@/$1.pem"}g;
     return $text;
+}
+
+# One that prints the password of Redis.
+sub program {
+    my $path = var('serverroot') . '/redis-password';
+    open my $out, '>', $path or die "$path: $!";
+    printf $out "#!/bin/sh\necho '%s'\n", $redis->password;
+    close $out or die "$path: $!";
+    chmod 0755, $path or die "$path: $!";
+    return $path;
 }
 
 sub is_tls { return $_[0] =~ /^\s*SSLEngine on$/m }
@@ -65,6 +88,15 @@ is_deeply [sort map { s{^\Q$conf/\E}{}r } glob("$conf/*.conf $conf/examples/*.co
     [sort keys %protected], 'every configuration is tried here';
 
 check($_, content($_), $protected{$_}) for sort keys %protected;
+
+# What stands there of a server's parameters, also in comments; nobody is there at that port.
+my @servers = map { my $name = $_; map { [$name, $_] } text_of($name) =~ /^#?(DBDParams ".*host=.*)/mg } sort keys %protected;
+cmp_ok scalar @servers, '>=', 4, 'databases on servers are shown';
+for my $shown (@servers) {
+    my ($name, $line) = @$shown;
+    my $httpd = TaiHttpd->new(conf => "DBDriver pgsql\n" . $line =~ s/host=\S+ port=\d+/host=127.0.0.1 port=1/r . "\n<Location /v1>\nTaiAuth On\n</Location>");
+    ok $httpd->test, "$name: httpd -t with $line" or diag $httpd->said;
+}
 
 my $defaults = content('taiauth.conf');
 my $shown = $defaults =~ s/^( *)#(?=TaiAuth|DBDMax|LogFormat|CustomLog)/$1/mg;

@@ -39,6 +39,7 @@ sub start_again {
     return;
 }
 
+sub password { return $_[0]{password} }
 sub port { return $_[0]->line('port') }
 sub pid  { return $_[0]->line('pid') }
 
