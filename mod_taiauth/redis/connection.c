@@ -169,9 +169,10 @@ apr_status_t tai_redis_ask(tai_redis_connection_t *connection, int n, redisReply
 
 int tai_redis_is_quiet(const tai_redis_connection_t *connection)
 {
+    const redisReader *reader = connection->context->reader;
     struct pollfd one = {.fd = connection->context->fd, .events = POLLIN};
 
-    return poll(&one, 1, 0) == 0;
+    return reader->pos == reader->len && poll(&one, 1, 0) == 0;
 }
 
 void tai_redis_hang_up(tai_redis_connection_t *connection)

@@ -70,6 +70,9 @@ static apr_status_t charge_or_test(tai_redis_client_t *client, const char *verb,
     if (rv != APR_SUCCESS) {
         return rv;
     }
+    if (head != 0 && head != 1) {
+        return tai_redis_wrong_reply(error);
+    }
     if (lock != NULL) {
         lock->left_ms = (apr_uint64_t)op.items[0].out[0];
     }

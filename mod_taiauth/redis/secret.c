@@ -47,10 +47,17 @@ static apr_status_t start(const char *path, apr_pool_t *p, apr_proc_t *proc)
 {
     const char *const argv[] = {path, NULL};
     apr_procattr_t *attr;
+    apr_file_t *nothing; /* to read: a server that is restarted has no terminal either */
     apr_status_t rv = apr_procattr_create(&attr, p);
 
     if (rv == APR_SUCCESS) {
-        rv = apr_procattr_io_set(attr, APR_NO_PIPE, APR_FULL_NONBLOCK, APR_NO_PIPE);
+        rv = apr_file_open(&nothing, "/dev/null", APR_FOPEN_READ, APR_FPROT_OS_DEFAULT, p);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_procattr_io_set(attr, APR_NO_PIPE, APR_CHILD_BLOCK, APR_NO_PIPE);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = apr_procattr_child_in_set(attr, nothing, NULL);
     }
     if (rv == APR_SUCCESS) {
         rv = apr_procattr_cmdtype_set(attr, APR_PROGRAM_ENV);
@@ -75,23 +82,22 @@ static const char *check_line(const char *path, char *line, apr_pool_t *p)
     return NULL;
 }
 
-const char *tai_redis_secret(const char *path, apr_pool_t *p, const char **secret)
+/* run: what is opened for the program goes with it */
+static const char *run_program(const char *path, apr_pool_t *run, apr_pool_t *p, char *line,
+                               apr_size_t room)
 {
     const apr_time_t until = apr_time_now() + apr_time_from_sec(TAI_REDIS_SECRET_S);
-    char *line = apr_pcalloc(p, TAI_REDIS_SECRET_MAX + 3); /* its end, and one too many */
-    apr_proc_t proc;
     apr_exit_why_e why = APR_PROC_EXIT;
+    apr_proc_t proc;
     int code = 0;
     char reason[128];
-    apr_status_t rv = start(path, p, &proc);
+    apr_status_t rv = start(path, run, &proc);
 
-    *secret = line;
     if (rv != APR_SUCCESS) {
         return apr_psprintf(p, "%s cannot be run: %s", path,
                             apr_strerror(rv, reason, sizeof(reason)));
     }
-    rv = read_output(proc.out, line, TAI_REDIS_SECRET_MAX + 3, until);
-    apr_file_close(proc.out);
+    rv = read_output(proc.out, line, room, until);
     if (rv == APR_SUCCESS) {
         rv = wait_for(&proc, until, &code, &why);
     }
@@ -105,4 +111,20 @@ const char *tai_redis_secret(const char *path, apr_pool_t *p, const char **secre
                             APR_PROC_CHECK_EXIT(why) ? "status" : "signal", code);
     }
     return check_line(path, line, p);
+}
+
+const char *tai_redis_secret(const char *path, apr_pool_t *p, const char **secret)
+{
+    const apr_size_t room = TAI_REDIS_SECRET_MAX + 3; /* its end, and one too many */
+    char *line = apr_pcalloc(p, room);
+    const char *error;
+    apr_pool_t *run;
+
+    *secret = line;
+    if (apr_pool_create(&run, p) != APR_SUCCESS) {
+        return "there is no memory";
+    }
+    error = run_program(path, run, p, line, room);
+    apr_pool_destroy(run);
+    return error;
 }

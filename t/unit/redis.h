@@ -77,7 +77,7 @@ static inline redisContext *try_reach(int port)
 /* A connection of the test itself, as Redis's default user. */
 static inline redisContext *reach(int port)
 {
-    const apr_uint64_t until = tai_clock_ms() + 20000;
+    const apr_uint64_t until = tai_clock_ms() + 10000;
     redisContext *c;
 
     while ((c = try_reach(port)) == NULL) {

@@ -1,0 +1,265 @@
+#include <poll.h>
+#include "redis.h"
+#include "shared.h"
+
+/* What only looks like Redis: wrong, endless, late and hostile replies are failures with a sentence
+ * for the log, within the time that a call has, and no connection is used again after them. */
+
+#define CALL_MS 300
+
+static int *accepted; /* connections that the server has had */
+
+/* What the server does with a connection. */
+typedef struct play_t {
+    const char *reply; /* to whatever comes; %d becomes the server's port */
+    enum { ONCE, AGAIN_AND_AGAIN, DRIPPING, CLOSING } how;
+} play_t;
+
+static void send_text(int fd, const char *text, size_t len)
+{
+    while (len > 0) {
+        const ssize_t sent = send(fd, text, len, MSG_NOSIGNAL);
+
+        if (sent <= 0) {
+            return;
+        }
+        text += sent;
+        len -= (size_t)sent;
+    }
+}
+
+/* Until the client is gone; a byte at a time keeps each single read short. */
+static void drip(int fd, const char *text)
+{
+    struct pollfd one = {.fd = fd, .events = POLLIN};
+    size_t i = 0, len = strlen(text);
+    char byte;
+
+    while (poll(&one, 1, 10) == 0 || recv(fd, &byte, 1, 0) > 0) {
+        send_text(fd, text + i++ % len, 1);
+    }
+}
+
+static void flood(int fd, const char *text)
+{
+    int i;
+
+    for (i = 0; i < 20000; i++) {
+        send_text(fd, text, strlen(text));
+    }
+}
+
+static void play_to(int fd, const play_t *play, const char *reply)
+{
+    char request[4096];
+
+    while (recv(fd, request, sizeof(request), 0) > 0 && play->how != CLOSING) {
+        if (play->how == DRIPPING) {
+            drip(fd, reply);
+        }
+        else if (play->how == AGAIN_AND_AGAIN) {
+            flood(fd, reply);
+        }
+        else {
+            send_text(fd, reply, strlen(reply));
+        }
+    }
+    close(fd);
+}
+
+/* A server for one test, in a process that ends with it. @return its port */
+static int serve(const play_t *play)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const int fd = socket(AF_INET, SOCK_STREAM, 0), port = free_port(), on = 1;
+    const char *reply = apr_psprintf(pool, play->reply, port, port);
+
+    at.sin_port = htons((apr_port_t)port);
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    ck_assert_int_eq(listen(fd, 16), 0);
+    if (fork() == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        signal(SIGCHLD, SIG_IGN);
+        for (;;) {
+            const int client = accept(fd, NULL, NULL);
+
+            __atomic_fetch_add(accepted, 1, __ATOMIC_RELAXED);
+            if (fork() == 0) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                play_to(client, play, reply);
+                _exit(0);
+            }
+            close(client);
+        }
+    }
+    close(fd);
+    return port;
+}
+
+static void prepare(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    make_pool();
+    ck_assert_int_eq(tai_digest_init(pool), APR_SUCCESS);
+    accepted = shared_block(sizeof(*accepted));
+}
+
+static apr_status_t charge(const tai_limiter_t *l, const char **error)
+{
+    tai_charge_t one = {.id = {1, 1}, .limit = {5, 60000}};
+    int admitted = 77;
+    const apr_status_t rv = l->ops->charge(l->self, &one, 1, NULL, 0, &admitted, pool, error);
+
+    ck_assert_int_eq(admitted, rv == APR_SUCCESS ? 1 : 0);
+    return rv;
+}
+
+static const struct {
+    play_t play;
+    const char *says;
+} broken[] = {
+    {{"+OK\r\n", ONCE}, "none that charge gives"},
+    {{":1\r\n", ONCE}, "none that charge gives"},
+    {{"$3\r\nabc\r\n", ONCE}, "none that charge gives"},
+    {{"$-1\r\n", ONCE}, "none that charge gives"},
+    {{"*-1\r\n", ONCE}, "none that charge gives"},
+    {{"*0\r\n", ONCE}, "none that charge gives"},
+    {{"*4\r\n:1\r\n:1\r\n:0\r\n:1\r\n", ONCE}, "none that charge gives"},
+    {{"*6\r\n:1\r\n:1\r\n:0\r\n:1\r\n:5\r\n:9\r\n", ONCE}, "none that charge gives"},
+    {{"*5\r\n:1\r\n:-1\r\n:0\r\n:1\r\n:5\r\n", ONCE}, "none that charge gives"},
+    {{"*5\r\n:1\r\n$1\r\n1\r\n:0\r\n:1\r\n:5\r\n", ONCE}, "none that charge gives"},
+    {{"*5\r\n:1\r\n:9223372036854775807\r\n:0\r\n:1\r\n:5\r\n", ONCE}, "none that charge gives"},
+    {{"*5\r\n:2\r\n:1\r\n:0\r\n:1\r\n:5\r\n", ONCE}, "no script of ours"},
+    {{"*5\r\n:1\r\n:5000000000\r\n:0\r\n:1\r\n:5\r\n", ONCE}, "no script of ours"},
+    {{"*5\r\n:1\r\n:1\r\n:90000000000\r\n:1\r\n:5\r\n", ONCE}, "no script of ours"},
+    {{"*5\r\n:1\r\n*1\r\n:1\r\n:0\r\n:1\r\n:5\r\n", ONCE}, ""},
+    {{"*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n", ONCE}, ""},
+    {{"*257\r\n", ONCE}, ""},
+    {{"*2147483647\r\n", ONCE}, ""},
+    {{"*99999999999999999999\r\n", ONCE}, ""},
+    {{"$99999999999999999999\r\n", ONCE}, ""},
+    {{"$-2\r\n", ONCE}, ""},
+    {{"$2147483647\r\n", ONCE}, "in time"},
+    {{"HTTP/1.1 400 Bad Request\r\n\r\n", ONCE}, "Protocol error"},
+    {{"\033[31mred\r\n", ONCE}, "Protocol error"},
+    {{"\r\n\r\n\r\n", ONCE}, "Protocol error"},
+    {{":\r\n", ONCE}, ""},
+    {{":1x\r\n", ONCE}, ""},
+    {{"", CLOSING}, "closed the connection"},
+    {{"", ONCE}, "in time"},
+    {{"*5\r\n:1\r\n", ONCE}, "in time"},
+    {{"*5\r\n:1\r\n:0000000000000000000001\r\n", DRIPPING}, "in time"},
+    {{"+", DRIPPING}, "in time"},
+    {{"-ERR ", DRIPPING}, "in time"},
+    {{"$100000000\r\nxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", AGAIN_AND_AGAIN}, "longer than any"},
+    {{"-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", AGAIN_AND_AGAIN}, "longer than any"},
+    {{"-NOSCRIPT No matching script.\r\n", ONCE}, "NOSCRIPT"},
+    {{"-LOADING Redis is loading the dataset in memory\r\n", ONCE}, "LOADING"},
+    {{"-NOAUTH Authentication required.\r\n", ONCE}, "NOAUTH"},
+    {{"-ERR \033[31m \x7f\xff\r\n", ONCE}, "ERR \\x1b[31m \\x7f\\xff"},
+    {{"-\r\n", ONCE}, ""},
+    {{"-MOVED\r\n", ONCE}, "MOVED"},
+    {{"-MOVED 1\r\n", ONCE}, "MOVED"},
+    {{"-MOVED x 127.0.0.1:%d\r\n", ONCE}, "MOVED"},
+    {{"-MOVED 16384 127.0.0.1:%d\r\n", ONCE}, "MOVED"},
+    {{"-MOVED -1 127.0.0.1:%d\r\n", ONCE}, "MOVED"},
+    {{"-MOVED 1 127.0.0.1\r\n", ONCE}, "MOVED"},
+    {{"-MOVED 1 127.0.0.1:0\r\n", ONCE}, "MOVED"},
+    {{"-MOVED 1 127.0.0.1:65536\r\n", ONCE}, "MOVED"},
+    {{"-MOVED 1 127.0.0.1:1\r\n", ONCE}, "127.0.0.1:1: no connection: Connection refused"},
+    {{"-MOVED 1 nowhere.invalid:1\r\n", ONCE}, ""},
+    {{"-MOVED 1 127.0.0.1:%d\r\n", ONCE}, "MOVED"},
+    {{"-MOVED 1 :%d\r\n", ONCE}, "MOVED"},
+    {{"-ASK 1 127.0.0.1:%d\r\n-ASK 1 127.0.0.1:%d\r\n", ONCE}, "ASK"},
+    {{"-CROSSSLOT Keys in request don't hash to the same slot\r\n", ONCE}, "CROSSSLOT"},
+};
+
+START_TEST(wrong_replies_are_failures)
+{
+    const int port = serve(&broken[_i].play);
+    const tai_limiter_t l = limiter_at("redis://127.0.0.1:%d", port, CALL_MS, tai_redis_time);
+    const char *error = NULL, *c;
+    int i;
+
+    for (i = 0; i < 2; i++) {
+        ck_assert_int_ne(charge(&l, &error), APR_SUCCESS);
+        ck_assert_msg(error != NULL && strstr(error, broken[_i].says) != NULL, "%s", error);
+        ck_assert_msg(strstr(error, "redis://127.0.0.1") != NULL ||
+                          strstr(error, "127.0.0.1:") != NULL || strstr(error, "Redis ") == error ||
+                          strstr(error, "nowhere.invalid") != NULL,
+                      "%s", error);
+        for (c = error; *c != '\0'; c++) {
+            ck_assert_msg(*c >= ' ' && *c < 0x7f, "%s", error);
+        }
+    }
+}
+END_TEST
+
+/* Who failed hangs up: the server sees another connection each time. */
+static const play_t failing[] = {
+    {"", ONCE},        {"*5\r\n:1\r\n", ONCE},
+    {"+OK\r\n", ONCE}, {"-LOADING\r\n", ONCE},
+    {"x", DRIPPING},   {"*5\r\n:1\r\n:1\r\n:0\r\n:1\r\n:5\r\n:6\r\n", ONCE}};
+
+START_TEST(no_connection_is_used_after_a_failure)
+{
+    const tai_limiter_t l =
+        limiter_at("redis://127.0.0.1:%d", serve(&failing[_i]), CALL_MS, tai_redis_time);
+    const char *error;
+    int i;
+
+    for (i = 0; i < 3; i++) {
+        (void)charge(&l, &error);
+    }
+    while (__atomic_load_n(accepted, __ATOMIC_RELAXED) < 3) {
+        usleep(1000); /* the last one may not have been noticed yet */
+    }
+    ck_assert_int_eq(*accepted, 3);
+}
+END_TEST
+
+/* Here that test can fail: who was answered does not hang up. */
+START_TEST(a_connection_is_used_again)
+{
+    static const play_t right = {"*5\r\n:1\r\n:1\r\n:0\r\n:1\r\n:5\r\n", ONCE};
+    const tai_limiter_t l =
+        limiter_at("redis://127.0.0.1:%d", serve(&right), CALL_MS, tai_redis_time);
+    const char *error = "";
+    int i;
+
+    for (i = 0; i < 3; i++) {
+        ck_assert_msg(charge(&l, &error) == APR_SUCCESS, "%s", error);
+    }
+    ck_assert_int_eq(*accepted, 1);
+}
+END_TEST
+
+/* A port that nobody listens at, an address that nobody has: the network says so or says nothing. */
+static const char *const nowhere[] = {"redis://127.0.0.1:1", "redis://[::1]:1",
+                                      "redis://240.0.0.1:1", "unix:///nowhere/redis.sock"};
+
+START_TEST(nobody_is_there)
+{
+    const tai_limiter_t l = limiter_at(nowhere[_i], 0, CALL_MS, tai_redis_time);
+    const char *error = NULL;
+
+    ck_assert_int_ne(charge(&l, &error), APR_SUCCESS);
+    ck_assert_msg(strstr(error, nowhere[_i]) == error, "%s", error);
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_set_timeout(tests, 60);
+    tcase_add_checked_fixture(tests, prepare, destroy_pool);
+    tcase_add_loop_test(tests, wrong_replies_are_failures, 0, ROWS(broken));
+    tcase_add_loop_test(tests, no_connection_is_used_after_a_failure, 0, ROWS(failing));
+    tcase_add_test(tests, a_connection_is_used_again);
+    tcase_add_loop_test(tests, nobody_is_there, 0, ROWS(nowhere));
+}
+
+int main(void)
+{
+    return unit_run("what only looks like Redis", add);
+}
