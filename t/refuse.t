@@ -7,6 +7,8 @@
 #   # database: DATABASE        what DBDParams names (default ready): see %databases; or unset: there
 #                               are no DBDriver and DBDParams at all
 #   configuration
+#
+# The cases of database_DRIVER.conf are for that driver alone.
 use strict;
 use warnings;
 
@@ -80,7 +82,8 @@ my $plain = TaiHttpd->new(conf => "<Location />\nTaiAuth On\n</Location>");
 ok $plain->test && $plain->start, 'a server without a case starts' or diag $plain->said, $plain->log;
 $plain->stop;
 
-my @files = glob var('serverroot') . '/refuse/*.conf';
+my $driver = TaiDatabase::driver();
+my @files = grep { !/database_(\w+)\.conf$/ || $1 eq $driver } glob var('serverroot') . '/refuse/*.conf';
 die "no case in refuse/\n" unless @files;
 for my $file (@files) {
     my ($topic) = $file =~ m{([^/]+)\.conf$};
