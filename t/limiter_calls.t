@@ -119,6 +119,19 @@ for my $method (qw(GET HEAD POST)) {
 }
 is_refusal ask_at($server, '/pair/scope', client => $locked, pair => $good), 429, 'LOCKED_OUT', 'the refusal';
 
+# The client's own lock ends later than that of the pair: only who is wrong could be told of it.
+my $other = make_key($account, token => 1);
+$locked = lock_pair($server, $other);
+order($server->port, unlock => client => $locked);
+sub waits { return ask_at($server, '/pair/x', client => $locked, pair => $_[0])->json->{retry_after} }
+my $longest = waits(pair_of($other));
+wait_for(sub { waits(pair_of($other)) < $longest - 2 }, 'some seconds of the lock to pass');
+ask_at($server, '/pair/x', client => $locked, pair => [unknown_key(), unknown_token()]) for 1 .. 3;
+cmp_ok waits([unknown_key(), unknown_token()]), '>', $longest - 2, 'another apikey: the lock of the client';
+my $rest = waits(wrong($other));
+ok $rest <= $longest - 2, 'a wrong token: that of the pair' or diag $rest;
+cmp_ok abs(waits(pair_of($other)) - $rest), '<=', 1, 'as with the right one';
+
 my ($user, $hurt) = map { login_user("limiter_calls-$_") } qw(ann ben);
 my $disabled = make_key($hurt->{account}, token => 1);
 is ask_at($server, '/pair/x', pair => pair_of($disabled))->status, 200, 'an account that is active';

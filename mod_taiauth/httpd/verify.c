@@ -112,19 +112,18 @@ static int is_pair(const verification_t *v)
 
 /* ---- failures ----------------------------------------------------------------------------- */
 
-/* Of the locks that ran already the one that runs longest; COUNTS: none did. */
-static int longest_lock(const verification_t *v, int n)
+/*
+ * The lock that ran already; COUNTS: none did. That of the pair comes first: it is all that who has
+ * the right token gets to see.
+ */
+static int lock_that_ran(const verification_t *v, int n)
 {
-    int longest = COUNTS;
-    int i;
+    int i = n - 1;
 
-    for (i = 0; i < n; i++) {
-        if (v->counts[i].left_ms &&
-            (longest == COUNTS || v->counts[i].left_ms > v->counts[longest].left_ms)) {
-            longest = i;
-        }
+    while (i >= 0 && !v->counts[i].left_ms) {
+        i--;
     }
-    return longest;
+    return i >= 0 ? i : COUNTS;
 }
 
 /* An INVALID_API_KEY answer: counted, and answered as a lock where one runs. */
@@ -142,7 +141,7 @@ static tai_reason_e fail(verification_t *v, tai_reason_e reason, int apikey_exis
     if (counted != TAI_ADMITTED) {
         return settle(v, counted, UNDECIDED_MS);
     }
-    lock = longest_lock(v, n);
+    lock = lock_that_ran(v, n);
     if (lock != COUNTS && !v->dry) {
         return settle(v, lock_reasons[lock], v->counts[lock].left_ms);
     }
