@@ -123,14 +123,14 @@ sub manager {
 # --- the database server is killed ----------------------------------------------------------------
 
 # All of its processes at once. Whoever is to ask for their end may be slow, and as long PostgreSQL would
-# take its lock file for that of a server that runs.
+# take its lock files for those of a server that runs.
 sub kill_database {
     my $pid = TaiDatabase::of_server('pid');
     kill STOP => $pid;
     my @processes = ($pid, map { $_->{pid} } child_processes($pid));
     kill KILL => @processes;
     wait_for(sub { !grep { runs($_) } @processes }, 'the end of the server');
-    unlink "$ENV{TAI_SERVER}/data/postmaster.pid";
+    unlink "$ENV{TAI_SERVER}/data/postmaster.pid", glob "$ENV{TAI_SERVER}/.s.PGSQL.*.lock";
     return;
 }
 
