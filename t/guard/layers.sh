@@ -1,6 +1,6 @@
 #!/bin/sh
-# The arrows point down: core knows nothing of httpd, only the store speaks SQL, and the module
-# shows httpd one symbol.
+# The arrows point down: core knows nothing of httpd, nor does the limiter on Redis but for its module
+# record, only the store speaks SQL, and each module shows httpd one symbol.
 #
 #   TAI_CORE_FLAGS   what core is preprocessed with
 #   TAI_HTTPD_FLAGS  where httpd's headers are
@@ -35,8 +35,23 @@ some 'the store speaks SQL' "$(grep -lE "$sql" "$parts"/core/store_*.[ch])"
 none 'nobody else does' \
     "$(grep -nE "$sql" "$parts"/*/*.[ch] | grep -v "^$parts/core/store_")"
 
-# The symbols of the module.
-same 'the module exports taiauth_module alone' taiauth_module \
-    "$($TAI_NM -D --defined-only "$TAI_BUILT/.libs/mod_taiauth.so" | awk '{print $NF}' | sed 's/@.*//' | xargs)"
+# The symbols of the modules.
+exports() {
+    $TAI_NM -D --defined-only "$TAI_BUILT/.libs/$1" | awk '{print $NF}' | sed 's/@.*//' | xargs
+}
+same 'the module exports taiauth_module alone' taiauth_module "$(exports mod_taiauth.so)"
+needs=$(ldd "$TAI_BUILT/.libs/mod_taiauth.so")
+some 'the module needs libraries' "$(echo "$needs" | grep libcrypto)"
+none 'but not hiredis' "$(echo "$needs" | grep hiredis)"
+
+# The limiter on Redis, where it is built.
+if [ -f "$TAI_BUILT/.libs/mod_taiauth_redis.so" ]; then
+    same 'mod_taiauth_redis exports taiauth_redis_module alone' taiauth_redis_module \
+        "$(exports mod_taiauth_redis.so)"
+    none 'nothing of it but its module record includes a header of httpd' \
+        "$(grep -lE '/(httpd|http_[a-z]+|ap_[a-z_]+|util_[a-z]+|mod_[a-z]+)\.h' \
+            "$TAI_BUILT"/mod_taiauth/redis/.deps/libtairedis_la-*.Plo)"
+    some 'which does' "$(grep -lE '/httpd\.h' "$TAI_BUILT"/mod_taiauth/redis/.deps/*.Plo)"
+fi
 
 finish
