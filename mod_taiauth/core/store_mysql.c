@@ -197,6 +197,7 @@ const tai_driver_t tai_driver_mysql = {
              */
             [TAI_SQL_IMPORT_BEGIN] = "SET foreign_key_checks = 0",
             [TAI_SQL_IMPORT_END] = "SET foreign_key_checks = 1",
+            [TAI_SQL_HEALTH] = "SELECT VERSION(), UNIX_TIMESTAMP()",
             [TAI_SQL_UNFIT] = "SELECT CASE WHEN @@global.read_only"
                               " THEN 'is read-only: is it a replica?' END",
             /*

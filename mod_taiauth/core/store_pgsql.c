@@ -434,6 +434,8 @@ const tai_driver_t tai_driver_pgsql = {
             /* whoever migrates at the same time waits; the number spells "taiauth" */
             [TAI_SQL_LOCK_SCHEMA] = "SELECT PG_ADVISORY_XACT_LOCK(32758202532983912)",
             [TAI_SQL_SCHEMA_TABLES] = "SELECT 1 WHERE TO_REGCLASS('schema_version') IS NOT NULL",
+            [TAI_SQL_HEALTH] = "SELECT 'PostgreSQL ' || CURRENT_SETTING('server_version'),"
+                               " CAST(FLOOR(EXTRACT(EPOCH FROM CLOCK_TIMESTAMP())) AS BIGINT)",
             [TAI_SQL_UNFIT] =
                 "SELECT CASE WHEN PG_IS_IN_RECOVERY() THEN 'is a read replica, which would tell of"
                 " a revocation late: name the primary, or several hosts with"

@@ -95,6 +95,8 @@ const tai_driver_t tai_driver_sqlite3 = {
             [TAI_SQL_ADD_NODE] = TAI_SQL_ADD_NODE_TEXT, /* nobody writes beside it */
             [TAI_SQL_SCHEMA_TABLES] = "SELECT name FROM sqlite_master"
                                       " WHERE type = 'table' AND name = 'schema_version'",
+            [TAI_SQL_HEALTH] = "SELECT 'SQLite ' || SQLITE_VERSION(),"
+                               " CAST((JULIANDAY('now') - 2440587.5) * 86400 AS INTEGER)",
             /* KiB: pages of the indexes are written again and again, in no order */
             [TAI_SQL_IMPORT_BEGIN] = "PRAGMA cache_size = -65536",
         },

@@ -95,6 +95,8 @@
     X(LOCK_CHANGES, "SELECT seq FROM change_counter FOR UPDATE")                                    \
     /* why this database cannot be written to; NULL or no row: it can */                            \
     X(UNFIT, "")                                                                                    \
+    /* for people: what it is, and the time that it has, UTC seconds */                             \
+    X(HEALTH, "")                                                                                   \
     /* what a request needs */                                                                      \
     /* asked first, where the counter that comes with a key may be ahead of it */                   \
     X(COUNTER_BEFORE, "")                                                                           \

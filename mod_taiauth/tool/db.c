@@ -1,6 +1,8 @@
 #include "describe.h"
+#include "nodes.h"
 #include "output.h"
 #include "store_database.h"
+#include "store_health.h"
 #include "store_schema.h"
 
 #include <apr_strings.h>
@@ -53,12 +55,42 @@ int taictl_db_init(taictl_t *run)
         apr_psprintf(run->pool, "made %s with schema version %d", name, tai_store_schema_version));
 }
 
+/* What can be said of one that is ready. Returns NULL, or why it could not be asked. */
+static const char *look_over(taictl_t *run, json_t *object)
+{
+    tai_store_t *store = taictl_store(run);
+    tai_health_t health;
+    int nodes, silent;
+    const char *text = "it was ready, and is not any more";
+
+    if (store == NULL || tai_store_health(store, run->pool, &health, &text) != APR_SUCCESS ||
+        taictl_count_nodes(store, run->pool, &nodes, &silent, &text) != APR_SUCCESS) {
+        return text;
+    }
+    json_object_set_new(object, "server", tai_describe_text(health.server, run->pool));
+    json_object_set_new(object, "writable", json_boolean(health.unwritable == NULL));
+    if (health.unwritable != NULL) {
+        json_object_set_new(object, "unwritable", tai_describe_text(health.unwritable, run->pool));
+    }
+    json_object_set_new(object, "clock_ahead", json_integer((json_int_t)health.ahead_s));
+    json_object_set_new(object, "nodes", json_integer(nodes));
+    json_object_set_new(object, "silent", json_integer(silent));
+    return NULL;
+}
+
 int taictl_db_status(taictl_t *run)
 {
     static const taictl_field_t fields[] = {{"database", "database"},
+                                            {"driver", "driver"},
+                                            {"server", "server"},
                                             {"schema version", "version"},
                                             {"needed", "needed"},
                                             {"state", "state"},
+                                            {"writable", "writable"},
+                                            {"why not", "unwritable"},
+                                            {"seconds its clock is ahead", "clock_ahead"},
+                                            {"nodes", "nodes"},
+                                            {"silent nodes", "silent"},
                                             {NULL, NULL}};
     static const char *const names[] = {[TAI_STORE_READY] = "ready",
                                         [TAI_STORE_ABSENT] = "absent",
@@ -68,15 +100,18 @@ int taictl_db_status(taictl_t *run)
     const char *text, *ignored;
     int version = 0;
     tai_store_state_e state = tai_store_check(run->driver, run->database, run->pool, &text);
+    json_t *object;
 
     tai_schema_version(run->driver, run->database, run->pool, &version, &ignored);
-    taictl_print_record(run,
-                        json_pack("{s:o, s:i, s:i, s:s}", "database",
-                                  tai_describe_text(taictl_database_name(run), run->pool),
-                                  "version", version, "needed", tai_store_schema_version, "state",
-                                  names[state]),
-                        fields);
-    return state == TAI_STORE_READY ? TAICTL_DONE : taictl_fail(text);
+    object =
+        json_pack("{s:o, s:s, s:i, s:i, s:s}", "database",
+                  tai_describe_text(taictl_database_name(run), run->pool), "driver", run->driver,
+                  "version", version, "needed", tai_store_schema_version, "state", names[state]);
+    if (state == TAI_STORE_READY) {
+        text = look_over(run, object);
+    }
+    taictl_print_record(run, object, fields);
+    return text == NULL ? TAICTL_DONE : taictl_fail(text);
 }
 
 int taictl_db_migrate(taictl_t *run)

@@ -1,3 +1,4 @@
+#include "nodes.h"
 #include "describe.h"
 #include "output.h"
 #include "store_nodes.h"
@@ -32,6 +33,22 @@ static state_t state_of(const tai_node_row_t *row, apr_int64_t counter, apr_int6
         state.wait_ms = (apr_int64_t)tai_node_outlast(row->lease_ms);
     }
     return state;
+}
+
+apr_status_t taictl_count_nodes(tai_store_t *store, apr_pool_t *p, int *count, int *silent,
+                                const char **text)
+{
+    apr_array_header_t *nodes;
+    apr_status_t rv = tai_store_nodes(store, p, &nodes, text);
+
+    *count = rv == APR_SUCCESS ? nodes->nelts : 0;
+    *silent = 0;
+    for (int i = 0; i < *count; i++) {
+        const state_t state = state_of(&APR_ARRAY_IDX(nodes, i, tai_node_row_t), 0, tai_when_now());
+
+        *silent += state.wait_ms > 0;
+    }
+    return rv;
 }
 
 static json_t *node_json(const state_t *state, apr_pool_t *p)
