@@ -33,7 +33,7 @@ sub pair_of { return [@{$_[0]}{qw(key token)}] }
 my $key = make_key($account)->{key};
 costs('/free/x', '200 0', 'no limit: nothing is asked', key => $key);
 costs('/limited/x', '200 1', 'one limit', key => $key);
-costs('/many/x', '200 1', 'four limits', key => $key);
+costs('/many/x', '200 1', 'five limits', key => $key);
 ask_at($server, '/limited/x', key => $key) for 1 .. 4;
 costs('/limited/x', '429 1', 'a limit that is reached', key => $key);
 costs('/locked/x', '200 0', 'a lockout: a key that is remembered', key => $key);

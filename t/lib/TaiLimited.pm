@@ -22,18 +22,22 @@ TaiAuthSharedMemory 16M
 LogLevel taiauth:info
 RemoteIPHeader X-Client
 RemoteIPInternalProxy 127.0.0.1
-AliasMatch "^/(limited|many|free|locked|refunded|pair)(/.*)?$" "@root@/htdocs/page.html"
-<LocationMatch "^/(limited|many|free|locked|refunded)">
+AliasMatch "^/(limited|hundred|many|free|locked|refunded|pair)(/.*)?$" "@root@/htdocs/page.html"
+<LocationMatch "^/(limited|hundred|many|free|locked|refunded)">
     TaiAuth On
 </LocationMatch>
 <Location /limited>
     TaiAuthRateLimit 5/1h
 </Location>
-<Location /many>
+<Location /hundred>
     TaiAuthRateLimit 100/1h
+</Location>
+<Location /many>
+    TaiAuthRateLimit 101/1h
     TaiAuthRateLimit 90/2h name=long
-    TaiAuthRateLimit 80/1h per=account
-    TaiAuthRateLimit 70/1h per=address
+    TaiAuthRateLimit 70/1h name=least
+    TaiAuthRateLimit 10000/1h per=account
+    TaiAuthRateLimit 10001/1h per=address
 </Location>
 <Location /locked>
     TaiAuthLockout 3/1h 1h
