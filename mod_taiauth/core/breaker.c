@@ -19,6 +19,11 @@ int tai_breaker_pass(tai_breaker_t *breaker, apr_uint64_t now, apr_uint32_t try_
     return !retry_at || (now >= retry_at && move(&breaker->retry_at, retry_at, now + try_ms));
 }
 
+int tai_breaker_rests(const tai_breaker_t *breaker, apr_uint64_t now)
+{
+    return now < load(&breaker->retry_at);
+}
+
 tai_breaker_e tai_breaker_report(tai_breaker_t *breaker, int answered, apr_uint64_t now,
                                  apr_uint32_t rest_ms)
 {

@@ -36,6 +36,12 @@ typedef enum {
 int tai_breaker_pass(tai_breaker_t *breaker, apr_uint64_t now, apr_uint32_t try_ms);
 
 /**
+ * Is nobody to ask now? Unlike tai_breaker_pass this promises nothing.
+ * @param now  milliseconds of tai_clock_ms
+ */
+int tai_breaker_rests(const tai_breaker_t *breaker, apr_uint64_t now);
+
+/**
  * How it went. A failure is that no answer came, never an answer that says no.
  * @param answered  1: there was an answer
  * @param now       milliseconds of tai_clock_ms, behind the answer

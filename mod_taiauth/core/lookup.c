@@ -235,7 +235,7 @@ static flight_t *board(tai_lookup_t *lookup, const tai_digest_t *key, int *leads
     }
     else {
         flight = apr_palloc(lookup->pool, sizeof(*flight));
-        pthread_cond_init(&flight->landing, NULL); /* nor can this */
+        tai_clock_condition(&flight->landing);
     }
     flight->key = *key;
     flight->threads = 1;
@@ -289,6 +289,18 @@ static tai_lookup_e lead(tai_lookup_t *lookup, flight_t *flight, apr_uint64_t no
     return found;
 }
 
+/* Under the mutex. */
+static void await_landing(tai_lookup_t *lookup, flight_t *flight)
+{
+    tai_crowd_t *crowd = tai_store_crowd(lookup->store);
+    const apr_uint64_t until =
+        tai_clock_ms() + tai_crowd_join(crowd, tai_store_patience(lookup->store));
+
+    while (!flight->landed && tai_clock_wait(&flight->landing, &lookup->mutex, until)) {
+    }
+    tai_crowd_leave(crowd);
+}
+
 /* What another one was answered is remembered, unless it could not be. */
 static tai_lookup_e follow(tai_lookup_t *lookup, flight_t *flight, apr_uint64_t now, apr_pool_t *p,
                            tai_known_key_t *known, const char **error)
@@ -298,12 +310,11 @@ static tai_lookup_e follow(tai_lookup_t *lookup, flight_t *flight, apr_uint64_t 
     tai_lookup_e found;
 
     pthread_mutex_lock(&lookup->mutex);
-    while (!flight->landed) {
-        pthread_cond_wait(&flight->landing, &lookup->mutex);
-    }
-    failure = flight->failure;
+    await_landing(lookup, flight);
+    failure = flight->landed ? flight->failure : TAI_DATABASE;
     if (failure != TAI_ADMITTED) {
-        *error = apr_pstrdup(p, flight->error);
+        *error = flight->landed ? apr_pstrdup(p, flight->error)
+                                : "others wait for the database to tell of this key already";
     }
     leave(lookup, flight);
     pthread_mutex_unlock(&lookup->mutex);

@@ -3,6 +3,8 @@
 
 #include <apr_pools.h>
 #include <apr_tables.h>
+#include "breaker.h"
+#include "crowd.h"
 #include "record.h"
 
 /*
@@ -42,18 +44,46 @@ const char *tai_store_check_params(const char *driver, const char *params, apr_p
 tai_store_state_e tai_store_check(const char *driver, const char *params, apr_pool_t *p,
                                   const char **text);
 
+/* How long a server's database is waited for, and by how many. A file is waited for as SQLite does. */
+typedef struct tai_store_limits_t {
+    apr_uint32_t connect_ms;   /* for a connection; of a server with several addresses, for each */
+    apr_uint32_t statement_ms; /* for a statement that reads, or for the node's own affairs */
+    apr_uint32_t change_ms;    /* for one that changes something: others may be at it */
+    int waiting;               /* how many threads may wait that long for what others hold */
+    tai_breaker_t *breaker;    /* asked before anything else; NULL: none */
+} tai_store_limits_t;
+
+/* Of one who has asked for something by a command, and can end it himself. */
+extern const tai_store_limits_t tai_store_patient;
+
 /**
  * A pool of connections to one database. Nothing is opened before it is needed.
  * @param driver   as in DBDriver
  * @param params   as in DBDParams
  * @param max      how many connections to read with at the most; further callers wait for one, those
  *                 who change something for one more that they share
+ * @param limits   need not live longer, but its breaker
  * @param p        the store is closed when this pool is destroyed
  * @param out      the store
  * @return APR_SUCCESS, or why it could not be made
  */
 apr_status_t tai_store_create(tai_store_t **out, const char *driver, const char *params, int max,
-                              apr_pool_t *p);
+                              const tai_store_limits_t *limits, apr_pool_t *p);
+
+/**
+ * From now on whatever is under way with a server is cut short, and all else fails.
+ */
+void tai_store_hurry(tai_store_t *store);
+
+/**
+ * @return those who wait for what others hold
+ */
+tai_crowd_t *tai_store_crowd(tai_store_t *store);
+
+/**
+ * @return how long an answer may take that another thread has asked for, milliseconds
+ */
+apr_uint32_t tai_store_patience(const tai_store_t *store);
 
 /**
  * From now on the store is not closed with its pool: for a process that a signal ends out of

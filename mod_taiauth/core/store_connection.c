@@ -1,26 +1,45 @@
 #include "store_connection.h"
+#include "clock.h"
 #include "store_driver.h"
 #include "text.h"
 
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 struct tai_connection_t {
     const tai_database_t *database;
+    const tai_times_t *times;
     apr_pool_t *pool;  /* of what is open; cleared when it is dropped */
     apr_dbd_t *handle; /* NULL: not open */
     int in_transaction;
+    int socket;            /* -1: there is none */
+    apr_uint64_t begun;    /* the last statement, milliseconds of tai_clock_ms */
+    apr_uint64_t ready_by; /* a new connection; 0: it is none any more */
+    tai_ending_e ending;   /* of the last statement */
+    tai_watch_t watch;
     tai_identity_t identity; /* of the file that is open */
     apr_dbd_prepared_t *prepared[TAI_SQL_COUNT];
 };
 
-/* The end of a connection undoes a transaction that is open. */
+/*
+ * The end of a connection undoes a transaction that is open. Drivers say good-bye; where nobody
+ * listens, they must not wait for that to be sent.
+ */
 void tai_connection_drop(tai_connection_t *connection)
 {
+    if (connection->socket >= 0 && connection->ending != TAI_ANSWERED) {
+        shutdown(connection->socket, SHUT_RDWR);
+    }
     if (connection->handle) {
         apr_dbd_close(connection->database->dbd, connection->handle);
     }
+    if (connection->socket >= 0) {
+        close(connection->socket);
+    }
+    connection->socket = -1;
     connection->handle = NULL;
     connection->in_transaction = 0;
     memset(connection->prepared, 0, sizeof(connection->prepared));
@@ -34,12 +53,14 @@ static apr_status_t drop_cleanup(void *data)
 }
 
 apr_status_t tai_connection_create(tai_connection_t **out, const tai_database_t *database,
-                                   apr_pool_t *p)
+                                   const tai_times_t *times, apr_pool_t *p)
 {
     tai_connection_t *connection = apr_pcalloc(p, sizeof(*connection));
     apr_status_t rv;
 
     connection->database = database;
+    connection->times = times;
+    connection->socket = -1;
     rv = apr_pool_create(&connection->pool, p);
     if (rv != APR_SUCCESS) {
         return rv;
@@ -48,6 +69,21 @@ apr_status_t tai_connection_create(tai_connection_t **out, const tai_database_t 
     apr_pool_pre_cleanup_register(p, connection, drop_cleanup);
     *out = connection;
     return APR_SUCCESS;
+}
+
+int tai_connection_is_open(const tai_connection_t *connection)
+{
+    return connection->handle != NULL;
+}
+
+void tai_connection_settled(tai_connection_t *connection)
+{
+    connection->ready_by = 0;
+}
+
+tai_ending_e tai_connection_ending(const tai_connection_t *connection)
+{
+    return connection->ending;
 }
 
 static int same_file(const tai_identity_t *a, const tai_identity_t *b)
@@ -98,12 +134,72 @@ static const char *driver_text(const tai_connection_t *connection, int code, apr
                         one_line(words, strcspn(words, "\n"), p));
 }
 
-static apr_status_t fail(tai_connection_t *connection, int code, apr_pool_t *p, const char **error)
+/* ---- a statement, and how long it may take -------------------------------------------------- */
+
+static const char *late_text(const tai_connection_t *connection, apr_uint64_t ms, apr_pool_t *p)
 {
-    *error = driver_text(connection, code, p);
+    return apr_psprintf(p, "database %s: no answer within %" APR_UINT64_T_FMT " ms",
+                        connection->database->name, ms);
+}
+
+static apr_status_t fail(tai_connection_t *connection, tai_ending_e ending)
+{
+    connection->ending = ending;
     tai_connection_drop(connection);
     return APR_EGENERAL;
 }
+
+/* Between this and its end nothing is done but by the driver. */
+static apr_status_t begin_statement(tai_connection_t *connection, const char **error)
+{
+    apr_uint64_t due;
+
+    connection->begun = tai_clock_ms();
+    connection->ending = TAI_ANSWERED;
+    if (connection->socket < 0) {
+        return APR_SUCCESS;
+    }
+    due = connection->begun + connection->times->statement_ms;
+    if (connection->ready_by && connection->ready_by < due) {
+        due = connection->ready_by;
+    }
+    if (tai_keeper_begin(connection->times->keeper, &connection->watch, connection->socket, due) !=
+        APR_SUCCESS) {
+        *error = "no thread to keep the time-out of the database with";
+        return fail(connection, TAI_LATE);
+    }
+    return APR_SUCCESS;
+}
+
+/*
+ * Whose watch has struck has no connection any more, even if the answer came at the same moment.
+ * What the server itself has ended for its length is late, too.
+ */
+static apr_status_t end_statement(tai_connection_t *connection, int code, apr_pool_t *p,
+                                  const char **error)
+{
+    const apr_uint64_t took = tai_clock_ms() - connection->begun;
+    int struck;
+
+    if (connection->socket < 0) {
+        if (!code) {
+            return APR_SUCCESS;
+        }
+        *error = driver_text(connection, code, p);
+        return fail(connection, TAI_ANSWERED);
+    }
+    struck = tai_keeper_end(connection->times->keeper, &connection->watch);
+    if (!code && !struck) {
+        return APR_SUCCESS;
+    }
+    *error = struck ? late_text(connection, took, p) : driver_text(connection, code, p);
+    if (struck || took >= TAI_DRIVER_LIMIT(connection->times->statement_ms)) {
+        return fail(connection, TAI_LATE);
+    }
+    return fail(connection, tai_socket_is_over(connection->socket) ? TAI_LOST : TAI_ANSWERED);
+}
+
+/* ---- rows ---------------------------------------------------------------------------------- */
 
 /*
  * Drivers differ in how long a value lives: each is copied. Not with apr_dbd_get_entry: that of
@@ -125,104 +221,210 @@ static tai_row_t copy_row(const apr_dbd_driver_t *dbd, apr_dbd_row_t *row, int c
     return values;
 }
 
-/* To the end, so that the driver frees the last row too. */
-static apr_array_header_t *copy_rows(const apr_dbd_driver_t *dbd, apr_dbd_results_t *results,
-                                     apr_pool_t *p)
+/*
+ * To the end, so that the driver frees the last row too. Returns 0, or the driver's code for an error:
+ * rows that broke off are none.
+ */
+static int copy_rows(const apr_dbd_driver_t *dbd, apr_dbd_results_t *results, apr_pool_t *p,
+                     apr_array_header_t **rows)
 {
-    apr_array_header_t *rows = apr_array_make(p, 8, sizeof(tai_row_t));
     int columns = results ? apr_dbd_num_cols(dbd, results) : 0;
     apr_dbd_row_t *row = NULL;
+    int code = -1;
 
-    while (results && apr_dbd_get_row(dbd, p, results, &row, -1) == 0) {
-        APR_ARRAY_PUSH(rows, tai_row_t) = copy_row(dbd, row, columns, p);
+    *rows = apr_array_make(p, 8, sizeof(tai_row_t));
+    while (results && (code = apr_dbd_get_row(dbd, p, results, &row, -1)) == 0) {
+        APR_ARRAY_PUSH(*rows, tai_row_t) = copy_row(dbd, row, columns, p);
     }
-    return rows;
+    return code == -1 ? 0 : code;
 }
 
-/* As if they gave rows, because some of them do. */
-static apr_status_t set_up(tai_connection_t *connection, apr_pool_t *p, const char **error)
+/* ---- opening ------------------------------------------------------------------------------- */
+
+/* As if it gave rows, because some do. */
+static apr_status_t run_setup(tai_connection_t *connection, const char *sql, apr_pool_t *p,
+                              const char **error)
 {
     const tai_database_t *database = connection->database;
-    const char *const *statement;
+    apr_dbd_results_t *results = NULL;
+    apr_array_header_t *ignored;
+    apr_status_t rv = begin_statement(connection, error);
+    int code;
 
-    for (statement = database->driver->setup; *statement != NULL; statement++) {
-        apr_dbd_results_t *results = NULL;
-        int code = apr_dbd_select(database->dbd, p, connection->handle, &results, *statement,
-                                  database->driver->random_access);
-
-        if (code) {
-            return fail(connection, code, p, error);
-        }
-        copy_rows(database->dbd, results, p);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
-    return APR_SUCCESS;
+    code = apr_dbd_select(database->dbd, p, connection->handle, &results, sql,
+                          database->driver->random_access);
+    if (!code) {
+        code = copy_rows(database->dbd, results, p, &ignored);
+    }
+    return end_statement(connection, code, p, error);
 }
 
-/* NULL: what was opened is the file that its path names, or there is no file. */
+static apr_status_t set_up(tai_connection_t *connection, apr_pool_t *p, const char **error)
+{
+    const tai_driver_t *driver = connection->database->driver;
+    apr_status_t rv = APR_SUCCESS;
+
+    for (const char *const *sql = driver->setup; rv == APR_SUCCESS && *sql != NULL; sql++) {
+        rv = run_setup(connection, *sql, p, error);
+    }
+    if (rv == APR_SUCCESS && driver->limit) {
+        rv = run_setup(connection, driver->limit(connection->times->statement_ms, p), p, error);
+    }
+    return rv;
+}
+
+/* NULL: what was opened is the file that its path names. */
 static const char *file_changed(const tai_connection_t *connection, apr_pool_t *p)
 {
     const tai_database_t *database = connection->database;
     tai_identity_t after;
     const char *error = NULL;
 
-    if (database->path && tai_database_identity(database, p, &after, NULL, &error) == APR_SUCCESS &&
+    if (tai_database_identity(database, p, &after, NULL, &error) == APR_SUCCESS &&
         !same_file(&connection->identity, &after)) {
         error = apr_psprintf(p, "database %s was replaced while it was opened", database->name);
     }
     return error;
 }
 
-/*
- * A file is looked at before and after it is opened: one that was replaced in between must not be
- * taken for the new one.
- */
-static apr_status_t open_connection(tai_connection_t *connection, apr_pool_t *p, const char **error)
+static apr_status_t call_driver(tai_connection_t *connection, const char *params, apr_pool_t *p,
+                                const char **error)
 {
     const tai_database_t *database = connection->database;
     const char *reason = "no reason given";
 
-    if (connection->handle) {
+    if (apr_dbd_open_ex(database->dbd, connection->pool, params, &connection->handle, &reason) ==
+        APR_SUCCESS) {
         return APR_SUCCESS;
     }
-    if (database->path &&
-        tai_database_identity(database, p, &connection->identity, NULL, error) != APR_SUCCESS) {
+    connection->handle = NULL;
+    *error = apr_psprintf(p, "database %s cannot be opened: %s", database->name,
+                          one_line(reason, strlen(reason), p));
+    apr_pool_clear(connection->pool);
+    return APR_EGENERAL;
+}
+
+/* Of a driver that would wait for ever. */
+static apr_status_t call_watched(tai_connection_t *connection, apr_pool_t *p, const char **error)
+{
+    const tai_times_t *times = connection->times;
+    const tai_database_t *database = connection->database;
+    apr_status_t rv = tai_keeper_begin_opening(times->keeper, &connection->watch, &database->peer,
+                                               connection->begun + times->connect_ms, p);
+
+    if (rv != APR_SUCCESS) {
+        *error = late_text(connection, times->connect_ms, p);
+        return rv;
+    }
+    rv = call_driver(connection, database->params, p, error);
+    if (tai_keeper_end(times->keeper, &connection->watch)) {
+        *error = late_text(connection, times->connect_ms, p);
+        tai_connection_drop(connection);
+        rv = APR_EGENERAL;
+    }
+    return rv;
+}
+
+/* That its socket cannot be had would mean that nothing holds a time-out. */
+static apr_status_t take_socket(tai_connection_t *connection, apr_pool_t *p, const char **error)
+{
+    const tai_database_t *database = connection->database;
+
+    connection->socket =
+        tai_socket_of(database->dbd, connection->handle, database->driver->socket_symbol);
+    if (connection->socket < 0) {
+        *error = apr_psprintf(p,
+                              "database %s cannot be used: the library of its driver does not tell "
+                              "the socket of a connection (%s)",
+                              database->name, database->driver->socket_symbol);
         return APR_EGENERAL;
     }
-    if (apr_dbd_open_ex(database->dbd, connection->pool, database->params, &connection->handle,
-                        &reason) != APR_SUCCESS) {
-        connection->handle = NULL;
-        *error = apr_psprintf(p, "database %s cannot be opened: %s", database->name,
-                              one_line(reason, strlen(reason), p));
-        apr_pool_clear(connection->pool);
+    if (!database->driver->timed) {
+        tai_socket_keep_alive(connection->socket);
+    }
+    connection->ready_by = tai_clock_ms() + connection->times->statement_ms;
+    return APR_SUCCESS;
+}
+
+static apr_status_t open_server(tai_connection_t *connection, apr_pool_t *p, const char **error)
+{
+    const tai_database_t *database = connection->database;
+    const tai_driver_t *driver = database->driver;
+    apr_status_t rv;
+
+    connection->begun = tai_clock_ms();
+    if (driver->timed) {
+        const char *params = driver->timed(database->params, connection->times->connect_ms, p);
+
+        rv = call_driver(connection, params, p, error);
+    }
+    else {
+        rv = call_watched(connection, p, error);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = take_socket(connection, p, error);
+    }
+    return rv == APR_SUCCESS ? APR_SUCCESS : fail(connection, TAI_LATE);
+}
+
+/*
+ * A file is looked at before and after it is opened: one that was replaced in between must not be
+ * taken for the new one.
+ */
+static apr_status_t open_file(tai_connection_t *connection, apr_pool_t *p, const char **error)
+{
+    const tai_database_t *database = connection->database;
+    apr_status_t rv = tai_database_identity(database, p, &connection->identity, NULL, error);
+
+    connection->ending = TAI_ANSWERED;
+    if (rv == APR_SUCCESS) {
+        rv = call_driver(connection, database->params, p, error);
+    }
+    if (rv != APR_SUCCESS) {
         return APR_EGENERAL;
     }
     *error = file_changed(connection, p);
-    if (*error) {
-        tai_connection_drop(connection);
-        return APR_EGENERAL;
-    }
-    return set_up(connection, p, error);
+    return *error ? fail(connection, TAI_ANSWERED) : APR_SUCCESS;
 }
+
+static apr_status_t open_connection(tai_connection_t *connection, apr_pool_t *p, const char **error)
+{
+    apr_status_t rv;
+
+    if (connection->handle) {
+        return APR_SUCCESS;
+    }
+    rv = connection->database->path ? open_file(connection, p, error)
+                                    : open_server(connection, p, error);
+    return rv == APR_SUCCESS ? set_up(connection, p, error) : rv;
+}
+
+/* ---- what is asked ------------------------------------------------------------------------- */
 
 /*
  * Statements are prepared when they are first used: a server uses two of them. Their labels have no
  * capitals: apr_dbd_pgsql prepares under a name that PostgreSQL folds, and executes one that it does
  * not.
  */
-static apr_status_t prepare(tai_connection_t *connection, tai_statement_e statement, apr_pool_t *p,
-                            const char **error)
+static int prepare(tai_connection_t *connection, tai_statement_e statement, const char *sql)
 {
-    apr_status_t rv = open_connection(connection, p, error);
-    int code;
-
-    if (rv != APR_SUCCESS || connection->prepared[statement]) {
-        return rv;
+    if (connection->prepared[statement]) {
+        return 0;
     }
-    code = apr_dbd_prepare(connection->database->dbd, connection->pool, connection->handle,
-                           tai_driver_sql(connection->database->driver, statement),
+    return apr_dbd_prepare(connection->database->dbd, connection->pool, connection->handle, sql,
                            apr_psprintf(connection->pool, "taiauth_%d", (int)statement),
                            &connection->prepared[statement]);
-    return code ? fail(connection, code, p, error) : APR_SUCCESS;
+}
+
+/* On a connection that is opened first, if need be. */
+static apr_status_t begin_ready(tai_connection_t *connection, apr_pool_t *p, const char **error)
+{
+    apr_status_t rv = open_connection(connection, p, error);
+
+    return rv == APR_SUCCESS ? begin_statement(connection, error) : rv;
 }
 
 /*
@@ -263,18 +465,20 @@ apr_status_t tai_connection_select(tai_connection_t *connection, tai_statement_e
         *rows = apr_array_make(p, 0, sizeof(tai_row_t));
         return APR_SUCCESS;
     }
-    rv = prepare(connection, statement, p, error);
+    rv = begin_ready(connection, p, error);
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    code = apr_dbd_pselect(database->dbd, p, connection->handle, &results,
-                           connection->prepared[statement], database->driver->random_access, 0,
-                           utf8_args(sql, args, p));
-    if (code) {
-        return fail(connection, code, p, error);
+    code = prepare(connection, statement, sql);
+    if (!code) {
+        code = apr_dbd_pselect(database->dbd, p, connection->handle, &results,
+                               connection->prepared[statement], database->driver->random_access, 0,
+                               utf8_args(sql, args, p));
     }
-    *rows = copy_rows(database->dbd, results, p);
-    return APR_SUCCESS;
+    if (!code) {
+        code = copy_rows(database->dbd, results, p, rows);
+    }
+    return end_statement(connection, code, p, error);
 }
 
 apr_status_t tai_connection_change(tai_connection_t *connection, tai_statement_e statement,
@@ -283,36 +487,37 @@ apr_status_t tai_connection_change(tai_connection_t *connection, tai_statement_e
 {
     const char *sql = tai_driver_sql(connection->database->driver, statement);
     apr_status_t rv = APR_SUCCESS;
-    int code, count = 0;
+    int code = 0, count = 0;
 
     if (*sql != '\0') { /* else there is nothing to do: store_driver.h */
-        rv = prepare(connection, statement, p, error);
+        rv = begin_ready(connection, p, error);
         if (rv != APR_SUCCESS) {
             return rv;
         }
-        code = apr_dbd_pquery(connection->database->dbd, p, connection->handle, &count,
-                              connection->prepared[statement], 0, utf8_args(sql, args, p));
-        if (code) {
-            return fail(connection, code, p, error);
+        code = prepare(connection, statement, sql);
+        if (!code) {
+            code = apr_dbd_pquery(connection->database->dbd, p, connection->handle, &count,
+                                  connection->prepared[statement], 0, utf8_args(sql, args, p));
         }
+        rv = end_statement(connection, code, p, error);
     }
     if (changed) {
         *changed = count;
     }
-    return APR_SUCCESS;
+    return rv;
 }
 
 apr_status_t tai_connection_run(tai_connection_t *connection, const char *sql, apr_pool_t *p,
                                 const char **error)
 {
-    apr_status_t rv = open_connection(connection, p, error);
+    apr_status_t rv = begin_ready(connection, p, error);
     int code, count = 0;
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
     code = apr_dbd_query(connection->database->dbd, connection->handle, &count, sql);
-    return code ? fail(connection, code, p, error) : APR_SUCCESS;
+    return end_statement(connection, code, p, error);
 }
 
 /*
@@ -328,14 +533,19 @@ apr_status_t tai_connection_begin(tai_connection_t *connection, tai_statement_e 
     apr_status_t rv = open_connection(connection, p, error);
     int code = -1, count = 0;
 
+    tai_connection_settled(connection);
+    if (rv == APR_SUCCESS) {
+        rv = begin_statement(connection, error);
+    }
     if (rv != APR_SUCCESS) {
         return rv;
     }
     for (int tries = 0; code && tries < database->driver->begin_tries; tries++) {
         code = apr_dbd_query(database->dbd, connection->handle, &count, database->driver->begin);
     }
-    if (code) {
-        return fail(connection, code, p, error);
+    rv = end_statement(connection, code, p, error);
+    if (rv != APR_SUCCESS) {
+        return rv;
     }
     connection->in_transaction = 1;
     return tai_connection_select(connection, lock, NULL, p, &ignored, error);

@@ -3,6 +3,7 @@
 
 #include <apr_tables.h>
 #include "store_database.h"
+#include "store_deadline.h"
 #include "store_statements.h"
 
 /*
@@ -14,6 +15,20 @@
  */
 typedef struct tai_connection_t tai_connection_t;
 
+/* How long a connection to a server waits for it, milliseconds. */
+typedef struct tai_times_t {
+    tai_keeper_t *keeper;
+    apr_uint32_t connect_ms;   /* to be opened; for each address that the server has */
+    apr_uint32_t statement_ms; /* for a statement; all that a new connection begins with is one */
+} tai_times_t;
+
+/* How the last statement of a connection ended. */
+typedef enum {
+    TAI_ANSWERED, /* well, or with an error that the database told, or there is no server */
+    TAI_LOST,     /* the connection broke */
+    TAI_LATE      /* it could not be opened, or took too long */
+} tai_ending_e;
+
 /* One row of a result: a text, or NULL, for each column. */
 typedef const char *const *tai_row_t;
 
@@ -23,12 +38,29 @@ typedef const char *const *tai_row_t;
 /**
  * Make a connection that is not open yet.
  * @param database  must live as long
+ * @param times     must live as long
  * @param p         closed and freed when this pool is destroyed; used by one thread at a time
  * @param out       set on success
  * @return APR_SUCCESS, or APR_ENOMEM
  */
 apr_status_t tai_connection_create(tai_connection_t **out, const tai_database_t *database,
-                                   apr_pool_t *p);
+                                   const tai_times_t *times, apr_pool_t *p);
+
+/**
+ * @return 1: it is open, as far as is known
+ */
+int tai_connection_is_open(const tai_connection_t *connection);
+
+/**
+ * The first statements on a new connection have been run. Until then, and until a transaction
+ * begins, all of them together may take as long as one.
+ */
+void tai_connection_settled(tai_connection_t *connection);
+
+/**
+ * How it went, of the last thing that was done with it.
+ */
+tai_ending_e tai_connection_ending(const tai_connection_t *connection);
 
 /**
  * Is it open, and still on the file that its path names? If not, it is dropped: SQLite would go on

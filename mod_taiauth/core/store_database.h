@@ -3,6 +3,7 @@
 
 #include <apr_dbd.h>
 #include <apr_file_info.h>
+#include "store_socket.h"
 
 typedef struct tai_driver_t tai_driver_t; /* store_driver.h */
 
@@ -13,6 +14,7 @@ typedef struct tai_database_t {
     const char *name;            /* what texts call it: its path, or its parameters but no secret */
     const char *path;            /* of its file, as it was given; NULL: it is a server's */
     const char *params;          /* what is opened: a file is never created */
+    tai_peer_t peer;             /* where its server listens, if its driver knows no time-outs */
     const char *options;         /* of taictl, which lead to it, without what is secret */
 } tai_database_t;
 

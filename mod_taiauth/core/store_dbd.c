@@ -1,15 +1,24 @@
 #include "store_private.h"
+#include "clock.h"
 #include "pool.h"
 #include "scope.h"
+#include "store_turns.h"
 
 #include <string.h>
-#include <apr_reslist.h>
 #include <apr_strings.h>
 
-/* How long a caller waits for a connection while all are busy, in seconds. */
-#define READER_WAIT_S 2
-#define WRITER_WAIT_S 10
-#define NODE_WAIT_S   2
+/* How long nobody asks a server that gave no answer, milliseconds. */
+#define REST_MS 1000
+
+/* How long one waits who changes something in a file, while others do, milliseconds. */
+#define FILE_CHANGE_WAIT_MS 10000
+
+#define S  1000
+#define MN 60000
+
+/* A dead server does not keep anybody for ever; a row that is locked is not waited for that long. */
+const tai_store_limits_t tai_store_patient = {
+    .connect_ms = 10 * S, .statement_ms = 10 * MN, .change_ms = 60 * MN, .waiting = 1000};
 
 /*
  * Whoever writes waits for his turn, for seconds where somebody else keeps the database: with a
@@ -20,41 +29,13 @@ struct tai_store_t {
     apr_pool_t *pool; /* nobody's but ours, so that it need not be destroyed */
     int abandoned;
     const tai_database_t *database;
-    apr_reslist_t *readers;
-    apr_reslist_t *writer; /* the one that changes are made with */
-    apr_reslist_t *node;   /* the one that the node syncs with */
+    tai_store_limits_t limits;
+    tai_times_t reading, changing;
+    tai_crowd_t crowd;
+    tai_turns_t *readers;
+    tai_turns_t *writer; /* the connection that changes are made with */
+    tai_turns_t *node;   /* the one that the node syncs with */
 };
-
-static apr_status_t make_connection(void **out, void *data, apr_pool_t *p)
-{
-    const tai_store_t *store = data;
-    tai_connection_t *connection;
-    apr_status_t rv = tai_connection_create(&connection, store->database, p);
-
-    *out = rv == APR_SUCCESS ? connection : NULL;
-    return rv;
-}
-
-/* A connection is closed by its pool, the one of the list. */
-static apr_status_t leave_connection(void *connection, void *data, apr_pool_t *p)
-{
-    (void)connection;
-    (void)data;
-    (void)p;
-    return APR_SUCCESS;
-}
-
-static apr_status_t make_list(apr_reslist_t **out, tai_store_t *store, int max, int wait_s,
-                              apr_pool_t *p)
-{
-    apr_status_t rv =
-        apr_reslist_create(out, 0, max, max, 0, make_connection, leave_connection, store, p);
-
-    if (rv == APR_SUCCESS) {
-        apr_reslist_timeout_set(*out, apr_time_from_sec(wait_s));
-    }
-    return rv;
-}
 
 static apr_status_t close_store(void *data)
 {
@@ -66,8 +47,31 @@ static apr_status_t close_store(void *data)
     return APR_SUCCESS;
 }
 
+static apr_status_t fill(tai_store_t *store, int max)
+{
+    const tai_store_limits_t *limits = &store->limits;
+    apr_pool_t *p = store->pool;
+    apr_status_t rv;
+
+    tai_keeper_create(&store->reading.keeper, p);
+    store->reading.connect_ms = limits->connect_ms;
+    store->reading.statement_ms = limits->statement_ms;
+    store->changing = store->reading;
+    store->changing.statement_ms = limits->change_ms;
+    store->crowd.max = limits->waiting;
+    rv = tai_turns_create(&store->readers, store->database, &store->reading, max, &store->crowd, p);
+    if (rv == APR_SUCCESS) {
+        rv = tai_turns_create(&store->writer, store->database, &store->changing, 1, &store->crowd,
+                              p);
+    }
+    if (rv == APR_SUCCESS) {
+        rv = tai_turns_create(&store->node, store->database, &store->reading, 1, &store->crowd, p);
+    }
+    return rv;
+}
+
 apr_status_t tai_store_create(tai_store_t **out, const char *driver, const char *params, int max,
-                              apr_pool_t *p)
+                              const tai_store_limits_t *limits, apr_pool_t *p)
 {
     tai_store_t *store;
     apr_pool_t *pool;
@@ -80,15 +84,10 @@ apr_status_t tai_store_create(tai_store_t **out, const char *driver, const char 
     }
     store = apr_pcalloc(pool, sizeof(*store));
     store->pool = pool;
+    store->limits = *limits;
     rv = tai_database_resolve(driver, params, pool, &store->database, &error);
     if (rv == APR_SUCCESS) {
-        rv = make_list(&store->readers, store, max, READER_WAIT_S, pool);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = make_list(&store->writer, store, 1, WRITER_WAIT_S, pool);
-    }
-    if (rv == APR_SUCCESS) {
-        rv = make_list(&store->node, store, 1, NODE_WAIT_S, pool);
+        rv = fill(store, max);
     }
     if (rv != APR_SUCCESS) {
         apr_pool_destroy(pool);
@@ -104,19 +103,84 @@ void tai_store_abandon(tai_store_t *store)
     store->abandoned = 1;
 }
 
-static apr_status_t acquire(tai_store_t *store, apr_reslist_t *list, apr_pool_t *p,
+void tai_store_hurry(tai_store_t *store)
+{
+    tai_keeper_hurry(store->reading.keeper);
+}
+
+tai_crowd_t *tai_store_crowd(tai_store_t *store)
+{
+    return &store->crowd;
+}
+
+/* He may have to wait for a connection, find that it broke, and open it again. */
+apr_uint32_t tai_store_patience(const tai_store_t *store)
+{
+    return store->limits.connect_ms + 4 * store->limits.statement_ms;
+}
+
+/* ---- connections, and the breaker before them ------------------------------------------------ */
+
+static int may_ask(const tai_store_t *store)
+{
+    const tai_store_limits_t *limits = &store->limits;
+
+    return !limits->breaker || tai_breaker_pass(limits->breaker, tai_clock_ms(),
+                                                limits->connect_ms + 2 * limits->statement_ms);
+}
+
+static apr_status_t left_alone(const tai_store_t *store, apr_pool_t *p, const char **error)
+{
+    *error = apr_psprintf(p, "database %s: it gave no answer a moment ago, and is left alone",
+                          store->database->name);
+    return APR_EGENERAL;
+}
+
+/* A file that is locked has always been waited for by SQLite itself. */
+static apr_uint32_t turn_ms(const tai_store_t *store, const tai_turns_t *turns)
+{
+    if (turns != store->writer) {
+        return store->limits.statement_ms;
+    }
+    return store->database->path ? FILE_CHANGE_WAIT_MS : store->limits.change_ms;
+}
+
+/*
+ * Where a server gives no answer, nobody waits for others to find that out, too. One who syncs with
+ * a connection that is open asks in any case: he keeps nobody waiting, and finds out that a server
+ * is back, or that it is well and only has too many connections for another one.
+ */
+static apr_status_t acquire(tai_store_t *store, tai_turns_t *turns, apr_pool_t *p,
                             tai_connection_t **connection, const char **error)
 {
-    void *resource = NULL;
-    apr_status_t rv = apr_reslist_acquire(list, &resource);
+    const int is_node = turns == store->node;
+    tai_connection_t *taken;
 
-    *connection = resource;
-    if (rv == APR_SUCCESS) {
-        return APR_SUCCESS;
+    if (!is_node && store->limits.breaker &&
+        tai_breaker_rests(store->limits.breaker, tai_clock_ms())) {
+        return left_alone(store, p, error);
     }
-    *error =
-        apr_psprintf(p, "database %s: no connection became free in time", store->database->name);
-    return APR_EGENERAL;
+    taken = tai_turns_take(turns, turn_ms(store, turns));
+    if (!taken) {
+        *error = apr_psprintf(p, "database %s: no connection became free in time",
+                              store->database->name);
+        return APR_EGENERAL;
+    }
+    if (!(is_node && tai_connection_is_open(taken)) && !may_ask(store)) {
+        tai_turns_give(turns, taken);
+        return left_alone(store, p, error);
+    }
+    *connection = taken;
+    return APR_SUCCESS;
+}
+
+static void release(tai_store_t *store, tai_turns_t *turns, tai_connection_t *connection)
+{
+    if (store->limits.breaker) {
+        tai_breaker_report(store->limits.breaker, tai_connection_ending(connection) == TAI_ANSWERED,
+                           tai_clock_ms(), REST_MS);
+    }
+    tai_turns_give(turns, connection);
 }
 
 /*
@@ -126,8 +190,21 @@ static apr_status_t acquire(tai_store_t *store, apr_reslist_t *list, apr_pool_t 
 static apr_status_t make_ready(tai_store_t *store, tai_connection_t *connection, apr_pool_t *p,
                                int *reused, const char **error)
 {
+    apr_status_t rv;
+
     *reused = tai_connection_current(connection, p);
-    return *reused ? APR_SUCCESS : tai_store_check_schema(connection, store->database, p, error);
+    if (*reused) {
+        return APR_SUCCESS;
+    }
+    rv = tai_store_check_schema(connection, store->database, p, error);
+    tai_connection_settled(connection);
+    return rv;
+}
+
+/* On a new connection it may go better; not if the server takes too long for an answer. */
+static int may_try_again(const tai_connection_t *connection, int reused)
+{
+    return reused && tai_connection_ending(connection) != TAI_LATE;
 }
 
 static apr_status_t select_once(tai_store_t *store, tai_connection_t *connection,
@@ -151,10 +228,10 @@ apr_status_t tai_store_select(tai_store_t *store, tai_statement_e statement, con
         return rv;
     }
     rv = select_once(store, connection, statement, args, p, rows, &reused, error);
-    if (rv != APR_SUCCESS && reused) {
+    if (rv != APR_SUCCESS && may_try_again(connection, reused)) {
         rv = select_once(store, connection, statement, args, p, rows, &reused, error);
     }
-    apr_reslist_release(store->readers, connection);
+    release(store, store->readers, connection);
     return rv;
 }
 
@@ -176,7 +253,7 @@ static tai_change_e change_once(tai_store_t *store, tai_connection_t *connection
         return TAI_CHANGE_UNKNOWN;
     }
     if (tai_connection_begin(connection, lock, p, text) != APR_SUCCESS) {
-        *again = reused && !store->database->path;
+        *again = may_try_again(connection, reused) && !store->database->path;
         return TAI_CHANGE_UNKNOWN;
     }
     outcome = change(connection, data, p, text);
@@ -185,7 +262,8 @@ static tai_change_e change_once(tai_store_t *store, tai_connection_t *connection
                                                                          : TAI_CHANGE_UNKNOWN;
     }
     tai_connection_end(connection, 0, p, &ignored);
-    *again = (reused || !store->database->path) && outcome == TAI_CHANGE_UNKNOWN;
+    *again = may_try_again(connection, reused || !store->database->path) &&
+             outcome == TAI_CHANGE_UNKNOWN;
     return outcome;
 }
 
@@ -203,7 +281,7 @@ static tai_change_e change_with(tai_store_t *store, tai_statement_e lock, tai_ch
     if (again) {
         outcome = change_once(store, connection, lock, change, data, p, &again, text);
     }
-    apr_reslist_release(store->writer, connection);
+    release(store, store->writer, connection);
     return outcome;
 }
 
@@ -227,21 +305,21 @@ static tai_change_e view_once(tai_store_t *store, tai_connection_t *connection, 
                : TAI_CHANGE_UNKNOWN;
 }
 
-static tai_change_e view_with(tai_store_t *store, apr_reslist_t *list, tai_change_fn *view,
+static tai_change_e view_with(tai_store_t *store, tai_turns_t *turns, tai_change_fn *view,
                               void *data, apr_pool_t *p, const char **text)
 {
     tai_connection_t *connection;
     tai_change_e outcome;
     int reused;
 
-    if (acquire(store, list, p, &connection, text) != APR_SUCCESS) {
+    if (acquire(store, turns, p, &connection, text) != APR_SUCCESS) {
         return TAI_CHANGE_UNKNOWN;
     }
     outcome = view_once(store, connection, view, data, p, &reused, text);
-    if (outcome == TAI_CHANGE_UNKNOWN && reused) {
+    if (outcome == TAI_CHANGE_UNKNOWN && may_try_again(connection, reused)) {
         outcome = view_once(store, connection, view, data, p, &reused, text);
     }
-    apr_reslist_release(list, connection);
+    release(store, turns, connection);
     return outcome;
 }
 

@@ -8,6 +8,17 @@
  * What the databases differ in. All else of the store is the same for each of them.
  */
 
+/*
+ * Of the time that a statement has, what a server gets for it, milliseconds: one that is well says
+ * what is wrong before it is taken for one that does not answer. Whoever waits for somebody's lock
+ * is told still sooner: that says nothing about the server.
+ */
+#define TAI_DRIVER_LIMIT(statement_ms)      ((statement_ms) / 5 * 4)
+#define TAI_DRIVER_LOCK_LIMIT(statement_ms) ((statement_ms) / 2)
+
+/* After so long a silence amid a transaction a server ends it: it keeps all others from theirs. */
+#define TAI_DRIVER_IDLE_S 15
+
 /* How many migrations there are of each. */
 #define TAI_SCHEMA_VERSION 3
 
@@ -22,6 +33,17 @@ struct tai_driver_t {
 
     /* What a new connection begins with, NULL at the end; rows that these give are not looked at. */
     const char *const *setup;
+
+    /* The driver's words for time-outs, put before params; NULL: it knows none. */
+    const char *(*timed)(const char *params, apr_uint32_t connect_ms, apr_pool_t *p);
+
+    /*
+     * Has the server end what takes longer than TAI_DRIVER_LIMIT of that, and sooner what waits for
+     * a lock. NULL: there is no server.
+     */
+    const char *(*limit)(apr_uint32_t statement_ms, apr_pool_t *p);
+
+    const char *socket_symbol; /* see tai_socket_of; NULL: there is no server */
 
     const char *begin; /* of a transaction that writes */
     int begin_tries;   /* how often it is asked for while somebody else is in the way */

@@ -43,6 +43,8 @@ static const struct {
  * megabyte of memory for each column that might be that long. */
 #define FIELD_SIZE "fldsz=8000"
 
+#define DEFAULT_PORT 3306
+
 /* "host, port, ..., reconnect=0" */
 static const char *allowed_words(apr_pool_t *p)
 {
@@ -148,6 +150,8 @@ static const char *resolve(const char *given, apr_pool_t *p, tai_database_t *dat
     }
     database->name = write_words(values, 0, p);
     database->params = write_words(values, 1, p);
+    database->peer.port = values[PORT] ? atoi(values[PORT]) : DEFAULT_PORT;
+    database->peer.path = values[SOCK];
     database->options =
         apr_pstrcat(p, "--driver mysql --database '", database->name, "' and its password", NULL);
     return NULL;
@@ -157,18 +161,32 @@ static const char *resolve(const char *given, apr_pool_t *p, tai_database_t *dat
 
 /*
  * Whatever the server's defaults are. Strict: what does not fit is an error, and not cut off.
- * PIPES_AS_CONCAT: || is what it is elsewhere. Time-outs in seconds: of a row that is locked, and of
- * a table that is being altered.
+ * PIPES_AS_CONCAT: || is what it is elsewhere.
  */
 static const char *const setup[] = {
     "SET NAMES utf8mb4 COLLATE utf8mb4_nopad_bin",
     "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE",
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,PIPES_AS_CONCAT,NO_ENGINE_SUBSTITUTION',"
     " autocommit = 1, completion_type = 'NO_CHAIN', sql_safe_updates = 0,"
-    " foreign_key_checks = 1, unique_checks = 1, check_constraint_checks = 1,"
-    " innodb_lock_wait_timeout = 10, lock_wait_timeout = 10",
+    " foreign_key_checks = 1, unique_checks = 1, check_constraint_checks = 1",
     NULL,
 };
+
+/*
+ * In whole seconds, but for the time of a statement: of a row that is locked, and of a table that is
+ * being altered.
+ */
+static const char *limit(apr_uint32_t statement_ms, apr_pool_t *p)
+{
+    const apr_uint32_t all = TAI_DRIVER_LIMIT(statement_ms);
+    const apr_uint32_t lock = TAI_DRIVER_LOCK_LIMIT(statement_ms) / 1000;
+
+    return apr_psprintf(p,
+                        "SET SESSION max_statement_time = %u.%03u, innodb_lock_wait_timeout = %u,"
+                        " lock_wait_timeout = %u, idle_transaction_timeout = %d",
+                        all / 1000, all % 1000, lock ? lock : 1, lock ? lock : 1,
+                        TAI_DRIVER_IDLE_S);
+}
 
 /* What was used, out of one text: [[key, last use, admitted, refused], ...]. */
 #define USED                                                                                    \
@@ -181,6 +199,8 @@ const tai_driver_t tai_driver_mysql = {
     .name = "mysql",
     .resolve = resolve,
     .setup = setup,
+    .limit = limit,
+    .socket_symbol = "mysql_get_socket",
     .begin = "START TRANSACTION",
     .begin_tries = 1,
     .migrations = migrations_mysql,

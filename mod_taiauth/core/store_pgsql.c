@@ -415,6 +415,30 @@ static const char *const setup[] = {"SET client_encoding = 'UTF8';"
                                     " SET default_transaction_isolation = 'read committed'",
                                     NULL};
 
+/*
+ * What the operator has written comes behind this, and holds. libpq counts in whole seconds, from 2
+ * on, for each address. A server that is silent is given up after 10 + 3 * 5 seconds, also by those
+ * who have just sent something.
+ */
+static const char *timed(const char *params, apr_uint32_t connect_ms, apr_pool_t *p)
+{
+    const apr_uint32_t seconds = (connect_ms + 999) / 1000;
+
+    return apr_psprintf(p,
+                        "connect_timeout=%u keepalives_idle=10 keepalives_interval=5"
+                        " keepalives_count=3 tcp_user_timeout=25000 %s",
+                        seconds > 2 ? seconds : 2, params);
+}
+
+static const char *limit(apr_uint32_t statement_ms, apr_pool_t *p)
+{
+    return apr_psprintf(p,
+                        "SET statement_timeout = %u; SET lock_timeout = %u;"
+                        " SET idle_in_transaction_session_timeout = '%ds'",
+                        TAI_DRIVER_LIMIT(statement_ms), TAI_DRIVER_LOCK_LIMIT(statement_ms),
+                        TAI_DRIVER_IDLE_S);
+}
+
 #define USED                                                                         \
     "(SELECT used ->> 0 AS key_id, CAST(used ->> 1 AS BIGINT) AS at,"                \
     " CAST(used ->> 2 AS BIGINT) AS admitted, CAST(used ->> 3 AS BIGINT) AS refused" \
@@ -424,6 +448,9 @@ const tai_driver_t tai_driver_pgsql = {
     .name = "pgsql",
     .resolve = resolve,
     .setup = setup,
+    .timed = timed,
+    .limit = limit,
+    .socket_symbol = "PQsocket",
     .begin = "BEGIN",
     .begin_tries = 1,
     /* the other way, apr_dbd_pgsql sleeps where there is no row, and takes an error for that */

@@ -13,14 +13,23 @@
 
 const int tai_store_schema_version = TAI_SCHEMA_VERSION;
 
+/* The start of a server waits for this. */
+static const tai_store_limits_t asking = {.connect_ms = 5000, .change_ms = 5000};
+
 /* A connection that ends with a pool of its own, so that the next one sees what this one did. */
-static apr_status_t connect_once(const tai_database_t *database, apr_pool_t *p, apr_pool_t **pool,
-                                 tai_connection_t **connection, const char **text)
+static apr_status_t connect_once(const tai_database_t *database, const tai_store_limits_t *limits,
+                                 apr_pool_t *p, apr_pool_t **pool, tai_connection_t **connection,
+                                 const char **text)
 {
     apr_status_t rv = apr_pool_create(pool, p);
+    tai_times_t *times;
 
     if (rv == APR_SUCCESS) {
-        rv = tai_connection_create(connection, database, *pool);
+        times = apr_palloc(*pool, sizeof(*times));
+        times->connect_ms = limits->connect_ms;
+        times->statement_ms = limits->change_ms;
+        tai_keeper_create(&times->keeper, *pool);
+        rv = tai_connection_create(connection, database, times, *pool);
     }
     if (rv != APR_SUCCESS) {
         *text = "out of memory";
@@ -98,7 +107,7 @@ static apr_status_t ask_version(const tai_database_t *database, apr_pool_t *p, i
     if (rv != APR_SUCCESS || blank) {
         return rv;
     }
-    rv = connect_once(database, p, &pool, &connection, text);
+    rv = connect_once(database, &asking, p, &pool, &connection, text);
     if (rv == APR_SUCCESS) {
         rv = check_fit(connection, database, p, text);
         if (rv == APR_SUCCESS) {
@@ -209,7 +218,7 @@ static apr_status_t step(const tai_database_t *database, apr_pool_t *p, int *ver
 {
     tai_connection_t *connection;
     apr_pool_t *pool;
-    apr_status_t rv = connect_once(database, p, &pool, &connection, text);
+    apr_status_t rv = connect_once(database, &tai_store_patient, p, &pool, &connection, text);
 
     if (rv != APR_SUCCESS) {
         return rv;
@@ -270,7 +279,7 @@ static apr_status_t set_journal(const tai_database_t *database, apr_pool_t *p, c
     tai_connection_t *connection;
     apr_array_header_t *rows;
     apr_pool_t *pool;
-    apr_status_t rv = connect_once(database, p, &pool, &connection, text);
+    apr_status_t rv = connect_once(database, &tai_store_patient, p, &pool, &connection, text);
 
     if (rv == APR_SUCCESS) {
         rv = tai_connection_select(connection, TAI_SQL_JOURNAL, NULL, p, &rows, text);

@@ -4,10 +4,14 @@
 
 #include "taiauth.h"
 
+#include <ap_mpm.h>
 #include <unistd.h>
 #include "../core/clock.h"
 
 #define DEFAULT_CONNECTIONS 10 /* DBDMax's own default */
+#define DEFAULT_TIMEOUT_MS  2000
+#define CHANGE_FACTOR       5 /* so much longer a change may wait for others */
+#define TELL_MS             60000
 
 tai_store_t *taiauth_store;
 tai_lookup_t *taiauth_lookup;
@@ -33,6 +37,27 @@ int taiauth_database_check(server_rec *s, apr_pool_t *ptemp)
     return state == TAI_STORE_UNREACHABLE;
 }
 
+/* ---- how long, and how many --------------------------------------------------------------- */
+
+/* Half of the threads of a child are left for what does not need the database. */
+static int may_wait(void)
+{
+    int threads = 0;
+
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    return threads > 1 ? threads / 2 : 1;
+}
+
+void taiauth_database_limits(const taiauth_server_t *conf, tai_store_limits_t *limits)
+{
+    limits->statement_ms = conf->database_timeout ? conf->database_timeout : DEFAULT_TIMEOUT_MS;
+    limits->change_ms = CHANGE_FACTOR * limits->statement_ms;
+    limits->connect_ms = conf->database_connect ? conf->database_connect : DEFAULT_TIMEOUT_MS;
+    limits->waiting = may_wait();
+    limits->breaker =
+        taiauth_segment ? tai_segment_breaker(taiauth_segment, TAI_BREAKER_DATABASE) : NULL;
+}
+
 /* ---- a child ------------------------------------------------------------------------------ */
 
 /* The check at the start ran as root, perhaps; what counts is what the user of the children may do. */
@@ -54,6 +79,7 @@ void taiauth_database_child_init(apr_pool_t *p, server_rec *s)
 {
     const taiauth_server_t *conf = taiauth_server(s);
     int max = conf->dbd_max ? atoi(conf->dbd_max) : DEFAULT_CONNECTIONS;
+    tai_store_limits_t limits;
     apr_status_t rv;
 
     taiauth_store = NULL;
@@ -62,7 +88,9 @@ void taiauth_database_child_init(apr_pool_t *p, server_rec *s)
         return; /* not ours, and nothing that needs it has passed the check of the configuration */
     }
     check_as_child(s, p);
-    rv = tai_store_create(&taiauth_store, conf->dbd_driver, conf->dbd_params, max > 0 ? max : 1, p);
+    taiauth_database_limits(conf, &limits);
+    rv = tai_store_create(&taiauth_store, conf->dbd_driver, conf->dbd_params, max > 0 ? max : 1,
+                          &limits, p);
     if (rv == APR_SUCCESS && taiauth_segment) {
         rv = tai_lookup_create(&taiauth_lookup, taiauth_segment, taiauth_store,
                                taiauth_memory_keeps(conf), p);
@@ -74,13 +102,35 @@ void taiauth_database_child_init(apr_pool_t *p, server_rec *s)
     }
 }
 
-void taiauth_database_complain(request_rec *r, const char *error)
+/* ---- the log ------------------------------------------------------------------------------ */
+
+static tai_breaker_t *breaker(void)
+{
+    return tai_segment_breaker(taiauth_segment, TAI_BREAKER_DATABASE);
+}
+
+/* Who has waited in vain says it; those who are spared the wait do not. */
+static int may_complain(apr_uint64_t now)
 {
     static apr_uint64_t last; /* second of the last line of this process */
-    apr_uint64_t now = tai_clock_ms() / 1000;
 
-    if (__atomic_exchange_n(&last, now, __ATOMIC_RELAXED) != now) {
+    if (taiauth_segment && tai_metrics_read(&breaker()->retry_at)) {
+        return tai_breaker_tell(breaker(), now, TELL_MS);
+    }
+    return __atomic_exchange_n(&last, now / 1000, __ATOMIC_RELAXED) != now / 1000;
+}
+
+void taiauth_database_complain(request_rec *r, const char *error)
+{
+    if (may_complain(tai_clock_ms())) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, r->server, "taiauth: %s",
                      error ? error : "no answer");
+    }
+}
+
+void taiauth_database_look(server_rec *s)
+{
+    if (!tai_metrics_read(&breaker()->retry_at) && tai_breaker_over(breaker())) {
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s, "taiauth: the database answers again");
     }
 }

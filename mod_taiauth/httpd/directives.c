@@ -14,6 +14,10 @@
 #define SYNC_MIN_MS 100u
 #define SYNC_MAX_MS 10000u
 
+#define DATABASE_MIN_MS 100u
+#define DATABASE_MAX_MS 60000u
+#define CONNECT_MIN_MS  2000u
+
 /* ---- helpers ------------------------------------------------------------------------------ */
 
 /* The member of the directory configuration that cmd->info points out. */
@@ -93,6 +97,29 @@ static const char *set_sync_interval(cmd_parms *cmd, void *dir, const char *valu
         error = taiauth_wrong(cmd, value, "100ms to 10s, such as 250ms");
     }
     return error;
+}
+
+/* Of PostgreSQL, nobody can wait shorter for a connection than two seconds. */
+static const char *set_database_timeout(cmd_parms *cmd, void *dir, const char *value,
+                                        const char *connect)
+{
+    static const char name[] = "connect=";
+    const char *error = ap_check_cmd_context(cmd, GLOBAL_ONLY);
+    taiauth_server_t *conf = taiauth_server(cmd->server);
+
+    (void)dir;
+    if (error) {
+        return error;
+    }
+    if (tai_duration_parse(value, DATABASE_MIN_MS, DATABASE_MAX_MS, &conf->database_timeout)) {
+        return taiauth_wrong(cmd, value, "100ms to 60s, such as 2s");
+    }
+    if (connect && (strncmp(connect, name, sizeof(name) - 1) ||
+                    tai_duration_parse(connect + sizeof(name) - 1, CONNECT_MIN_MS, DATABASE_MAX_MS,
+                                       &conf->database_connect))) {
+        return taiauth_wrong(cmd, connect, "connect=2s to connect=60s");
+    }
+    return NULL;
 }
 
 static const char *set_lease(cmd_parms *cmd, void *dir, const char *value)
@@ -401,6 +428,8 @@ const command_rec taiauth_directives[] = {
                   "how often the database is asked what has changed, such as 250ms"),
     AP_INIT_TAKE1("TaiAuthLease", set_lease, NULL, RSRC_CONF,
                   "how long keys are answered for without the database, such as 10s"),
+    AP_INIT_TAKE12("TaiAuthDatabaseTimeout", set_database_timeout, NULL, RSRC_CONF,
+                   "how long the database is waited for, such as 2s, and connect=DURATION"),
     AP_INIT_TAKE_ARGV("TaiAuthLimiter", taiauth_set_limiter, NULL, RSRC_CONF,
                       "where windows and lockouts are counted: shm, or an address and what to do "
                       "while it does not answer"),

@@ -96,12 +96,15 @@ static pid_t parent; /* of all processes that have these pools, the one that sta
 static void leave(server_rec *s)
 {
     const taiauth_server_t *conf = taiauth_server(s);
+    tai_store_limits_t limits;
     apr_pool_t *p;
     tai_store_t *store;
     const char *text;
 
+    taiauth_database_limits(conf, &limits);
     if (apr_pool_create(&p, NULL) == APR_SUCCESS &&
-        tai_store_create(&store, conf->dbd_driver, conf->dbd_params, 1, p) == APR_SUCCESS &&
+        tai_store_create(&store, conf->dbd_driver, conf->dbd_params, 1, &limits, p) ==
+            APR_SUCCESS &&
         tai_node_leave(taiauth_segment, store, p, &text) != TAI_CHANGE_DONE) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
                      "taiauth: this node cannot be signed off, the next revocation waits for its "

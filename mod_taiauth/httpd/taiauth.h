@@ -127,13 +127,15 @@ typedef struct taiauth_server_t {
 #define X(type, name) type *name;
     TAIAUTH_SERVER_POINTERS(X)
 #undef X
-    int used;                     /* some location of this server asks for keys */
-    apr_table_t *credentials;     /* names of all headers that carry credentials somewhere */
-    apr_size_t shared_memory;     /* bytes; 0: default; main server only, as the next three */
-    apr_int64_t key_cache;        /* keys; 0: off; TAIAUTH_UNSET: default */
-    apr_uint32_t sync_interval;   /* milliseconds; 0: default; see taiauth_sync_interval */
-    apr_uint32_t lease;           /* milliseconds; 0: default; see taiauth_lease */
-    apr_array_header_t *lockouts; /* of const tai_lockout_t *: every policy of every server */
+    int used;                          /* some location of this server asks for keys */
+    apr_table_t *credentials;          /* names of all headers that carry credentials somewhere */
+    apr_size_t shared_memory;          /* bytes; 0: default; main server only, as the next three */
+    apr_int64_t key_cache;             /* keys; 0: off; TAIAUTH_UNSET: default */
+    apr_uint32_t sync_interval;        /* milliseconds; 0: default; see taiauth_sync_interval */
+    apr_uint32_t lease;                /* milliseconds; 0: default; see taiauth_lease */
+    apr_uint32_t database_timeout;     /* milliseconds; 0: default; see taiauth_database_limits */
+    apr_uint32_t database_connect;     /* the same */
+    apr_array_header_t *lockouts;      /* of const tai_lockout_t *: every policy of every server */
     struct taiauth_limiter_t *limiter; /* NULL: shared memory; main server only */
 } taiauth_server_t;
 
@@ -210,8 +212,9 @@ typedef struct taiauth_judgement_t {
     tai_id_t line;         /* of record->line, folded by the limiter */
     tai_version_t version; /* what the judgement of the record rests on */
     const char *user;      /* r->user; NULL unless admitted */
-    taiauth_lock_t *lock;  /* to be asked about before anything is given away; NULL: none, or it was */
-    int listed;            /* it is on the list of long responses */
+    taiauth_lock_t
+        *lock;  /* to be asked about before anything is given away; NULL: none, or it was */
+    int listed; /* it is on the list of long responses */
     struct taiauth_judgement_t *next;
 } taiauth_judgement_t;
 
@@ -460,8 +463,15 @@ extern tai_lookup_t *taiauth_lookup; /* NULL: neither */
 /* 1: it is ready, or may become so by itself; what is wrong is in the log */
 int taiauth_database_check(server_rec *s, apr_pool_t *ptemp);
 void taiauth_database_child_init(apr_pool_t *p, server_rec *s);
-/* log that the database gave no answer, at most once a second a process */
+/* what TaiAuthDatabaseTimeout comes down to, with threads that may wait, and the breaker */
+void taiauth_database_limits(const taiauth_server_t *conf, tai_store_limits_t *limits);
+/*
+ * Log that a request got no answer of the database: at most once a second a process, and while it is
+ * left alone once a minute on this host.
+ */
 void taiauth_database_complain(request_rec *r, const char *error);
+/* log that it answers again, where it was logged that it does not */
+void taiauth_database_look(server_rec *s);
 
 /* metrics.c */
 int taiauth_metrics_handler(request_rec *r);

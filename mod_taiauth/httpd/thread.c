@@ -30,6 +30,7 @@ static void work(void)
 
     if (apr_pool_create(&p, NULL) == APR_SUCCESS) {
         taiauth_node_sync(thread.s, p);
+        taiauth_database_look(thread.s);
         taiauth_long_responses_look(thread.s, p);
         apr_pool_destroy(p);
     }

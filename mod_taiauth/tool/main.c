@@ -64,7 +64,8 @@ tai_store_t *taictl_store(taictl_t *run)
         taictl_fail(text);
         return NULL;
     }
-    if (tai_store_create(&store, run->driver, run->database, 1, run->pool) != APR_SUCCESS) {
+    if (tai_store_create(&store, run->driver, run->database, 1, &tai_store_patient, run->pool) !=
+        APR_SUCCESS) {
         taictl_fail("the database cannot be used");
         return NULL;
     }

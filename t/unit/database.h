@@ -59,7 +59,8 @@ static inline raw_t raw_open(const char *file)
     ck_assert_int_eq(apr_dbd_open(raw.driver, pool, file, &raw.handle), APR_SUCCESS);
     if (on("mysql")) {
         apr_dbd_query(raw.driver, raw.handle, &changed,
-                      "SET sql_mode = CONCAT(@@sql_mode, ',PIPES_AS_CONCAT'), NAMES utf8mb4");
+                      "SET sql_mode = CONCAT(@@sql_mode, ',PIPES_AS_CONCAT'), NAMES utf8mb4,"
+                      " max_recursive_iterations = 100000");
     }
     return raw;
 }
@@ -237,8 +238,8 @@ static inline char *server_params(const char *name)
 }
 
 /* Those of the running test, on a server. */
-static const char *made[8];
-static int made_count;
+static const char *owned[8];
+static int owned_count;
 
 /* An empty database. On a server it is made by this. */
 static inline char *new_database(const char *name)
@@ -246,19 +247,20 @@ static inline char *new_database(const char *name)
     if (on("sqlite3")) {
         return apr_pstrcat(pool, dir, "/", name, NULL);
     }
-    ck_assert_int_lt(made_count, ROWS(made));
+    ck_assert_int_lt(owned_count, ROWS(owned));
     name = apr_psprintf(pool, "taiauth_%ld_%" APR_TIME_T_FMT, (long)getpid(), apr_time_now());
     raw_run(server_params("taiauth"), apr_psprintf(pool, "CREATE DATABASE %s", name));
-    made[made_count++] = strdup(name);
+    owned[owned_count++] = strdup(name);
     return server_params(name);
 }
 
 /* The connections of a test may still be open. */
 static void drop_databases(void)
 {
-    while (made_count-- > 0) {
-        raw_run(server_params("taiauth"), apr_psprintf(pool, "DROP DATABASE %s%s", made[made_count],
-                                                       on("pgsql") ? " WITH (FORCE)" : ""));
+    while (owned_count-- > 0) {
+        raw_run(server_params("taiauth"),
+                apr_psprintf(pool, "DROP DATABASE %s%s", owned[owned_count],
+                             on("pgsql") ? " WITH (FORCE)" : ""));
     }
 }
 
@@ -334,7 +336,8 @@ static inline tai_store_t *open_store(const char *params, int max)
 {
     tai_store_t *store;
 
-    ck_assert_int_eq(tai_store_create(&store, driver, params, max, pool), APR_SUCCESS);
+    ck_assert_int_eq(tai_store_create(&store, driver, params, max, &tai_store_patient, pool),
+                     APR_SUCCESS);
     return store;
 }
 

@@ -42,7 +42,7 @@ static const char *unanswered(tai_store_t *store)
 
     ck_assert_int_eq(find_key(store, HASH_OF_KEY, &record, &error), APR_EGENERAL);
     ck_assert_ptr_null(record);
-    ck_assert_ptr_nonnull(strstr(error, path));
+    ck_assert_ptr_nonnull(strstr(error, called));
     return error;
 }
 
@@ -92,6 +92,25 @@ START_TEST(an_operator_finds_a_record_by_its_id)
 }
 END_TEST
 
+/* Somebody who has taken the rules away that are in his way. */
+static void by_hand(const char *sql)
+{
+    static const char *const checked[][2] = {{"api_keys", "scopes"},
+                                             {"api_keys", "token_hash"},
+                                             {"accounts", "status"},
+                                             {"users", "status"}};
+
+    raw_unhook("api_keys_fixed", "api_keys");
+    for (int i = 0; on("pgsql") && i < ROWS(checked); i++) {
+        raw_run(path, apr_psprintf(pool, "ALTER TABLE %s DROP CONSTRAINT %s_%s_check",
+                                   checked[i][0], checked[i][0], checked[i][1]));
+    }
+    raw_run(path, apr_pstrcat(pool,
+                              by_driver("PRAGMA ignore_check_constraints = ON; ", "",
+                                        "SET check_constraint_checks = OFF; "),
+                              sql, NULL));
+}
+
 /* Lists of scopes that somebody has put there by hand. */
 static const struct {
     const char *scopes;
@@ -109,12 +128,7 @@ START_TEST(scopes_of_row)
     const tai_record_t *record;
 
     make_database(path);
-    raw_run(
-        path,
-        apr_pstrcat(pool,
-                    "PRAGMA ignore_check_constraints = ON; DROP TRIGGER api_keys_fixed; " UPDATE_KEY
-                    "scopes = '",
-                    lists[_i].scopes, "'", NULL));
+    by_hand(apr_pstrcat(pool, UPDATE_KEY "scopes = '", lists[_i].scopes, "'", NULL));
     record = found(open_store(path, 1));
     ck_assert_str_eq(record->scopes, lists[_i].all);
     ck_assert_str_eq(record->effective, lists[_i].effective);
@@ -155,9 +169,7 @@ static const char *const digests[] = {
 START_TEST(a_malformed_digest_is_no_answer)
 {
     make_database(path);
-    raw_run(path,
-            apr_pstrcat(pool, "PRAGMA ignore_check_constraints = ON; DROP TRIGGER api_keys_fixed; ",
-                        digests[_i], NULL));
+    by_hand(digests[_i]);
     ck_assert_ptr_nonnull(strstr(unanswered(open_store(path, 1)), "incomplete"));
 }
 END_TEST
@@ -188,28 +200,32 @@ static const struct {
     const char *change;
     apr_int64_t expires_at;
     apr_int64_t revoked_at;
+    int loose; /* SQLite alone takes it for a time */
 } times[] = {
-    {UPDATE_KEY "expires_at = NULL", TAI_NEVER, TAI_NEVER},
-    {UPDATE_KEY "expires_at = 0", 0, TAI_NEVER},
-    {UPDATE_KEY "expires_at = 999999999999999999", 999999999999999999, TAI_NEVER},
-    {UPDATE_KEY "expires_at = 1000000000000000000", TAI_MALFORMED, TAI_NEVER},
-    {UPDATE_KEY "expires_at = -1", TAI_MALFORMED, TAI_NEVER},
-    {UPDATE_KEY "expires_at = ''", TAI_MALFORMED, TAI_NEVER},
-    {UPDATE_KEY "expires_at = 'never'", TAI_MALFORMED, TAI_NEVER},
-    {UPDATE_KEY "expires_at = '2030-01-01'", TAI_MALFORMED, TAI_NEVER},
-    {UPDATE_KEY "expires_at = 1.5", TAI_MALFORMED, TAI_NEVER},
-    {UPDATE_KEY "expires_at = '12 '", 12, TAI_NEVER}, /* a BIGINT by SQLite's rules */
-    {UPDATE_KEY "expires_at = '12x'", TAI_MALFORMED, TAI_NEVER},
-    {UPDATE_KEY "revoked_at = 7", 4000000000, 7},
-    {UPDATE_KEY "revoked_at = 'yes'", 4000000000, 0},
-    {UPDATE_KEY "revoked_at = ''", 4000000000, 0},
-    {UPDATE_KEY "revoked_at = -1", 4000000000, 0},
+    {UPDATE_KEY "expires_at = NULL", TAI_NEVER, TAI_NEVER, 0},
+    {UPDATE_KEY "expires_at = 0", 0, TAI_NEVER, 0},
+    {UPDATE_KEY "expires_at = 999999999999999999", 999999999999999999, TAI_NEVER, 0},
+    {UPDATE_KEY "expires_at = 1000000000000000000", TAI_MALFORMED, TAI_NEVER, 0},
+    {UPDATE_KEY "expires_at = -1", TAI_MALFORMED, TAI_NEVER, 0},
+    {UPDATE_KEY "expires_at = ''", TAI_MALFORMED, TAI_NEVER, 1},
+    {UPDATE_KEY "expires_at = 'never'", TAI_MALFORMED, TAI_NEVER, 1},
+    {UPDATE_KEY "expires_at = '2030-01-01'", TAI_MALFORMED, TAI_NEVER, 1},
+    {UPDATE_KEY "expires_at = 1.5", TAI_MALFORMED, TAI_NEVER, 1},
+    {UPDATE_KEY "expires_at = '12 '", 12, TAI_NEVER, 1}, /* a BIGINT by SQLite's rules */
+    {UPDATE_KEY "expires_at = '12x'", TAI_MALFORMED, TAI_NEVER, 1},
+    {UPDATE_KEY "revoked_at = 7", 4000000000, 7, 0},
+    {UPDATE_KEY "revoked_at = 'yes'", 4000000000, 0, 1},
+    {UPDATE_KEY "revoked_at = ''", 4000000000, 0, 1},
+    {UPDATE_KEY "revoked_at = -1", 4000000000, 0, 0},
 };
 
 START_TEST(times_of_row)
 {
     const tai_record_t *record;
 
+    if (times[_i].loose && !on("sqlite3")) {
+        return;
+    }
     make_database(path);
     raw_run(path, times[_i].change);
     record = found(open_store(path, 1));
@@ -266,12 +282,10 @@ static const struct {
 
 START_TEST(standing_of_row)
 {
-    const char *sql =
-        apr_pstrcat(pool, "PRAGMA ignore_check_constraints = ON; ", standings[_i].change, NULL);
     const tai_record_t *record;
 
     make_database(path);
-    raw_run(path, sql);
+    by_hand(standings[_i].change);
     record = found(open_store(path, 1));
     ck_assert_int_eq(record->account_standing, standings[_i].account);
     ck_assert_int_eq(record->user_standing, standings[_i].user);
@@ -307,12 +321,14 @@ START_TEST(plans_that_grant_a_scope_come_by_rank)
     store = open_store(path, 1);
     ck_assert_int_eq(tai_store_scope_plans(store, "programs:write", pool, &titles), APR_SUCCESS);
     ck_assert_str_eq(join(titles), "Pro Claimed");
-    raw_run(path, "UPDATE plans SET title = x'' WHERE name = 'pro'");
+    raw_run(path, by_driver("UPDATE plans SET title = x'' WHERE name = 'pro'",
+                            "DELETE FROM plan_scopes WHERE plan = 'pro'",
+                            "DELETE FROM plan_scopes WHERE plan = 'pro'"));
     ck_assert_int_eq(tai_store_scope_plans(store, "programs:write", pool, &titles), APR_SUCCESS);
     ck_assert_str_eq(join(titles), "Claimed");
     ck_assert_int_eq(tai_store_scope_plans(store, "programs:rite", pool, &titles), APR_SUCCESS);
     ck_assert_int_eq(titles->nelts, 0);
-    ck_assert_int_eq(remove(path), 0);
+    raw_run(path, "ALTER TABLE plan_scopes RENAME TO lost");
     ck_assert_int_eq(tai_store_scope_plans(store, "programs:write", pool, &titles), APR_EGENERAL);
 }
 END_TEST
@@ -394,7 +410,7 @@ static void write_file(const char *content)
 
 static tai_store_state_e state(const char **text)
 {
-    return tai_store_check("sqlite3", path, pool, text);
+    return tai_store_check(driver, path, pool, text);
 }
 
 START_TEST(a_file_that_is_no_database_is_told_apart)
@@ -450,7 +466,7 @@ START_TEST(only_known_drivers_are_used)
     ck_assert_ptr_nonnull(tai_store_check_params("sqlite3", NULL, pool));
     ck_assert_int_eq(tai_store_check("oracle", path, pool, &text), TAI_STORE_UNREACHABLE);
     ck_assert_int_eq(tai_store_check("sqlite3", NULL, pool, &text), TAI_STORE_UNREACHABLE);
-    ck_assert_int_ne(tai_store_create(&store, "oracle", path, 1, pool), APR_SUCCESS);
+    ck_assert_int_ne(tai_store_create(&store, "oracle", path, 1, &tai_store_patient, pool), APR_SUCCESS);
 }
 END_TEST
 
@@ -522,7 +538,7 @@ START_TEST(a_new_database_is_private_and_in_wal_mode)
     ck_assert_int_eq(stat(path, &info), 0);
     ck_assert_int_eq(info.st_mode & 0777, 0600);
     ck_assert_str_eq(raw_value(path, "PRAGMA journal_mode"), "wal");
-    ck_assert_int_eq(tai_schema_init("sqlite3", path, pool, &text), APR_EEXIST);
+    ck_assert_int_eq(tai_schema_init(driver, path, pool, &text), APR_EEXIST);
     ck_assert_ptr_nonnull(strstr(text, path));
     found(open_store(path, 1));
 }
@@ -627,6 +643,20 @@ START_TEST(threads_share_connections)
 }
 END_TEST
 
+/* What is about a file. */
+static void add_file(TCase *tests)
+{
+    tcase_add_loop_test(tests, an_empty_blob_is_nobody, 0, ROWS(empty_blobs));
+    tcase_add_loop_test(tests, nothing_is_ever_created_for_row, 0, ROWS(names));
+    tcase_add_loop_test(tests, the_right_file_is_opened_for_row, 0, ROWS(names));
+    tcase_add_test(tests, a_file_that_is_no_database_is_told_apart);
+    tcase_add_test(tests, a_new_database_is_private_and_in_wal_mode);
+    tcase_add_test(tests, a_failed_init_leaves_nothing);
+    tcase_add_test(tests, a_replaced_file_is_noticed);
+    tcase_add_test(tests, a_removed_file_answers_nothing_until_it_is_back);
+    tcase_add_test(tests, a_locked_database_gives_no_answer);
+}
+
 static void add(TCase *tests)
 {
     with_dir(tests);
@@ -639,24 +669,18 @@ static void add(TCase *tests)
     tcase_add_test(tests, an_unknown_key_is_an_answer);
     tcase_add_test(tests, a_plan_may_grant_nothing);
     tcase_add_loop_test(tests, times_of_row, 0, ROWS(times));
-    tcase_add_loop_test(tests, an_empty_blob_is_nobody, 0, ROWS(empty_blobs));
     tcase_add_loop_test(tests, standing_of_row, 0, ROWS(standings));
     tcase_add_test(tests, a_user_of_another_account_is_no_owner);
     tcase_add_test(tests, plans_that_grant_a_scope_come_by_rank);
-    tcase_add_loop_test(tests, nothing_is_ever_created_for_row, 0, ROWS(names));
-    tcase_add_loop_test(tests, the_right_file_is_opened_for_row, 0, ROWS(names));
-    tcase_add_test(tests, a_file_that_is_no_database_is_told_apart);
     tcase_add_test(tests, a_database_without_our_schema_is_absent);
     tcase_add_test(tests, a_newer_schema_asks_for_a_newer_module);
-    tcase_add_test(tests, a_new_database_is_private_and_in_wal_mode);
-    tcase_add_test(tests, a_failed_init_leaves_nothing);
     tcase_add_test(tests, only_known_drivers_are_used);
-    tcase_add_test(tests, a_replaced_file_is_noticed);
-    tcase_add_test(tests, a_removed_file_answers_nothing_until_it_is_back);
     tcase_add_test(tests, a_change_of_the_schema_goes_unnoticed);
     tcase_add_test(tests, a_failed_statement_is_tried_on_a_new_connection);
-    tcase_add_test(tests, a_locked_database_gives_no_answer);
     tcase_add_test(tests, threads_share_connections);
+    if (suite_on("sqlite3")) {
+        add_file(tests);
+    }
 }
 
 int main(void)

@@ -1,0 +1,28 @@
+#ifndef TAI_CROWD_H
+#define TAI_CROWD_H
+
+#include <apr.h>
+
+/*
+ * The threads of a process that wait for what others hold: a connection, or the answer to the same
+ * question. Only so many wait for long, so that however slow the database is, threads are left for
+ * requests that need none; the others wait for as long as is usual where all is well.
+ */
+typedef struct tai_crowd_t {
+    int max;     /* how many may wait for long */
+    int waiting; /* how many do; changed by __atomic_* */
+} tai_crowd_t;
+
+/* How long the others wait, milliseconds. */
+#define TAI_CROWD_BRIEF_MS 100
+
+/**
+ * Begin to wait. The caller ends it by tai_crowd_leave, whatever comes of it.
+ * @param patience_ms  how long he would wait, milliseconds
+ * @return how long he may
+ */
+apr_uint32_t tai_crowd_join(tai_crowd_t *crowd, apr_uint32_t patience_ms);
+
+void tai_crowd_leave(tai_crowd_t *crowd);
+
+#endif

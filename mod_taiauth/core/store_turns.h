@@ -1,0 +1,33 @@
+#ifndef TAI_STORE_TURNS_H
+#define TAI_STORE_TURNS_H
+
+#include "crowd.h"
+#include "store_connection.h"
+
+/*
+ * Connections that threads take turns with. The one given back last is taken first, so that no more
+ * of them are opened than are needed at once.
+ */
+typedef struct tai_turns_t tai_turns_t;
+
+/**
+ * @param database   must live as long
+ * @param times      of each connection; must live as long
+ * @param max        how many connections
+ * @param crowd      of those who wait; must live as long
+ * @param p          all lives here; the connections are closed with it
+ * @return APR_SUCCESS, or why they could not be made
+ */
+apr_status_t tai_turns_create(tai_turns_t **out, const tai_database_t *database,
+                              const tai_times_t *times, int max, tai_crowd_t *crowd, apr_pool_t *p);
+
+/**
+ * Wait for a connection.
+ * @param wait_ms  how long at the most, milliseconds; less where the crowd is large
+ * @return it, for this thread alone until it is given back; NULL: none became free
+ */
+tai_connection_t *tai_turns_take(tai_turns_t *turns, apr_uint32_t wait_ms);
+
+void tai_turns_give(tai_turns_t *turns, tai_connection_t *connection);
+
+#endif
