@@ -1,0 +1,253 @@
+#include "database.h"
+#include "core/store_driver.h"
+
+/* What is true of MariaDB alone: its parameters, and, where the suite runs on it, its schema. */
+
+/* ---- parameters ---------------------------------------------------------------------------- */
+
+#define FIXED "reconnect=0,flags=CLIENT_FOUND_ROWS"
+
+/* What the driver is given, and what texts call it. */
+static const struct {
+    const char *given;
+    const char *params;
+    const char *name;
+} good[] = {
+    {"dbname=d", "fldsz=8000,dbname=d," FIXED, "dbname=d"},
+    {"host=h,port=3306,dbname=d,user=u,pass=p",
+     "fldsz=8000,host=h,port=3306,dbname=d,user=u,pass=p," FIXED,
+     "host=h,port=3306,dbname=d,user=u"},
+    {"host=h port=1 dbname=d", "fldsz=8000,host=h,port=1,dbname=d," FIXED,
+     "host=h,port=1,dbname=d"},
+    {" dbname=d;|\t\r\n, sock=/s ", "fldsz=8000,sock=/s,dbname=d," FIXED, "sock=/s,dbname=d"},
+    {"dbname=d,pass=a=b'\"\\", "fldsz=8000,dbname=d,pass=a=b'\"\\," FIXED, "dbname=d"},
+    {"dbname=d,group=g,reconnect=0", "fldsz=8000,dbname=d,group=g," FIXED, "dbname=d,group=g"},
+    {"dbname=d,flags=CLIENT_FOUND_ROWS", "fldsz=8000,dbname=d," FIXED, "dbname=d"},
+    {"dbname=d,port=65535", "fldsz=8000,port=65535,dbname=d," FIXED, "port=65535,dbname=d"},
+};
+
+START_TEST(parameters_mean_what_row_says)
+{
+    tai_database_t database = {0};
+    const char *error = tai_driver_mysql.resolve(good[_i].given, pool, &database);
+
+    ck_assert_msg(error == NULL, "%s: %s", good[_i].given, error);
+    ck_assert_str_eq(database.params, good[_i].params);
+    ck_assert_str_eq(database.name, good[_i].name);
+    ck_assert_ptr_null(database.path);
+    ck_assert_ptr_nonnull(strstr(database.options, good[_i].name));
+}
+END_TEST
+
+/* What is said of those that are wrong. "secret" never is. */
+static const struct {
+    const char *given;
+    const char *said;
+} bad[] = {
+    {"", "dbname=NAME"},
+    {"host=h,user=u,pass=secret", "dbname=NAME"},
+    {"dbname", "word 1 "},
+    {"dbname=", "word 1 "},
+    {"=d", "word 1 "},
+    {"db=d", "word 1 "},
+    {"DBNAME=d", "word 1 "},
+    {"dbname = d", "word 1 "},
+    {"dbname=d,password=secret", "word 2 "},
+    {"dbname=d,pass=a secret", "word 3 "},
+    {"dbname=d,pass=a;secret=secret", "word 3 "},
+    {"dbname=d,fldsz=100000", "word 2 "},
+    {"dbname=d,dbname=d", "dbname is twice"},
+    {"dbname=d,pass=secret,pass=secret", "pass is twice"},
+    {"dbname=d,reconnect=1", "reconnect in"},
+    {"dbname=d,reconnect=00", "reconnect in"},
+    {"dbname=d,flags=0", "flags in"},
+    {"dbname=d,flags=client_found_rows", "flags in"},
+    {"dbname=d,port=0", "from 1 to 65535"},
+    {"dbname=d,port=65536", "from 1 to 65535"},
+    {"dbname=d,port=-1", "from 1 to 65535"},
+    {"dbname=d,port=1x", "from 1 to 65535"},
+    {"dbname=d,port=99999999999999999999", "from 1 to 65535"},
+};
+
+START_TEST(parameters_that_are_wrong_are_refused_by_row)
+{
+    const char *error = tai_store_check_params("mysql", bad[_i].given, pool);
+
+    ck_assert_msg(error && strstr(error, bad[_i].said), "%s: %s", bad[_i].given, error);
+    ck_assert_ptr_null(strstr(error, "secret"));
+}
+END_TEST
+
+/* ---- the schema ---------------------------------------------------------------------------- */
+
+/* All of it but the order in which it came about. */
+static const char *const parts[] = {
+    "SELECT table_name, ordinal_position, column_name, column_type, is_nullable,"
+    " COALESCE(column_default, '-'), COALESCE(collation_name, '-'), extra,"
+    " COALESCE(generation_expression, '-') FROM information_schema.columns"
+    " WHERE table_schema = DATABASE() ORDER BY 1, 2",
+    "SELECT table_name, index_name, seq_in_index, column_name, collation, non_unique"
+    " FROM information_schema.statistics WHERE table_schema = DATABASE() ORDER BY 1, 2, 3",
+    "SELECT table_name, constraint_name, check_clause FROM information_schema.check_constraints"
+    " WHERE constraint_schema = DATABASE() ORDER BY 1, 2",
+    "SELECT table_name, column_name, referenced_table_name, referenced_column_name"
+    " FROM information_schema.key_column_usage WHERE table_schema = DATABASE()"
+    " AND referenced_table_name IS NOT NULL ORDER BY 1, 2",
+    "SELECT trigger_name, event_object_table, event_manipulation, action_timing,"
+    " action_statement, sql_mode FROM information_schema.triggers"
+    " WHERE trigger_schema = DATABASE() ORDER BY 1",
+    "SELECT version FROM schema_version ORDER BY version",
+    "SELECT * FROM plans ORDER BY name",
+    "SELECT * FROM scopes ORDER BY name",
+    "SELECT * FROM plan_scopes ORDER BY plan, scope",
+    "SELECT COUNT(*) FROM change_counter",
+};
+
+static const char *schema_of(const char *database)
+{
+    const char *text = "";
+
+    for (int i = 0; i < ROWS(parts); i++) {
+        text = apr_pstrcat(pool, text, "\n", raw_list(database, parts[i]), NULL);
+    }
+    return text;
+}
+
+static void run_statement(const raw_t *raw, const char *sql)
+{
+    int changed;
+    int code = apr_dbd_query(raw->driver, raw->handle, &changed, sql);
+
+    ck_assert_msg(code == 0, "%s: %s", sql, apr_dbd_error(raw->driver, raw->handle, code));
+}
+
+/* Those of all migrations, and after each of these its line in schema_version. */
+static apr_array_header_t *all_statements(void)
+{
+    apr_array_header_t *all = apr_array_make(pool, 100, sizeof(const char *));
+
+    for (int version = 1; version <= TAI_SCHEMA_VERSION; version++) {
+        const char *const *statement = tai_driver_mysql.migrations[version - 1];
+
+        for (; *statement; statement++) {
+            APR_ARRAY_PUSH(all, const char *) = *statement;
+        }
+        APR_ARRAY_PUSH(all, const char *) =
+            apr_psprintf(pool, "INSERT INTO schema_version VALUES (%d, 1)", version);
+    }
+    return all;
+}
+
+/* With the modes that the store has: triggers keep those that they were made with. */
+static void run_first(int count)
+{
+    const apr_array_header_t *all = all_statements();
+    raw_t raw = raw_open(path);
+
+    for (int i = 0; tai_driver_mysql.setup[i]; i++) {
+        run_statement(&raw, tai_driver_mysql.setup[i]);
+    }
+    for (int i = 0; i < count; i++) {
+        run_statement(&raw, APR_ARRAY_IDX(all, i, const char *));
+    }
+    raw_close(&raw);
+}
+
+static void go_on(void)
+{
+    const char *said = "";
+    int version;
+
+    ck_assert_int_eq(tai_schema_version(driver, path, pool, &version, &said), APR_SUCCESS);
+    if (version == 0) {
+        init_database(path);
+    }
+    else {
+        ck_assert_msg(tai_schema_migrate(driver, path, pool, &version, &said) == APR_SUCCESS, "%s",
+                      said);
+    }
+}
+
+/* As it is when a test begins. */
+static void empty_database(void)
+{
+    const char *name = raw_value(path, "SELECT DATABASE()");
+    raw_t raw = raw_open(path);
+
+    run_statement(&raw, apr_psprintf(pool, "DROP DATABASE %s", name));
+    run_statement(&raw, apr_psprintf(pool, "CREATE DATABASE %s", name));
+    raw_close(&raw);
+}
+
+#define SHARES 8 /* that the statements are tried in, each with a time-out of its own */
+
+/* MariaDB undoes no CREATE: what broke off behind any of its statements is done once more. */
+START_TEST(a_migration_that_broke_off_is_mended)
+{
+    const int count = all_statements()->nelts;
+    const char *whole = new_database("whole"), *schema;
+
+    init_database(whole);
+    schema = schema_of(whole);
+    for (int done = _i; done <= count; done += SHARES) {
+        empty_database();
+        run_first(done);
+        go_on();
+        ck_assert_msg(strcmp(schema_of(path), schema) == 0, "behind statement %d: %s\n\n%s", done,
+                      schema_of(path), schema);
+    }
+}
+END_TEST
+
+/* The driver cuts off what is longer than fldsz says, and says nothing. */
+START_TEST(no_column_is_longer_than_what_is_read)
+{
+    tai_database_t database = {0};
+    const char *longest;
+
+    init_database(path);
+    ck_assert_ptr_null(tai_driver_mysql.resolve(path, pool, &database));
+    longest = raw_value(path, "SELECT MAX(character_octet_length) FROM information_schema.columns"
+                              " WHERE table_schema = DATABASE()");
+    ck_assert_ptr_nonnull(strstr(database.params, apr_psprintf(pool, "fldsz=%s,", longest)));
+}
+END_TEST
+
+/* Letters that look alike are others, and so is a blank at the end. */
+START_TEST(names_are_compared_by_their_bytes)
+{
+    static const char *const names[] = {"acme", "Acme", "acme ", "ácme", "acm\xc3\xa9", "acme\t"};
+
+    init_database(path);
+    for (int i = 0; i < ROWS(names); i++) {
+        raw_run(path, apr_psprintf(pool,
+                                   "INSERT INTO accounts VALUES ('acc_%d', '%s', 'free',"
+                                   " 'active', 1)",
+                                   i, names[i]));
+    }
+    for (int i = 0; i < ROWS(names); i++) {
+        ck_assert_str_eq(
+            raw_list(path,
+                     apr_psprintf(pool, "SELECT id FROM accounts WHERE name = '%s'", names[i])),
+            apr_psprintf(pool, "acc_%d", i));
+    }
+}
+END_TEST
+
+static void add(TCase *tests)
+{
+    tcase_add_loop_test(tests, parameters_mean_what_row_says, 0, ROWS(good));
+    tcase_add_loop_test(tests, parameters_that_are_wrong_are_refused_by_row, 0, ROWS(bad));
+    if (suite_on("mysql")) {
+        with_dir(tests);
+        tcase_set_timeout(tests, 120);
+        tcase_add_loop_test(tests, a_migration_that_broke_off_is_mended, 0, SHARES);
+        tcase_add_test(tests, no_column_is_longer_than_what_is_read);
+        tcase_add_test(tests, names_are_compared_by_their_bytes);
+    }
+}
+
+int main(void)
+{
+    return unit_run("store_mysql", add);
+}
