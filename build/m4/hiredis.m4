@@ -2,12 +2,13 @@
 # -----------
 # mod_taiauth_redis is built where hiredis is found; --with-hiredis wants it, --without-hiredis does
 # not. Sets HIREDIS_CFLAGS, HIREDIS_LIBS, GAI_LIBS (names are resolved in the background) and the
-# conditional HAVE_HIREDIS. Where hiredis has TLS, rediss:// is there.
+# conditional HAVE_HIREDIS; HAVE_HIREDIS_SSL where hiredis has TLS, and so rediss:// is there.
 AC_DEFUN([TAI_HIREDIS], [
   AC_ARG_WITH([hiredis],
     [AS_HELP_STRING([--without-hiredis], [do not build mod_taiauth_redis, the limiter on Redis])],
     [], [with_hiredis=check])
   have_hiredis=no
+  have_hiredis_ssl=no
   AS_IF([test "x$with_hiredis" != xno], [
     PKG_CHECK_MODULES([HIREDIS], [hiredis >= 0.14], [have_hiredis=yes], [
       AS_IF([test "x$with_hiredis" = xyes],
@@ -25,9 +26,11 @@ AC_DEFUN([TAI_HIREDIS], [
     GAI_LIBS=$LIBS
     LIBS=$tai_saved_LIBS
     PKG_CHECK_MODULES([HIREDIS_SSL], [hiredis_ssl >= 1.0 libssl >= 3.0],
-      [HIREDIS_CFLAGS="$HIREDIS_CFLAGS $HIREDIS_SSL_CFLAGS -DHAVE_HIREDIS_SSL"
+      [have_hiredis_ssl=yes
+       HIREDIS_CFLAGS="$HIREDIS_CFLAGS $HIREDIS_SSL_CFLAGS -DHAVE_HIREDIS_SSL"
        HIREDIS_LIBS="$HIREDIS_SSL_LIBS $HIREDIS_LIBS"], [:])
   ])
   AC_SUBST([GAI_LIBS])
   AM_CONDITIONAL([HAVE_HIREDIS], [test $have_hiredis = yes])
+  AM_CONDITIONAL([HAVE_HIREDIS_SSL], [test $have_hiredis_ssl = yes])
 ])

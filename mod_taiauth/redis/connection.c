@@ -102,9 +102,12 @@ apr_status_t tai_redis_append(tai_redis_connection_t *connection, int argc, cons
 static apr_status_t broken(const tai_redis_connection_t *connection, apr_pool_t *p,
                            const char **error)
 {
-    *error = connection->context->err == REDIS_ERR_EOF
-                 ? "it closed the connection"
-                 : tai_text_line(connection->context->errstr, 160, p);
+    *error = connection->session != NULL ? tai_redis_tls_error(connection->session) : NULL;
+    if (*error == NULL) {
+        *error = connection->context->err == REDIS_ERR_EOF
+                     ? "it closed the connection"
+                     : tai_text_line(connection->context->errstr, 160, p);
+    }
     return APR_EGENERAL;
 }
 
@@ -306,14 +309,10 @@ apr_status_t tai_redis_connect(const tai_redis_config_t *config, tai_redis_tls_t
         return APR_ENOMEM;
     }
     if (tls != NULL) {
-        connection->session = tai_redis_tls_begin(tls, connection->context, host);
+        connection->session = tai_redis_tls_begin(tls, connection->context, host, error);
     }
-    if (tls != NULL && connection->session == NULL) {
-        rv = broken(connection, p, error);
-    }
-    else {
-        rv = greet(connection, config, deadline, p, error);
-    }
+    rv = tls != NULL && connection->session == NULL ? APR_EGENERAL
+                                                    : greet(connection, config, deadline, p, error);
     if (rv != APR_SUCCESS) {
         tai_redis_hang_up(connection);
         return rv;

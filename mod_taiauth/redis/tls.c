@@ -65,17 +65,30 @@ static int expect(SSL *session, const char *host)
     return SSL_set1_host(session, host) && SSL_set_tlsext_host_name(session, host);
 }
 
+const char *tai_redis_tls_error(const struct ssl_st *session)
+{
+    const long result = SSL_get_verify_result(session);
+
+    return result != X509_V_OK ? X509_verify_cert_error_string(result) : NULL;
+}
+
 struct ssl_st *tai_redis_tls_begin(tai_redis_tls_t *tls, struct redisContext *context,
-                                   const char *host)
+                                   const char *host, const char **error)
 {
     SSL *session = SSL_new((SSL_CTX *)tls);
 
-    if (session == NULL || !expect(session, host)) {
-        SSL_free(session);
-        return NULL;
+    *error = "TLS cannot be set up";
+    if (session != NULL && expect(session, host)) {
+        if (redisInitiateSSL(context, session) == REDIS_OK) {
+            return session; /* hiredis frees it */
+        }
+        *error = tai_redis_tls_error(session);
+        if (*error == NULL) {
+            *error = "there was no TLS handshake";
+        }
     }
-    /* from here on it is hiredis that frees it, also where this fails */
-    return redisInitiateSSL(context, session) == REDIS_OK ? session : NULL;
+    SSL_free(session);
+    return NULL;
 }
 
 short tai_redis_tls_events(struct ssl_st *session, short events)
@@ -112,11 +125,18 @@ tai_redis_tls_t *tai_redis_tls_new(const char *ca, apr_pool_t *p)
 }
 
 struct ssl_st *tai_redis_tls_begin(tai_redis_tls_t *tls, struct redisContext *context,
-                                   const char *host)
+                                   const char *host, const char **error)
 {
     (void)tls;
     (void)context;
     (void)host;
+    *error = "there is no TLS";
+    return NULL;
+}
+
+const char *tai_redis_tls_error(const struct ssl_st *session)
+{
+    (void)session;
     return NULL;
 }
 

@@ -29,11 +29,17 @@ tai_redis_tls_t *tai_redis_tls_new(const char *ca, apr_pool_t *p);
 
 /**
  * Begin on a connection that does not block. What goes over it first completes the handshake.
- * @param host  name or address that the server has to prove
+ * @param host   name or address that the server has to prove
+ * @param error  set to why there is no session; static
  * @return the session, which goes with the context; NULL: there is none
  */
 struct ssl_st *tai_redis_tls_begin(tai_redis_tls_t *tls, struct redisContext *context,
-                                   const char *host);
+                                   const char *host, const char **error);
+
+/**
+ * @return what is wrong with the server's certificate; NULL: nothing, or nobody knows; static
+ */
+const char *tai_redis_tls_error(const struct ssl_st *session);
 
 /**
  * What has to be waited for before anything goes on.
