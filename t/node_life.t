@@ -142,14 +142,16 @@ sub kill_all {
     wait_for(sub { !runs($parent) }, 'the end', 60);
     like substr($httpd->log, $log), qr/this node cannot be signed off, .*no answer within 2000 ms/, 'a locked database does not hold up a stop';
     $lock->release;
-    is scalar keys %{nodes()}, 1, '... the node is left for its lease';
+    # a server does what it was asked for when nobody waits for that any more
+    is scalar keys %{nodes()}, 1, '... the node is left for its lease' if TaiDatabase::is_file();
 }
 {
     $httpd->database->away;
     $httpd->configure($conf);
     $httpd->database->back;
+    my %before = %{nodes()};
     start();
-    wait_for(sub { keys %{nodes()} == 2 }, 'the next one to register');
+    wait_for(sub { grep { !$before{$_} } keys %{nodes()} }, 'the next one to register');
     $httpd->database->away;
     my $log = length $httpd->log;
     ok $httpd->stop, 'nor does one that is away';

@@ -45,7 +45,7 @@ done('account suspend again', 'account', 'suspend', 'acme');
 is json_of('account', 'list')->[0]{status}, 'suspended', 'the list says so';
 done('account reinstate', 'account', 'reinstate', 'acme');
 is_deeply json_of('account', 'reinstate', 'acme'), { name => 'acme', status => 'active',
-    nodes => { applied => 0, of => 0, silent => 0 } },
+    nodes => { applied => 0, of => 0, silent => 0, silent_nodes => [] } },
     'reinstated twice, as JSON';
 refused(qr/no account "acne"/, "$_ of an unknown account", 'account', $_, 'acne')
     for 'suspend', 'reinstate';

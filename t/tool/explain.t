@@ -56,6 +56,6 @@ refused(qr{^taictl: no answer from https://127\.0\.0\.1:$free: Connection refuse
 refused(qr/an order has 2000 bytes at the most/, 'a key id without an end', 'explain', 'GET', '/v1', '--key-id', 'k' x 2001);
 
 # Without a database there is nowhere to leave an order.
-refused(qr/database .*none\.db/, 'no database', @get, '--database', "$dir/none.db");
+refused(qr/database .*none\.db/, 'no database', @get, '--driver', 'sqlite3', '--database', "$dir/none.db");
 
 done_testing;

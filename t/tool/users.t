@@ -50,7 +50,7 @@ refused(qr/no user "nobody"/, 'the password of an unknown user', \"$password\n",
 refused(qr/12 to 72 bytes/, 'a new password that is too short', \"short\n", 'user', 'passwd',
     'ann');
 
-my $none = { applied => 0, of => 0, silent => 0 };
+my $none = { applied => 0, of => 0, silent => 0, silent_nodes => [] };
 done('user disable', 'user', 'disable', 'ann');
 is_deeply json_of('user', 'disable', 'ann'), { username => 'ann', status => 'disabled',
     nodes => $none },

@@ -34,15 +34,28 @@ sub tables {
     return @{$handle->selectcol_arrayref('SELECT tablename FROM pg_tables WHERE schemaname = current_schema()')};
 }
 
-sub end_connections {
-    my ($self, $master) = @_;
-    $master->do('SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = ?', undef, $self->name);
+# The end of its connections shows in no list as long as they begin: to rename it waits for them too.
+sub away {
+    my ($self) = @_;
+    my $master = $self->master;
+    $master->do("ALTER DATABASE $self->{name} ALLOW_CONNECTIONS false");
+    my $renamed;
+    until ($renamed) {
+        $master->do('SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ?', undef, $self->name);
+        $renamed = eval { $master->do("ALTER DATABASE $self->{name} RENAME TO $self->{name}_away") };
+        die $@ if $@ && $@ !~ /being accessed by other users/;
+    }
     return;
 }
 
-sub shutting { my ($self) = @_; return "ALTER DATABASE $self->{name} ALLOW_CONNECTIONS false" }
-sub opening  { my ($self) = @_; return "ALTER DATABASE $self->{name} ALLOW_CONNECTIONS true" }
-sub away_text { return qr/not currently accepting connections/ }
+sub back {
+    my ($self) = @_;
+    my $master = $self->master;
+    $master->do($_) for "ALTER DATABASE $self->{name}_away RENAME TO $self->{name}", "ALTER DATABASE $self->{name} ALLOW_CONNECTIONS true";
+    return;
+}
+
+sub away_text { return qr/does not exist/ }
 
 # What an owner may do he may deny himself.
 sub read_only { my ($self) = @_; $self->handle->do("REVOKE $WRITE FROM taiauth"); return }
@@ -53,6 +66,13 @@ sub locking {
     my ($self, $what, $handle) = @_;
     my $mode = $what eq 'all' ? 'ACCESS EXCLUSIVE' : 'EXCLUSIVE';
     return (['BEGIN', 'LOCK TABLE ' . join(', ', $self->tables($handle)) . " IN $mode MODE"], 'ROLLBACK');
+}
+
+# Has somebody changed rows, and not said yet whether that holds?
+sub is_held {
+    my ($self) = @_;
+    return scalar $self->handle->selectrow_array(
+        'SELECT COUNT(*) FROM pg_stat_activity WHERE datname = ? AND backend_xid IS NOT NULL', undef, $self->name);
 }
 
 sub refusing {

@@ -51,26 +51,12 @@ sub as_master {
     my ($self, @statements) = @_;
     my $master = $self->master;
     $master->do($_) for @statements;
-    $self->end_connections($master);
     $master->disconnect;
     return;
 }
 
-# No connection to it lasts, and none can be made.
-sub away { my ($self) = @_; return $self->as_master($self->shutting) }
-sub back { my ($self) = @_; return $self->as_master($self->opening) }
-
 # Whoever holds a table may keep readers out of it at any time.
 sub make_lockable { return }
-
-# Has somebody changed what nodes have to hear of, and not said yet whether it holds?
-sub is_held {
-    my ($self) = @_;
-    my $probe = $self->handle;
-    my $free = eval { $probe->selectrow_array('SELECT seq FROM change_counter FOR UPDATE NOWAIT'); 1 };
-    $probe->disconnect;
-    return !$free;
-}
 
 sub watch {
     my ($self) = @_;
