@@ -7,7 +7,7 @@
 local now, passes = clock(), 1
 local answer, windows = {}, {}
 
-local function tell(i, a, b, c, d)
+local function say(i, a, b, c, d)
   local at = 4 * i - 2
   answer[at], answer[at + 1], answer[at + 2], answer[at + 3] = a, b, c, d
 end
@@ -18,12 +18,12 @@ for i, key in ipairs(KEYS) do
   local wait
   if max == 0 then
     wait = left(w, now)
-    tell(i, wait, 0, 0, 0)
+    say(i, wait, 0, 0, 0)
   else
     local counted, reset
     counted, wait, reset = test(w, max, width, now)
-    tell(i, counted, wait, reset, 0)
-    windows[#windows + 1] = {i = i, w = w, max = max, width = width}
+    say(i, counted, wait, reset, 0)
+    windows[#windows + 1] = {i = i, w = w, max = max, width = width, counted = counted}
   end
   if wait > 0 then
     passes = 0
@@ -35,8 +35,9 @@ if passes == 1 and ARGV[1] == 'charge' then
     local w, max, width = one.w, one.max, one.width
     admit(w, max, width, now)
     write(KEYS[one.i], w, now, width)
-    local counted, wait, reset = test(w, max, width, now)
-    tell(one.i, counted, wait, reset, w.newest)
+    -- the admission has dropped what was older than W
+    local counted, wait, reset = tell(w, w.first, one.counted + 1, max, width, now)
+    say(one.i, counted, wait, reset, w.newest)
   end
 end
 answer[1] = passes

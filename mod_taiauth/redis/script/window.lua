@@ -71,13 +71,10 @@ local function counting(w, now, width)
   return i
 end
 
--- How many count, how long until one more passes, how long until the oldest leaves.
-local function test(w, max, width, now)
-  local first, counted, wait = counting(w, now, width), 0, 0
-  for i = first, w.last do
-    counted = counted + w.count[i]
-  end
-  local remain = counted
+-- What follows from how many count, of which this bucket is the oldest: how many count, how long
+-- until one more passes, how long until the oldest leaves.
+local function tell(w, first, counted, max, width, now)
+  local remain, wait = counted, 0
   for i = first, w.last do
     if remain < max then
       break
@@ -86,6 +83,14 @@ local function test(w, max, width, now)
     wait = w.latest[i] + width - now
   end
   return counted, wait, first <= w.last and w.latest[first] + width - now or 0
+end
+
+local function test(w, max, width, now)
+  local first, counted = counting(w, now, width), 0
+  for i = first, w.last do
+    counted = counted + w.count[i]
+  end
+  return tell(w, first, counted, max, width, now)
 end
 
 -- Does an admission at this time belong to the newest bucket? 31 slots cover W, so what counts lies
