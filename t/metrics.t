@@ -159,6 +159,9 @@ subtest 'mod_status' => sub {
     $sum{DatabaseLookups} = $page->{value}{taiauth_lookup_seconds_count};
     my ($lease, $metric) = (delete $auto{LeaseMilliseconds}, $page->{value}{taiauth_lease_seconds});
     ok $_ > 0 && $_ <= 10, "what is left of the lease: $_" for $lease / 1000, $metric;
+    $sum{$_->[0]} = $page->{value}{"taiauth_limiter_$_->[1]"}
+        for ['LimiterFailures', 'failures_total'], ['LimiterFallbacks', 'fallbacks_total'], ['LimiterOpen', 'open'];
+    $sum{DatabaseOpen} = $page->{value}{taiauth_database_open};
     $sum{LongResponses} = $page->{value}{taiauth_long_responses};
     $sum{ResponsesCut} = $page->{value}{taiauth_responses_cut_total};
     $sum{CachedKeys} = $page->{value}{taiauth_key_cache_keys};

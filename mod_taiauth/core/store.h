@@ -34,6 +34,12 @@ typedef enum {
 const char *tai_store_check_params(const char *driver, const char *params, apr_pool_t *p);
 
 /**
+ * @param driver  as in DBDriver, one that can be used
+ * @return 1: its databases are files of this host; 0: they are behind a server
+ */
+int tai_store_is_file(const char *driver);
+
+/**
  * Ask a database what it is, with a connection of its own that is closed again. Creates nothing.
  * @param driver  as in DBDriver
  * @param params  as in DBDParams: for sqlite3 a path, or file:/path?mode=rw

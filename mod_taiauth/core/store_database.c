@@ -40,6 +40,11 @@ const char *tai_store_check_params(const char *driver, const char *params, apr_p
     return take_apart(driver, params, p, &database);
 }
 
+int tai_store_is_file(const char *driver)
+{
+    return tai_driver_find(driver)->socket_symbol == NULL;
+}
+
 apr_status_t tai_database_resolve(const char *driver, const char *params, apr_pool_t *p,
                                   const tai_database_t **out, const char **error)
 {

@@ -60,13 +60,16 @@ void taiauth_database_limits(const taiauth_server_t *conf, tai_store_limits_t *l
 
 /* ---- a child ------------------------------------------------------------------------------ */
 
-/* The check at the start ran as root, perhaps; what counts is what the user of the children may do. */
+/*
+ * The check at the start ran as root, perhaps; what counts is what the user of the children may do
+ * with the file. A server does not know them apart, and must not keep a child from its beginning.
+ */
 static void check_as_child(server_rec *s, apr_pool_t *p)
 {
     const taiauth_server_t *conf = taiauth_server(s);
     const char *text = NULL;
 
-    if (taiauth_config_used(s) &&
+    if (taiauth_config_used(s) && tai_store_is_file(conf->dbd_driver) &&
         tai_store_check(conf->dbd_driver, conf->dbd_params, p, &text) != TAI_STORE_READY) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, s,
                      "taiauth: as the user of this child (uid %ld): %s; until then every request "

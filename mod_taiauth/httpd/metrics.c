@@ -207,6 +207,16 @@ static void write_limiter(request_rec *r, const tai_metrics_t *m)
     number(r, "limiter_opened_total", "", tai_metrics_read(&breaker->opened));
 }
 
+static void write_breaker(request_rec *r)
+{
+    const tai_breaker_t *breaker = tai_segment_breaker(taiauth_segment, TAI_BREAKER_DATABASE);
+
+    head(r, "database_open", "gauge", "1: the database does not answer, and is left alone.");
+    number(r, "database_open", "", tai_metrics_read(&breaker->retry_at) != 0);
+    head(r, "database_opened_total", "counter", "Times that it ceased to answer.");
+    number(r, "database_opened_total", "", tai_metrics_read(&breaker->opened));
+}
+
 static void write_long_responses(request_rec *r, const tai_metrics_t *m)
 {
     head(r, "long_responses", "gauge", "Responses of keys that take their time, being sent now.");
@@ -226,6 +236,7 @@ static void write_page(request_rec *r)
     number(r, "locks_started_total", "", tai_metrics_read(&m->locks_started));
     write_limiter(r, m);
     write_lookups(r, m);
+    write_breaker(r);
     write_node(r);
     write_long_responses(r, m);
     write_key_cache(r);

@@ -46,10 +46,9 @@ static apr_uint64_t cached_keys(void)
     return usage.live;
 }
 
-static apr_uint64_t limiter_open(void)
+static apr_uint64_t is_open(tai_breaker_of_e of)
 {
-    return tai_metrics_read(&tai_segment_breaker(taiauth_segment, TAI_BREAKER_LIMITER)->retry_at) !=
-           0;
+    return tai_metrics_read(&tai_segment_breaker(taiauth_segment, of)->retry_at) != 0;
 }
 
 /* "TaiAuth-ADMITTED: 12" a line for ?auto; "TaiAuth: ADMITTED 12, ..." in one for people. */
@@ -69,10 +68,11 @@ static int status_hook(request_rec *r, int flags)
         ap_rprintf(r, form, tai_code((tai_code_e)code)->name, verdicts(m, (tai_code_e)code));
     }
     ap_rprintf(r, form, "DatabaseLookups", tai_metrics_read(&m->lookups));
+    ap_rprintf(r, form, "DatabaseOpen", is_open(TAI_BREAKER_DATABASE));
     ap_rprintf(r, form, "LeaseMilliseconds", taiauth_node_lease_left());
     ap_rprintf(r, form, "LimiterFailures", tai_metrics_read(&m->limiter_failures));
     ap_rprintf(r, form, "LimiterFallbacks", tai_metrics_read(&m->limiter_fallbacks));
-    ap_rprintf(r, form, "LimiterOpen", limiter_open());
+    ap_rprintf(r, form, "LimiterOpen", is_open(TAI_BREAKER_LIMITER));
     ap_rprintf(r, form, "LongResponses", tai_metrics_read(&m->long_responses));
     ap_rprintf(r, form, "ResponsesCut", tai_metrics_read(&m->cut));
     ap_rprintf(r, form, "CachedKeys", cached_keys());
