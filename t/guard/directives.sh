@@ -38,7 +38,7 @@ done
 context() {
     case $1 in
     RSRC_CONF)
-        if sed -n "/^static const char \*$2(/,/^}/p" "$code"/directive*.c | grep -q GLOBAL_ONLY; then
+        if sed -nE "/^(static )?const char \*$2\(/,/^}/p" "$code"/directive*.c | grep -q GLOBAL_ONLY; then
             echo 'server config#whole server'
         else
             echo 'server config, virtual host#server'
