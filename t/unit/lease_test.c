@@ -35,16 +35,6 @@ START_TEST(the_first_request_registers)
 }
 END_TEST
 
-static void take_away(void)
-{
-    ck_assert_int_eq(rename(path, apr_pstrcat(pool, path, ".away", NULL)), 0);
-}
-
-static void put_back(void)
-{
-    ck_assert_int_eq(rename(apr_pstrcat(pool, path, ".away", NULL), path), 0);
-}
-
 /* An outage goes unnoticed until the lease is over; then nothing that was judged holds. */
 START_TEST(the_database_is_away_for_longer_than_the_lease)
 {
@@ -62,7 +52,7 @@ START_TEST(the_database_is_away_for_longer_than_the_lease)
     ck_assert_int_ne(lease(), APR_SUCCESS);
     ck_assert_ptr_nonnull(text);
 
-    put_back();
+    bring_back();
     while (lease() != APR_SUCCESS) {
         ck_assert_ptr_nonnull(text);
         apr_sleep(1000);

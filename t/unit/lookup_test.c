@@ -197,13 +197,13 @@ START_TEST(a_database_that_is_away_is_no_answer)
     tai_known_key_t known;
 
     ck_assert_int_eq(ask(lookup, first.key, &known), TAI_LOOKUP_FOUND);
-    ck_assert_int_eq(remove(path), 0);
+    take_away();
     ck_assert_int_eq(recall(lookup, first.key, &known), TAI_LOOKUP_FOUND); /* the lease runs */
     ck_assert_int_eq(recall(lookup, second.key, &known), TAI_LOOKUP_ABSENT);
     ck_assert_int_eq(ask(lookup, second.key, &known), TAI_LOOKUP_FAILED);
     ck_assert_int_eq(known.failure, TAI_DATABASE);
     ck_assert_ptr_null(known.record);
-    ck_assert_ptr_nonnull(strstr(text, path));
+    ck_assert_ptr_nonnull(strstr(text, called));
     ck_assert_uint_eq(tai_metrics_read(&tai_segment_metrics(segment)->lookup_failures), 1);
 }
 END_TEST
@@ -213,10 +213,10 @@ START_TEST(without_a_lease_nothing_is_answered)
     tai_lookup_t *lookup = lookup_on(store, 1);
     tai_known_key_t known;
 
-    ck_assert_int_eq(remove(path), 0);
+    take_away();
     ck_assert_int_eq(recall(lookup, "any", &known), TAI_LOOKUP_FAILED);
     ck_assert_int_eq(known.failure, TAI_DATABASE);
-    ck_assert_ptr_nonnull(strstr(text, path));
+    ck_assert_ptr_nonnull(strstr(text, called));
     ck_assert_int_eq(ask(lookup, "any", &known), TAI_LOOKUP_FAILED);
     ck_assert_int_eq(known.failure, TAI_DATABASE);
     ck_assert_uint_eq(selects(), 0);
@@ -317,7 +317,7 @@ START_TEST(a_crowd_fails_together)
     tai_lookup_t *lookup = lookup_on(store, 1);
 
     sync_now();
-    ck_assert_int_eq(remove(path), 0);
+    take_away();
     crowd_finds(lookup, issue.key, TAI_LOOKUP_FAILED);
     ck_assert_uint_eq(tai_metrics_read(&tai_segment_metrics(segment)->lookup_failures), selects());
 }
@@ -347,10 +347,14 @@ static void add(TCase *tests)
     tcase_add_test(tests, without_a_database_nothing_is_answered);
     tcase_add_test(tests, a_database_that_is_away_is_no_answer);
     tcase_add_test(tests, without_a_lease_nothing_is_answered);
-    tcase_add_test(tests, a_record_too_long_is_answered_all_the_same);
+    if (suite_on("sqlite3")) { /* elsewhere columns have an end */
+        tcase_add_test(tests, a_record_too_long_is_answered_all_the_same);
+    }
     tcase_add_test(tests, a_crowd_asks_once);
     tcase_add_test(tests, a_crowd_fails_together);
-    tcase_add_test(tests, a_crowd_gets_what_cannot_be_kept);
+    if (suite_on("sqlite3")) { /* elsewhere columns have an end */
+        tcase_add_test(tests, a_crowd_gets_what_cannot_be_kept);
+    }
 }
 
 int main(void)

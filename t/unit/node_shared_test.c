@@ -64,9 +64,7 @@ START_TEST(who_comes_second_waits)
 
     must(tai_node_leave(segment, store, pool, &text));
     node->begun_at = 0;
-    raw_run(path, "CREATE TRIGGER hampered BEFORE INSERT ON nodes BEGIN SELECT SUM(i) FROM (WITH"
-                  " RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000)"
-                  " SELECT i FROM n); END");
+    raw_slow("INSERT", "nodes");
     pid = in_child(sync_in_child, NULL);
     while (__atomic_load_n(&node->begun_at, __ATOMIC_ACQUIRE) == 0) {
         sched_yield();
@@ -99,15 +97,14 @@ static int keep_asking(void *data)
 START_TEST(nobody_waits_in_an_outage)
 {
     int *answered = shared_block(sizeof(*answered));
-    const char *away = apr_pstrcat(pool, path, ".away", NULL);
     pid_t pid;
 
     must(tai_node_leave(segment, store, pool, &text));
-    ck_assert_int_eq(rename(path, away), 0);
+    take_away();
     ck_assert_int_ne(lease(), APR_SUCCESS);
     pid = in_child(keep_asking, answered);
     meet(answered, 2);
-    ck_assert_int_eq(rename(away, path), 0);
+    bring_back();
     wait_until(node->failed_at + 100);
     ck_assert_int_ne(lease(), APR_SUCCESS);
     ck_assert_ptr_nonnull(text);
@@ -145,8 +142,8 @@ START_TEST(applied_before_the_number_says_so)
 
     watch->answer = answer;
     raw_run(path, apr_psprintf(pool,
-                               "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
-                               " WHERE i < 9000) INSERT INTO key_changes SELECT seq + i, '%s', NULL"
+                               "INSERT INTO key_changes WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"
+                               " SELECT i + 1 FROM n WHERE i < 9000) SELECT seq + i, '%s', NULL"
                                " FROM change_counter, n;"
                                " UPDATE change_counter SET seq = seq + 9000",
                                digest_of("some")));

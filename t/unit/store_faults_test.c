@@ -11,16 +11,19 @@
 /* What one creation leaves: the key, its line in the audit log and its row in the log of changes. */
 static void check_whole(void)
 {
-    ck_assert_str_eq(raw_value(path, "PRAGMA integrity_check"), "ok");
+    if (on("sqlite3")) {
+        ck_assert_str_eq(raw_value(path, "PRAGMA integrity_check"), "ok");
+    }
     ck_assert_str_eq(
         raw_value(path, "SELECT COUNT(*) FROM api_keys k WHERE NOT EXISTS"
                         " (SELECT 1 FROM audit_log WHERE action = 'key.create' AND subject = k.id)"
                         " OR NOT EXISTS (SELECT 1 FROM key_changes WHERE key_hash = k.key_hash)"),
         "0");
-    ck_assert_str_eq(raw_value(path, "SELECT (SELECT COUNT(*) FROM api_keys) ="
+    ck_assert_str_eq(raw_value(path, "SELECT CASE WHEN (SELECT COUNT(*) FROM api_keys) ="
                                      " (SELECT COUNT(*) FROM audit_log WHERE subject LIKE 'key%')"
                                      " AND (SELECT COUNT(*) FROM api_keys) ="
-                                     " (SELECT COUNT(*) FROM key_changes WHERE key_hash LIKE '%')"),
+                                     " (SELECT COUNT(*) FROM key_changes WHERE key_hash LIKE '%')"
+                                     " THEN 1 ELSE 0 END"),
                      "1");
 }
 
@@ -33,7 +36,7 @@ static const char *unknown(void)
     ck_assert_int_eq(tai_store_create_key(store, &usual, &actor, NOW, pool, &issue, &text),
                      TAI_CHANGE_UNKNOWN);
     ck_assert_mem_eq(&issue, &empty, sizeof(empty));
-    ck_assert_ptr_nonnull(strstr(text, path));
+    ck_assert_ptr_nonnull(strstr(text, called));
     return text;
 }
 
@@ -161,8 +164,10 @@ END_TEST
 static void add(TCase *tests)
 {
     with_acme(tests);
-    tcase_add_test(tests, a_database_that_is_read_only_takes_nothing);
-    tcase_add_test(tests, a_disk_that_is_full_takes_nothing);
+    if (suite_on("sqlite3")) { /* by the permissions of a file, and by its size */
+        tcase_add_test(tests, a_database_that_is_read_only_takes_nothing);
+        tcase_add_test(tests, a_disk_that_is_full_takes_nothing);
+    }
     tcase_add_test(tests, who_is_killed_leaves_whole_keys);
 }
 

@@ -14,7 +14,7 @@
 static char *slurp(const char *name)
 {
     const char *file =
-        apr_pstrcat(pool, getenv("TAI_SRC"), "/mod_taiauth/sql/sqlite3/", name, NULL);
+        apr_pstrcat(pool, getenv("TAI_SRC"), "/mod_taiauth/sql/", driver, "/", name, NULL);
     FILE *in = fopen(file, "r");
     char *content = apr_pcalloc(pool, 65536);
 
@@ -35,8 +35,7 @@ static void run_file(const char *name)
             *end = '\0';
             end += strlen(";\n\n");
         }
-        raw_run(path,
-                apr_pstrmemdup(pool, paragraph, strlen(paragraph) - (end ? 0 : strlen(";\n"))));
+        raw_define(apr_pstrmemdup(pool, paragraph, strlen(paragraph) - (end ? 0 : strlen(";\n"))));
     }
 }
 
@@ -92,21 +91,15 @@ static void migrate(void)
 
 /* Every value of every row, in the columns that the first schema had. */
 static const char *const contents[] = {
-    "SELECT GROUP_CONCAT(QUOTE(name) || QUOTE(title) || rank || QUOTE(rate_limit) || max_keys)"
-    " FROM (SELECT * FROM plans ORDER BY name)",
-    "SELECT GROUP_CONCAT(QUOTE(name) || QUOTE(description) || is_default)"
-    " FROM (SELECT * FROM scopes ORDER BY name)",
-    "SELECT GROUP_CONCAT(QUOTE(plan) || QUOTE(scope))"
-    " FROM (SELECT * FROM plan_scopes ORDER BY plan, scope)",
-    "SELECT GROUP_CONCAT(QUOTE(id) || QUOTE(name) || QUOTE(plan) || QUOTE(status) || created_at)"
-    " FROM (SELECT * FROM accounts ORDER BY id)",
-    "SELECT GROUP_CONCAT(QUOTE(id) || QUOTE(account_id) || QUOTE(username) || QUOTE(password_hash)"
-    " || QUOTE(role) || QUOTE(status) || created_at) FROM (SELECT * FROM users ORDER BY id)",
-    "SELECT GROUP_CONCAT(QUOTE(id) || QUOTE(line) || QUOTE(account_id) || QUOTE(user_id) ||"
-    " QUOTE(name) || QUOTE(prefix) || QUOTE(key_hash) || QUOTE(token_hash) || QUOTE(scopes) ||"
-    " QUOTE(rate_limit) || QUOTE(created_at) || QUOTE(expires_at) || QUOTE(revoked_at) ||"
-    " QUOTE(last_used_at)) FROM (SELECT * FROM api_keys ORDER BY id)",
-    "SELECT version || ' ' || applied_at FROM schema_version WHERE version = 1",
+    "SELECT name, title, rank, rate_limit, max_keys FROM plans ORDER BY name",
+    "SELECT name, description, is_default FROM scopes ORDER BY name",
+    "SELECT plan, scope FROM plan_scopes ORDER BY plan, scope",
+    "SELECT id, name, plan, status, created_at FROM accounts ORDER BY id",
+    "SELECT id, account_id, username, password_hash, role, status, created_at FROM users"
+    " ORDER BY id",
+    "SELECT id, line, account_id, user_id, name, prefix, key_hash, token_hash, scopes, rate_limit,"
+    " created_at, expires_at, revoked_at, last_used_at FROM api_keys ORDER BY id",
+    "SELECT version, applied_at FROM schema_version WHERE version = 1",
 };
 
 START_TEST(rows_are_kept_in_row)
@@ -114,25 +107,24 @@ START_TEST(rows_are_kept_in_row)
     const char *before;
 
     make_first();
-    before = raw_value(path, contents[_i]);
+    before = raw_list(path, contents[_i]);
     ck_assert_ptr_nonnull(before);
     ck_assert_str_ne(before, "");
     migrate();
-    ck_assert_str_eq(raw_value(path, contents[_i]), before);
+    ck_assert_str_eq(raw_list(path, contents[_i]), before);
 }
 END_TEST
 
 /* Every value of every row, in the tables that the second schema added. */
 static const char *const managed[] = {
-    "SELECT GROUP_CONCAT(id || origin) FROM (SELECT * FROM api_keys ORDER BY id)",
-    "SELECT GROUP_CONCAT(key_id || day || admitted || refused) FROM key_usage",
-    "SELECT GROUP_CONCAT(id_hash || user_id || created_at || used_at) FROM sessions",
-    "SELECT GROUP_CONCAT(seq || at || QUOTE(account_id) || actor || client || action"
-    " || QUOTE(subject) || QUOTE(detail)) FROM audit_log",
-    "SELECT GROUP_CONCAT(ticket_hash || order_json || expires_at) FROM tickets",
+    "SELECT id, origin FROM api_keys ORDER BY id",
+    "SELECT key_id, day, admitted, refused FROM key_usage",
+    "SELECT id_hash, user_id, created_at, used_at FROM sessions",
+    "SELECT seq, at, account_id, actor, client, action, subject, detail FROM audit_log",
+    "SELECT ticket_hash, order_json, expires_at FROM tickets",
     "SELECT seq FROM change_counter",
-    "SELECT GROUP_CONCAT(seq || QUOTE(key_hash) || QUOTE(account_id)) FROM key_changes",
-    "SELECT GROUP_CONCAT(id || lease_ms || applied_seq || registered_at) FROM nodes",
+    "SELECT seq, key_hash, account_id FROM key_changes",
+    "SELECT id, lease_ms, applied_seq, registered_at FROM nodes",
 };
 
 START_TEST(managed_rows_are_kept_in_row)
@@ -140,11 +132,11 @@ START_TEST(managed_rows_are_kept_in_row)
     const char *before;
 
     make_second();
-    before = raw_value(path, managed[_i]);
+    before = raw_list(path, managed[_i]);
     ck_assert_ptr_nonnull(before);
     ck_assert_str_ne(before, "");
     migrate_from(2);
-    ck_assert_str_eq(raw_value(path, managed[_i]), before);
+    ck_assert_str_eq(raw_list(path, managed[_i]), before);
 }
 END_TEST
 
@@ -162,7 +154,8 @@ START_TEST(a_node_is_still_registered_behind_it)
     ck_assert_ptr_nonnull(news.own);
     ck_assert_uint_eq(news.own->lease_ms, 5000);
     ck_assert_int_eq(news.own->applied_seq, 1);
-    ck_assert_ptr_null(raw_value(path, "SELECT COALESCE(name, synced_at) FROM nodes"));
+    ck_assert_ptr_null(
+        raw_value(path, "SELECT CASE WHEN name IS NULL THEN synced_at ELSE 1 END FROM nodes"));
 }
 END_TEST
 
@@ -175,8 +168,7 @@ START_TEST(what_is_new_begins_empty)
     ck_assert_ptr_nonnull(strstr(text, "taictl db migrate"));
     migrate();
     ck_assert_int_eq(tai_store_check(driver, path, pool, &text), TAI_STORE_READY);
-    ck_assert_str_eq(raw_value(path, "SELECT GROUP_CONCAT(DISTINCT origin) FROM api_keys"),
-                     "operator");
+    ck_assert_str_eq(raw_list(path, "SELECT DISTINCT origin FROM api_keys"), "operator");
     ck_assert_str_eq(raw_value(path, "SELECT seq FROM change_counter"), "0");
     ck_assert_str_eq(raw_value(path, "SELECT (SELECT COUNT(*) FROM key_changes)"
                                      " + (SELECT COUNT(*) FROM audit_log)"
@@ -191,9 +183,15 @@ END_TEST
 /* A database that was migrated is no other than a new one. */
 START_TEST(from_version_row_the_way_leads_to_one_schema)
 {
-    static const char schema[] = "SELECT GROUP_CONCAT(sql, ';') FROM (SELECT sql FROM sqlite_master"
-                                 " WHERE sql IS NOT NULL ORDER BY name)";
-    const char *fresh = apr_pstrcat(pool, dir, "/new.db", NULL);
+    const char *schema = by_driver(
+        "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name",
+        "SELECT table_name, column_name, column_default, is_nullable, data_type,"
+        " character_maximum_length, collation_name FROM information_schema.columns"
+        " WHERE table_schema = 'public' ORDER BY table_name, column_name",
+        "SELECT table_name, column_name, column_default, is_nullable, column_type, collation_name"
+        " FROM information_schema.columns WHERE table_schema = DATABASE()"
+        " ORDER BY table_name, column_name");
+    const char *fresh = new_database("new.db");
 
     if (_i == 1) {
         make_first();
@@ -203,7 +201,7 @@ START_TEST(from_version_row_the_way_leads_to_one_schema)
     }
     migrate_from(_i);
     init_database(fresh);
-    ck_assert_str_eq(raw_value(path, schema), raw_value(fresh, schema));
+    ck_assert_str_eq(raw_list(path, schema), raw_list(fresh, schema));
 }
 END_TEST
 
@@ -214,12 +212,12 @@ START_TEST(a_migration_that_fails_leaves_the_old_schema)
 
     make_first();
     raw_run(path, "CREATE TABLE tickets (x INTEGER)"); /* in its way, after half of it */
-    before = raw_value(path, contents[5]);
+    before = raw_list(path, contents[5]);
     ck_assert_int_eq(tai_schema_migrate(driver, path, pool, &from, &text), APR_EGENERAL);
     ck_assert_ptr_nonnull(strstr(text, "tickets"));
     ck_assert_int_eq(tai_schema_version(driver, path, pool, &version, &text), APR_SUCCESS);
     ck_assert_int_eq(version, 1);
-    ck_assert_str_eq(raw_value(path, contents[5]), before);
+    ck_assert_str_eq(raw_list(path, contents[5]), before);
     ck_assert_ptr_nonnull(strstr(raw_try(path, "SELECT origin FROM api_keys"), "origin"));
     raw_run(path, "DROP TABLE tickets");
     migrate();
@@ -263,25 +261,31 @@ static const struct {
     {"UPDATE accounts SET status = 'active' WHERE id = 'acc_2'", "acc_2"},
     {"UPDATE accounts SET plan = 'free' WHERE id = 'acc_1'", "acc_1"},
     {"UPDATE accounts SET name = 'other' WHERE id = 'acc_1'", "acc_1"},
-    {"UPDATE accounts SET id = 'acc_9' WHERE id = 'acc_1'", "acc_1 acc_9"},
+    {"UPDATE accounts SET id = 'acc_9' WHERE id = 'acc_3'", "acc_3 acc_9"},
     {"UPDATE accounts SET created_at = 7, status = status, plan = plan", ""},
     {"DELETE FROM accounts WHERE id = 'acc_3'", "acc_3"},
-    {"INSERT OR REPLACE INTO accounts VALUES ('acc_1', 'acme', 'free', 'active', 1)", "acc_1"},
     {"INSERT INTO users VALUES ('usr_9', 'acc_2', 'new', NULL, 'member', 'active', 1)", "acc_2"},
     {"UPDATE users SET status = 'disabled' WHERE id = 'usr_1'", "acc_1"},
     {"UPDATE users SET status = 'active' WHERE id = 'usr_2'", "acc_1"},
     {"UPDATE users SET username = 'other' WHERE id = 'usr_1'", "acc_1"},
-    {"UPDATE users SET id = 'usr_9' WHERE id = 'usr_1'", "acc_1"},
+    {"UPDATE users SET id = 'usr_9' WHERE id = 'usr_2'", "acc_1"},
     {"UPDATE users SET account_id = 'acc_2' WHERE id = 'usr_1'", "acc_1 acc_2"},
     {"UPDATE users SET password_hash = 'x', created_at = 7, status = status", ""},
     {"UPDATE users SET role = 'member'", ""},
     {"DELETE FROM users WHERE id = 'usr_2'", "acc_1"},
     {"INSERT INTO plans VALUES ('gold', 'Gold', 10, NULL, 1)", "*"},
     {"UPDATE plans SET rate_limit = '1/1s' WHERE name = 'pro'", "*"},
-    {"DELETE FROM plans WHERE name = 'claimed'", "*"},
+    {"INSERT INTO plans VALUES ('gold', 'Gold', 10, NULL, 1);"
+     " DELETE FROM plans WHERE name = 'gold'",
+     "* *"},
     {"INSERT INTO scopes VALUES ('new:read', 'New', 0)", ""},
-    {"UPDATE scopes SET name = 'other:read' WHERE name = 'extra:read'", "*"},
-    {"DELETE FROM scopes WHERE name = 'extra:read'", "*"},
+    {"UPDATE scopes SET description = 'Other' WHERE name = 'extra:read'", "*"},
+    {"INSERT INTO scopes VALUES ('new:read', 'New', 0);"
+     " UPDATE scopes SET name = 'other:read' WHERE name = 'new:read'",
+     "*"},
+    {"INSERT INTO scopes VALUES ('new:read', 'New', 0);"
+     " DELETE FROM scopes WHERE name = 'new:read'",
+     "*"},
     {"INSERT INTO plan_scopes VALUES ('free', 'programs:write')", "*"},
     {"UPDATE plan_scopes SET plan = 'pro' WHERE plan = 'bare'", "*"},
     {"DELETE FROM plan_scopes WHERE plan = 'bare'", "*"},
@@ -299,18 +303,18 @@ START_TEST(what_row_adds_to_the_log)
     raw_run(path, "UPDATE plans SET title = 'Any'"); /* so that the log does not begin here */
     base = raw_value(path, "SELECT seq FROM change_counter");
     raw_run(path, changes[_i].change);
-    added = raw_value(path, apr_psprintf(pool,
-                                         "SELECT GROUP_CONCAT(whom, ' ') FROM"
-                                         " (SELECT COALESCE(SUBSTR(key_hash, 1, 4), account_id,"
-                                         " '*') AS whom FROM key_changes WHERE seq > %s"
-                                         " ORDER BY whom)",
-                                         base));
-    ck_assert_msg(strcmp(added ? added : "", changes[_i].added) == 0, "%s: %s", changes[_i].change,
-                  added);
+    added = apr_array_pstrcat(
+        pool,
+        raw_rows(path, apr_psprintf(pool,
+                                    "SELECT COALESCE(SUBSTR(key_hash, 1, 4), account_id, '*')"
+                                    " FROM key_changes WHERE seq > %s ORDER BY 1",
+                                    base)),
+        ' ');
+    ck_assert_msg(strcmp(added, changes[_i].added) == 0, "%s: %s", changes[_i].change, added);
     /* no gap, and the counter is at its end */
-    ck_assert_str_eq(raw_value(path, "SELECT COUNT(*) = MAX(seq) AND MIN(seq) = 1 AND"
+    ck_assert_str_eq(raw_value(path, "SELECT CASE WHEN COUNT(*) = MAX(seq) AND MIN(seq) = 1 AND"
                                      " MAX(seq) = (SELECT seq FROM change_counter)"
-                                     " FROM key_changes"),
+                                     " THEN 1 ELSE 0 END FROM key_changes"),
                      "1");
 }
 END_TEST
@@ -340,9 +344,10 @@ START_TEST(sessions_left_by_row)
     raw_run(path, "INSERT INTO sessions VALUES ('" HASH_1 "', 'usr_1', 1, 1),"
                   " ('" HASH_2 "', 'usr_1', 2, 2), ('" HASH_3 "', 'usr_2', 3, 3)");
     raw_run(path, endings[_i].change);
-    ck_assert_str_eq(raw_value(path, "SELECT GROUP_CONCAT(user_id, ' ') FROM"
-                                     " (SELECT DISTINCT user_id FROM sessions ORDER BY user_id)"),
-                     endings[_i].left);
+    ck_assert_str_eq(
+        apr_array_pstrcat(
+            pool, raw_rows(path, "SELECT DISTINCT user_id FROM sessions ORDER BY user_id"), ' '),
+        endings[_i].left);
 }
 END_TEST
 
@@ -394,7 +399,9 @@ static void add(TCase *tests)
     tcase_add_test(tests, what_is_new_begins_empty);
     tcase_add_loop_test(tests, from_version_row_the_way_leads_to_one_schema, 1,
                         tai_store_schema_version);
-    tcase_add_test(tests, a_migration_that_fails_leaves_the_old_schema);
+    if (!suite_on("mysql")) { /* where a change of the schema cannot be undone */
+        tcase_add_test(tests, a_migration_that_fails_leaves_the_old_schema);
+    }
     tcase_add_loop_test(tests, what_row_adds_to_the_log, 0, ROWS(changes));
     tcase_add_loop_test(tests, sessions_left_by_row, 0, ROWS(endings));
     tcase_add_loop_test(tests, the_database_refuses_row, 0, ROWS(forbidden));

@@ -137,10 +137,8 @@ END_TEST
 
 START_TEST(his_own_node_cannot_sync)
 {
-    raw_run(path, "CREATE TRIGGER hampered BEFORE UPDATE ON nodes"
-                  " BEGIN SELECT RAISE(ABORT, 'not now'); END;"
-                  " CREATE TRIGGER hampered_too BEFORE INSERT ON nodes"
-                  " BEGIN SELECT RAISE(ABORT, 'not now'); END");
+    raw_forbid("UPDATE", "nodes");
+    raw_forbid("INSERT", "nodes");
     revoked(key_id, NOW);
     ck_assert_int_eq(tai_node_tell(segment, store, pool, &told, &text), TAI_CHANGE_UNKNOWN);
     ck_assert_ptr_nonnull(strstr(text, "not now"));
@@ -160,7 +158,7 @@ START_TEST(the_database_is_away)
 {
     tai_tidying_t tidying = {0};
 
-    ck_assert_int_eq(rename(path, apr_pstrcat(pool, path, ".away", NULL)), 0);
+    take_away();
     ck_assert_int_eq(tai_node_tell(segment, store, pool, &told, &text), TAI_CHANGE_UNKNOWN);
     ck_assert_ptr_nonnull(text);
     ck_assert_int_eq(tai_node_tidy(store, &tidying, pool, &told, &text), TAI_CHANGE_UNKNOWN);
@@ -254,8 +252,7 @@ START_TEST(one_that_cannot_say_so_has_no_lease_all_the_same)
 {
     const answer_t there = learned(other, hex);
 
-    raw_run(path, "CREATE TRIGGER hampered BEFORE DELETE ON nodes"
-                  " BEGIN SELECT RAISE(ABORT, 'not now'); END");
+    raw_forbid("DELETE", "nodes");
     ck_assert_int_eq(tai_node_leave(other, store, pool, &text), TAI_CHANGE_UNKNOWN);
     ck_assert_ptr_nonnull(strstr(text, "not now"));
     ck_assert_int_eq(holds(other, &there), 0);

@@ -101,19 +101,19 @@ CREATE TABLE nodes (
     registered_at BIGINT      NOT NULL
 );
 
--- A row of the log for each digest, or for each account; where both are NULL, one row for every key.
--- All numbers of a statement are taken at once: each update of the counter's row leaves its old
--- version behind until the end of the transaction, and a thousand of them would be read a thousand
--- times.
+-- A row of the log for each digest, or for each account; every key is one digest that is NULL. All
+-- numbers of a statement are taken at once: each update of the counter's row leaves its old version
+-- behind until the end of the transaction, and a thousand of them would be read a thousand times.
 CREATE FUNCTION log_changes(digests TEXT[], accounts TEXT[]) RETURNS VOID LANGUAGE plpgsql AS $$
 DECLARE
-    added BIGINT := COALESCE(CARDINALITY(digests), CARDINALITY(accounts), 1);
+    added BIGINT := COALESCE(CARDINALITY(digests), CARDINALITY(accounts));
     last  BIGINT;
 BEGIN
     IF added > 0 THEN
         UPDATE change_counter SET seq = seq + added RETURNING seq INTO STRICT last;
         INSERT INTO key_changes (seq, key_hash, account_id)
-            SELECT last - added + n, digests[n], accounts[n] FROM GENERATE_SERIES(1, added) AS n;
+            SELECT last - added + n, digest, account
+            FROM UNNEST(digests, accounts) WITH ORDINALITY AS changes (digest, account, n);
     END IF;
 END
 $$;
@@ -225,7 +225,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION log_users();
 -- The catalogue concerns every key, and so does what empties a table at once.
 CREATE FUNCTION log_every_key() RETURNS TRIGGER LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM log_changes(NULL, NULL);
+    PERFORM log_changes(ARRAY[NULL], NULL);
     RETURN NULL;
 END
 $$;
