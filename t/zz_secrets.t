@@ -148,6 +148,8 @@ for my $file (sort @files) {
     is found($file), undef, 'nothing in ' . $file =~ s{.*/}{}r;
 }
 
+ok -s "$logs/servers_redis", 'a Redis has left what it held' if -e "$logs/servers_redis";
+
 # A server's log and files, those of databases that are no more among them, and what it writes ahead.
 if (my $server = $ENV{TAI_SERVER}) {
     my $log = TaiDatabase::of_server('log');

@@ -18,6 +18,7 @@ use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 use IO::Socket::INET;
 use Scalar::Util qw(weaken);
+use Socket qw(PF_INET SOCK_STREAM SOL_SOCKET SO_REUSEADDR INADDR_LOOPBACK pack_sockaddr_in);
 use Time::HiRes qw(sleep time);
 use TaiDatabase;
 use TaiHttp;
@@ -54,11 +55,21 @@ sub database { $_[0]{database} }
 # What httpd printed when it was last called.
 sub said { $_[0]{said} }
 
-# A port that was free a moment ago.
+my @bound; # sockets
+
+# A port of our own: none that the system gives to a client by itself, and below those of TaiRun and of
+# build/service. It stays bound as long as this process lives, so that nobody else chooses it; whoever
+# listens with SO_REUSEADDR, as servers do, may have it.
 sub free_port {
-    my $socket = IO::Socket::INET->new(Listen => 1, LocalAddr => '127.0.0.1', LocalPort => 0)
-        or die "no free port: $@";
-    return $socket->sockport;
+    for (1 .. 1000) {
+        my $port = 10_000 + int rand 6000;
+        socket my $socket, PF_INET, SOCK_STREAM, 0 or die "socket: $!";
+        bind $socket, pack_sockaddr_in($port, INADDR_LOOPBACK) or next;
+        setsockopt $socket, SOL_SOCKET, SO_REUSEADDR, 1 or die "SO_REUSEADDR: $!";
+        push @bound, $socket;
+        return $port;
+    }
+    die 'no free port';
 }
 
 # A page /NAME/x.html for each name, which says its name.

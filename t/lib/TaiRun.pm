@@ -24,10 +24,11 @@ sub new_test_config {
 }
 
 # Below the ports that the system hands out by itself, and at random: several runs may share this
-# machine. The ports of the virtual hosts follow it, Apache::Test looks for free ones.
+# machine. The ports of the virtual hosts follow it, Apache::Test looks for free ones. See
+# TaiHttpd::free_port, too.
 sub free_port {
     for (1 .. 100) {
-        my $port = 10000 + 20 * int rand 1000;
+        my $port = 16_000 + 40 * int rand 100;
         return $port if Apache::TestServer->port_available($port);
     }
     die "no free port\n";
