@@ -32,14 +32,17 @@ sub storm {
 
 sub a_key { my (@want) = @_; return $cluster->on(sub { fresh_key(@want) }) }
 
+# The headers of one that nobody has to look up.
+sub known { return with_key($cluster->known(a_key())) }
+
 # --- limits -------------------------------------------------------------------------------------
 
 for my $round (1 .. 5) {
-    is_deeply storm(10, '/hundred/x', with_key(a_key())), { 200 => 100, 429 => $CLIENTS * 10 - 100 },
+    is_deeply storm(10, '/hundred/x', known()), { 200 => 100, 429 => $CLIENTS * 10 - 100 },
         "100 of @{[$CLIENTS * 10]}, round $round";
 }
 for my $round (1 .. 3) {
-    is_deeply storm(2, '/few/x', with_key(a_key())), { 200 => 5, 429 => $CLIENTS * 2 - 5 },
+    is_deeply storm(2, '/few/x', known()), { 200 => 5, 429 => $CLIENTS * 2 - 5 },
         "5 of @{[$CLIENTS * 2]}, round $round";
 }
 {

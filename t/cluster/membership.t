@@ -13,7 +13,7 @@ use TaiTraffic;
 
 my $ROUNDS = 2;
 
-my $cluster = TaiCluster->start('TaiAuthLease 1s');
+my $cluster = TaiCluster->start;
 my $four = $cluster->add_node;
 my ($one, $two, $three) = $cluster->nodes;
 my $ann = $cluster->manager('membership');

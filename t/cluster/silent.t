@@ -11,7 +11,7 @@ use TaiNodes;
 use TaiTest;
 use TaiTraffic;
 
-my $cluster = TaiCluster->start('TaiAuthLease 1s');
+my $cluster = TaiCluster->start;
 my @nodes = $cluster->nodes;
 my $three = $nodes[2];
 my $ann = $cluster->manager('silent');

@@ -13,7 +13,7 @@ use TaiTest;
 
 my $CLIENTS = 32;
 
-my $cluster = TaiCluster->start('TaiAuthLease 1s');
+my $cluster = TaiCluster->start;
 my @nodes = $cluster->nodes;
 my ($one, $two, $three) = @nodes;
 my $ann = $cluster->manager('smoke');
@@ -21,7 +21,7 @@ my $ann = $cluster->manager('smoke');
 sub everywhere { my ($key) = @_; return statuses(map { use_key($key, undef, $_->port) } @nodes) }
 
 {
-    my $key = with_key($cluster->on(sub { fresh_key() }));
+    my $key = with_key($cluster->known($cluster->on(sub { fresh_key() })));
     my $clients = TaiClients->start($CLIENTS, sub {
         my ($i) = @_;
         my %seen;

@@ -1,7 +1,7 @@
 # Three servers that answer as one: each has its own memory; they share a database of the run's server
 # and a Redis. A relay before either of these for each node can cut that node off alone.
 #
-#   my $cluster = TaiCluster->start('TaiAuthLease 1s', on_error => 'deny');
+#   my $cluster = TaiCluster->start('TaiAuthLease 60s', on_error => 'deny');
 #   my ($one, $two, $three) = $cluster->nodes;             # TaiHttpd
 #   $cluster->to_database($two)->stall; ...; $cluster->to_database($two)->pass;
 #   $cluster->to_limiter($_)->cut for $cluster->nodes;     # TaiRelay
@@ -28,11 +28,14 @@ use TaiNodes ();
 use TaiProcess;
 use TaiRedis;
 use TaiRelay;
-use TaiTest qw(on_database taictl var wait_for);
+use TaiTest qw(on_database settled taictl var wait_for);
 
+# Times that a busy machine keeps to as well.
 my $PLACES = <<'CONF';
 TaiAuthSharedMemory 32M
 TaiAuthSyncInterval 100ms
+TaiAuthLease 3s
+TaiAuthDatabaseTimeout 4s connect=4s
 RemoteIPHeader X-Client
 RemoteIPInternalProxy 127.0.0.1
 AliasMatch "^/(hundred|few|locked|pair-locked)/" "@root@/htdocs/page.html"
@@ -118,6 +121,18 @@ sub manager {
     my ($self, $account, $node) = @_;
     my $who = $self->on(sub { administrator($account, plan => 'pro') });
     return elsewhere($who, '/manage', port => ($node // $self->{nodes}[0])->port);
+}
+
+# Use a key where nothing is counted, at each node: from then on none of them has to look it up. A node
+# that hears of its making later would forget it once more. Returns it.
+sub known {
+    my ($self, $key) = @_;
+    $self->on(\&settled);
+    for my $node ($self->nodes) {
+        my $status = $node->get('/v1/x', { 'X-API-Key' => $key->{key} })->status;
+        die "a key gets $status\n" unless $status == 200;
+    }
+    return $key;
 }
 
 # --- the database server is killed ----------------------------------------------------------------
