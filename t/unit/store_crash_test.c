@@ -24,6 +24,7 @@ typedef struct known_t {
 typedef struct stage_t {
     int arrived;
     int stop;
+    int failed;  /* programs that have met what should not be */
     int done;    /* changes that are known to be done */
     int unknown; /* changes of which nothing is known */
     int keys[PROGRAMS];
@@ -93,14 +94,15 @@ static int change(void *data)
         status = create_and_revoke(program, p);
         apr_pool_clear(p);
     }
-    return status ? 1 : 0;
+    __atomic_fetch_add(&stage->failed, status != 0, __ATOMIC_RELEASE);
+    return status != 0;
 }
 
 static void await_changes(const stage_t *stage)
 {
     const int from = read_int(&stage->done);
 
-    while (read_int(&stage->done) < from + BETWEEN) {
+    while (read_int(&stage->done) < from + BETWEEN && !read_int(&stage->failed)) {
         sched_yield();
     }
 }
