@@ -126,7 +126,7 @@ subtest 'a database that is away' => sub {
     $httpd->database->away;
     is_unavailable api($ann, @$_), "$$_[0] $$_[1]" for changes($key), [GET => '/keys'], [GET => '/audit'];
     $httpd->database->back;
-    is_done api($ann, GET => '/keys'), 200, 'it is back';
+    ok wait_for(sub { api($ann, GET => '/keys')->status == 200 }, 'the database to be found'), 'it is back';
 };
 
 # No file of this server may grow beyond that many blocks of 512 bytes: to write on is an error, as on

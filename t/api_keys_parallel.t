@@ -19,6 +19,17 @@ AliasMatch "^/v1/" "@root@/htdocs/page.html"
 </Location>
 CONF
 
+# Where many are to write, a few wait and the others are told to come again: they do, until they have an
+# answer. $first: that of a call that was made already.
+sub answer_to {
+    my ($who, $call, $first) = @_;
+    my $answer = $first;
+    while (!$answer || $answer->status == 503 && $answer->header('Retry-After')) {
+        $answer = api($who, @$call) or last;
+    }
+    return $answer;
+}
+
 # The same call of each client several times: what came back, of all of them. All connections of a
 # client are open before it reads the first answer.
 sub storm {
@@ -28,6 +39,7 @@ sub storm {
         my @answers;
         for my $connection (@connections) {
             my $answer = $connection->read($call[0]);
+            $answer = answer_to($who, \@call, $answer) if $answer;
             push @answers, $answer ? [$answer->status, data($answer)] : ['lost', {}];
         }
         return { answers => \@answers };
@@ -82,9 +94,10 @@ for my $round (1 .. $ROUNDS) {
         my (%seen, @mine);
         for my $step (1 .. 8) {
             my $key = $step % 3 && @mine ? shift @mine : undef;
-            my $answer = !$key      ? new_key($who)
-                       : $step % 2  ? api($who, POST => "/keys/$key->{id}/roll", { grace_seconds => 0 })
-                       :              api($who, DELETE => "/keys/$key->{id}");
+            my @call = !$key     ? (POST => '/keys', { name => 'test' })
+                     : $step % 2 ? (POST => "/keys/$key->{id}/roll", { grace_seconds => 0 })
+                     :             (DELETE => "/keys/$key->{id}");
+            my $answer = answer_to($who, \@call);
             my $data = data($answer);
             push @mine, note_secrets($data) if $data->{key};
             $seen{$data->{code} // $answer->status}++;

@@ -133,7 +133,7 @@ subtest 'without the database nothing is decided' => sub {
     is_deeply [map { $_->header('Retry-After') } @answers], [5, 5, 5], 'when to come again';
     my ($series) = grep { /^taiauth_requests_total\{.*reason="database"/ } keys %{$before->{value}};
     is_deeply TaiMetrics::moved($before, page(), 'taiauth_requests_total'), { $series => 3 }, 'the reason';
-    is api(at($ann, '/manage'), GET => '/account')->status, 200, 'it is back';
+    ok wait_for(sub { api(at($ann, '/manage'), GET => '/account')->status == 200 }, 'the database to be found'), 'it is back';
 };
 
 my %covered = map { $_->[0] => 1 } @calls;

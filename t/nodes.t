@@ -150,7 +150,8 @@ subtest 'sixteen at a time' => sub {
             is_refused $answer, 503, 'AUTH_UNAVAILABLE', $text, "$call[0]: it says what was done";
             unlike $answer->body, qr/tai_/, '... and shows no key';
             $two->go_on;
-            is_deeply data(revoke($bob, $key))->{nodes}, { applied => 2, of => 2, silent => 0 }, 'asked again, it is known';
+            my $again = wait_for(sub { my $again = revoke($bob, $key); $again->status == 200 && $again }, 'the database to be found');
+            is_deeply data($again)->{nodes}, { applied => 2, of => 2, silent => 0 }, 'asked again, it is known';
             is use_all($_, $key), 401, 'in force' for $one, $two;
         }
     };
