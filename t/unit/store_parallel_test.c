@@ -24,6 +24,8 @@ typedef struct program_t {
     int (*part)(struct program_t *program); /* returns 0: nothing unexpected has happened */
 } program_t;
 
+static const char *other; /* a database beside that of the test */
+
 static void count(int *number)
 {
     __atomic_fetch_add(number, 1, __ATOMIC_RELAXED);
@@ -62,6 +64,37 @@ static void run_programs(stage_t *stage, int (*part)(program_t *))
     start_programs(stage, part, pids);
     end_programs(pids);
 }
+
+/* ---- the schema ---------------------------------------------------------------------------- */
+
+static int init_it(program_t *program)
+{
+    const char *said = "";
+    apr_status_t rv = tai_schema_init(driver, other, pool, &said);
+
+    if (rv != APR_SUCCESS && rv != APR_EEXIST) {
+        fprintf(stderr, "init: %s\n", said);
+        return 1;
+    }
+    count(rv == APR_SUCCESS ? &program->stage->done : &program->stage->refused);
+    return 0;
+}
+
+/* Those who come while it is made wait, and find it made. */
+START_TEST(a_schema_is_made_once)
+{
+    stage_t *stage = shared_block(sizeof(*stage));
+    const char *said;
+
+    other = new_database("other.db");
+    run_programs(stage, init_it);
+    ck_assert_int_ge(stage->done, 1);
+    ck_assert_int_eq(tai_store_check(driver, other, pool, &said), TAI_STORE_READY);
+    ck_assert_str_eq(raw_value(other, "SELECT COUNT(*) FROM schema_version"),
+                     apr_itoa(pool, tai_store_schema_version));
+    ck_assert_str_eq(raw_value(other, "SELECT COUNT(*) FROM scopes"), "8");
+}
+END_TEST
 
 /* ---- the number of keys -------------------------------------------------------------------- */
 
@@ -372,6 +405,7 @@ END_TEST
 static void add(TCase *tests)
 {
     with_acme(tests);
+    tcase_add_test(tests, a_schema_is_made_once);
     tcase_add_test(tests, exactly_ten_keys_are_created);
     tcase_add_test(tests, a_place_that_becomes_free_is_taken_once);
     tcase_add_test(tests, a_key_is_rolled_once);
