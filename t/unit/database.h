@@ -70,6 +70,53 @@ static inline void raw_close(raw_t *raw)
     apr_dbd_close(raw->driver, raw->handle);
 }
 
+/*
+ * The one that this process keeps for statements of the functions below: on a server it costs more
+ * to connect than to ask.
+ */
+typedef struct kept_t {
+    apr_pool_t *pool;
+    const char *file;
+    pid_t owner;
+    raw_t raw;
+} kept_t;
+
+static kept_t kept;
+
+static inline void raw_drop(void)
+{
+    if (kept.owner == getpid()) {
+        apr_dbd_close(kept.raw.driver, kept.raw.handle);
+        apr_pool_destroy(kept.pool);
+    }
+    kept.owner = 0;
+}
+
+static inline const raw_t *raw_use(const char *file)
+{
+    apr_pool_t *test = pool;
+
+    if (kept.owner == getpid() && strcmp(kept.file, file) == 0) {
+        return &kept.raw;
+    }
+    raw_drop();
+    ck_assert_int_eq(apr_pool_create(&kept.pool, NULL), APR_SUCCESS);
+    pool = kept.pool;
+    kept.raw = raw_open(file);
+    pool = test;
+    kept.file = apr_pstrdup(kept.pool, file);
+    kept.owner = getpid();
+    return &kept.raw;
+}
+
+/* A file may be replaced, and a session may have been changed. */
+static inline void raw_used(const char *sql, const char *error)
+{
+    if (on("sqlite3") || error || strncmp(sql, "SET", 3) == 0) {
+        raw_drop();
+    }
+}
+
 /* Returns NULL, or why it was refused. */
 static inline const char *raw_query(const raw_t *raw, const char *sql)
 {
@@ -85,17 +132,17 @@ static inline const char *raw_query(const raw_t *raw, const char *sql)
  */
 static inline const char *raw_try(const char *file, const char *sql)
 {
-    raw_t raw = raw_open(file);
-    const char *error = NULL, *end;
+    const raw_t *raw = raw_use(file);
+    const char *all = sql, *error = NULL, *end;
 
     for (; sql && !error; sql = end) {
         end = on("sqlite3") ? NULL : strstr(sql, "; ");
         if (on("sqlite3") || strncmp(sql, "PRAGMA", 6) != 0) {
-            error = raw_query(&raw, end ? apr_pstrmemdup(pool, sql, (apr_size_t)(end - sql)) : sql);
+            error = raw_query(raw, end ? apr_pstrmemdup(pool, sql, (apr_size_t)(end - sql)) : sql);
         }
         end = end ? end + 2 : NULL;
     }
-    raw_close(&raw);
+    raw_used(all, error);
     return error;
 }
 
@@ -129,17 +176,17 @@ static inline const char *raw_row(const raw_t *raw, apr_dbd_results_t *results, 
 /* Every row. */
 static inline apr_array_header_t *raw_rows(const char *file, const char *sql)
 {
-    raw_t raw = raw_open(file);
+    const raw_t *raw = raw_use(file);
     apr_array_header_t *rows = apr_array_make(pool, 8, sizeof(const char *));
     apr_dbd_results_t *results = NULL;
     apr_dbd_row_t *row = NULL;
-    int code = apr_dbd_select(raw.driver, pool, raw.handle, &results, sql, on("pgsql"));
+    int code = apr_dbd_select(raw->driver, pool, raw->handle, &results, sql, on("pgsql"));
 
-    ck_assert_msg(code == 0, "%s: %s", sql, apr_dbd_error(raw.driver, raw.handle, code));
-    while (apr_dbd_get_row(raw.driver, pool, results, &row, -1) == 0) {
-        APR_ARRAY_PUSH(rows, const char *) = raw_row(&raw, results, row);
+    ck_assert_msg(code == 0, "%s: %s", sql, apr_dbd_error(raw->driver, raw->handle, code));
+    while (apr_dbd_get_row(raw->driver, pool, results, &row, -1) == 0) {
+        APR_ARRAY_PUSH(rows, const char *) = raw_row(raw, results, row);
     }
-    raw_close(&raw);
+    raw_used(sql, NULL);
     return rows;
 }
 
@@ -160,11 +207,10 @@ static inline const char *raw_list(const char *file, const char *sql)
 /* In one statement: what follows a "; " would be another one. */
 static inline void raw_define(const char *sql)
 {
-    raw_t raw = raw_open(path);
-    const char *error = raw_query(&raw, sql);
+    const char *error = raw_query(raw_use(path), sql);
 
     ck_assert_msg(error == NULL, "%s: %s", sql, error);
-    raw_close(&raw);
+    raw_used(sql, error);
 }
 
 /* A trigger named after the event: "INSERT". What it does is a text for each driver. */
@@ -226,15 +272,25 @@ static inline const char *raw_digits(int length)
 
 /* ---- one for each test --------------------------------------------------------------------- */
 
-/* What stands in TAI_TEST_PARAMS with another database. */
-static inline char *server_params(const char *name)
+/* What stands in TAI_TEST_PARAMS. */
+static inline const char *server_params(void)
 {
     const char *given = getenv("TAI_TEST_PARAMS");
-    const char *old = given ? strstr(given, "dbname=taiauth") : NULL;
 
-    ck_assert_msg(old != NULL, "TAI_TEST_PARAMS must name the database taiauth");
-    return apr_pstrcat(pool, apr_pstrmemdup(pool, given, (apr_size_t)(old - given)),
-                       "dbname=", name, old + strlen("dbname=taiauth"), NULL);
+    ck_assert_msg(given != NULL && strstr(given, "dbname=taiauth") != NULL,
+                  "TAI_TEST_PARAMS must name the database taiauth");
+    return given;
+}
+
+/* The same with a place of that name: PostgreSQL makes a schema in less time than a database. */
+static inline char *params_of_place(const char *name)
+{
+    const char *given = server_params();
+    const char *old = strstr(given, "dbname=taiauth");
+
+    return on("pgsql") ? apr_psprintf(pool, "%s options='-c search_path=%s'", given, name)
+                       : apr_psprintf(pool, "%.*sdbname=%s%s", (int)(old - given), given, name,
+                                      old + strlen("dbname=taiauth"));
 }
 
 /* Those of the running test, on a server. */
@@ -249,18 +305,18 @@ static inline char *new_database(const char *name)
     }
     ck_assert_int_lt(owned_count, ROWS(owned));
     name = apr_psprintf(pool, "taiauth_%ld_%" APR_TIME_T_FMT, (long)getpid(), apr_time_now());
-    raw_run(server_params("taiauth"), apr_psprintf(pool, "CREATE DATABASE %s", name));
+    raw_run(server_params(),
+            apr_psprintf(pool, "CREATE %s %s", on("pgsql") ? "SCHEMA" : "DATABASE", name));
     owned[owned_count++] = strdup(name);
-    return server_params(name);
+    return params_of_place(name);
 }
 
-/* The connections of a test may still be open. */
 static void drop_databases(void)
 {
     while (owned_count-- > 0) {
-        raw_run(server_params("taiauth"),
-                apr_psprintf(pool, "DROP DATABASE %s%s", owned[owned_count],
-                             on("pgsql") ? " WITH (FORCE)" : ""));
+        raw_run(server_params(),
+                apr_psprintf(pool, on("pgsql") ? "DROP SCHEMA %s CASCADE" : "DROP DATABASE %s",
+                             owned[owned_count]));
     }
 }
 
@@ -284,9 +340,7 @@ static void make_dir(void)
     dir = strdup(apr_pstrcat(pool, base, "/store_test.XXXXXX", NULL));
     ck_assert_ptr_nonnull(mkdtemp(dir));
     path = strdup(new_database("keys.db"));
-    called = on("sqlite3")
-                 ? strdup(path)
-                 : strndup(strstr(path, "dbname="), strcspn(strstr(path, "dbname="), " ,"));
+    called = strdup(on("sqlite3") ? path : owned[0]);
 }
 
 /* In a directory of its own; it is removed in the test's process. */

@@ -187,7 +187,7 @@ START_TEST(from_version_row_the_way_leads_to_one_schema)
         "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name",
         "SELECT table_name, column_name, column_default, is_nullable, data_type,"
         " character_maximum_length, collation_name FROM information_schema.columns"
-        " WHERE table_schema = 'public' ORDER BY table_name, column_name",
+        " WHERE table_schema = CURRENT_SCHEMA() ORDER BY table_name, column_name",
         "SELECT table_name, column_name, column_default, is_nullable, column_type, collation_name"
         " FROM information_schema.columns WHERE table_schema = DATABASE()"
         " ORDER BY table_name, column_name");
@@ -291,7 +291,7 @@ static const struct {
     {"DELETE FROM plan_scopes WHERE plan = 'bare'", "*"},
     {"INSERT INTO key_usage VALUES ('key_1', '2026-01-31', 1, 0)", ""},
     {"INSERT INTO sessions VALUES ('" HASH_3 "', 'usr_1', 1, 1)", ""},
-    {"BEGIN; UPDATE api_keys SET revoked_at = 5; ROLLBACK", ""},
+    {"BEGIN; UPDATE api_keys SET revoked_at = 5 WHERE id = 'key_1'; ROLLBACK", ""},
 };
 
 START_TEST(what_row_adds_to_the_log)
