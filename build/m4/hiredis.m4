@@ -2,7 +2,8 @@
 # -----------
 # mod_taiauth_redis is built where hiredis is found; --with-hiredis wants it, --without-hiredis does
 # not. Sets HIREDIS_CFLAGS, HIREDIS_LIBS, GAI_LIBS (names are resolved in the background) and the
-# conditional HAVE_HIREDIS; HAVE_HIREDIS_SSL where hiredis has TLS, and so rediss:// is there.
+# conditional HAVE_HIREDIS; HAVE_HIREDIS_SSL where hiredis has TLS, and so rediss:// is there;
+# HAVE_REDIS_SERVER, which make check needs to test it.
 AC_DEFUN([TAI_HIREDIS], [
   AC_ARG_WITH([hiredis],
     [AS_HELP_STRING([--without-hiredis], [do not build mod_taiauth_redis, the limiter on Redis])],
@@ -30,7 +31,9 @@ AC_DEFUN([TAI_HIREDIS], [
        HIREDIS_CFLAGS="$HIREDIS_CFLAGS $HIREDIS_SSL_CFLAGS -DHAVE_HIREDIS_SSL"
        HIREDIS_LIBS="$HIREDIS_SSL_LIBS $HIREDIS_LIBS"], [:])
   ])
+  AC_CHECK_PROG([have_redis_server], [redis-server], [yes], [no])
   AC_SUBST([GAI_LIBS])
   AM_CONDITIONAL([HAVE_HIREDIS], [test $have_hiredis = yes])
   AM_CONDITIONAL([HAVE_HIREDIS_SSL], [test $have_hiredis_ssl = yes])
+  AM_CONDITIONAL([HAVE_REDIS_SERVER], [test $have_redis_server = yes])
 ])
