@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use Test::More;
+use TaiApi qw(administrator api elsewhere);
 use TaiKeys;
 use TaiLimited;
 use TaiLogin;
@@ -164,6 +165,13 @@ log_in_costs('201 2', 'a log-in: its beginning and its end', client => $client);
 log_in_costs('401 2', 'one that fails', client => $client, password => password()) for 1 .. 3;
 log_in_costs('429 1', 'and locked out', client => $client);
 log_in_costs('201 2', 'not so elsewhere', client => address());
+
+# --- the management API ---------------------------------------------------------------------------
+
+my $bob = elsewhere(administrator('limiter_calls-api'), '/manage', port => $server->port);
+my $before = $redis->calls;
+is join(' ', map { api($bob, GET => '/account')->status } 1 .. 6), '200 200 200 200 200 429', 'a user of the management API';
+is $redis->calls - $before, 6, '... costs one call each time';
 
 is $server->metric('limiter_calls_total'), $redis->calls, 'every call was counted';
 is $server->metric("limiter_$_"), 0, "$_: none" for qw(failures_total fallbacks_total open opened_total);

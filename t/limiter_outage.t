@@ -4,6 +4,7 @@ use strict;
 use warnings;
 
 use Test::More;
+use TaiApi qw(administrator api elsewhere);
 use TaiKeys;
 use TaiLimited;
 use TaiLimits;
@@ -114,6 +115,7 @@ $server->stop;
 $server = limited_server($redis->conf('timeout=100ms on-error=deny'));
 my $pair = fresh_key(token => 1);
 $key = fresh_key()->{key};
+my $bob = elsewhere(administrator('limiter_outage-api'), '/manage', port => $server->port);
 is ask_at($server, '/pair/x', pair => pair_of($pair))->status, 200, 'deny: Redis is there';
 is ask_at($server, '/limited/x', key => $key)->status, 200, '... for limits too';
 is ask_at($server, '/locked/x', key => $key)->status, 200, '... and a lockout';
@@ -133,6 +135,7 @@ is ask_at($server, '/limited/x', key => $key)->header('Retry-After'), 5, 'it say
 is ask_at($server, '/free/x', key => $key)->status, 200, 'who needs no counting goes on';
 is ask_at($server, '/locked/x', key => $key)->status, 200, '... and a key that is remembered, under a lockout';
 is log_in_from(address()), 503, 'nobody logs in';
+is_refusal api($bob, GET => '/account'), 503, 'AUTH_UNAVAILABLE', 'nor manages keys';
 my $page = $server->get('/metrics')->body;
 like $page, qr/reason="limiter"\} [1-9]/, 'the reason is in the metrics';
 like $server->log, qr/refused 503 AUTH_UNAVAILABLE: limiter, /, '... and in the log';

@@ -4,6 +4,7 @@ use strict;
 use warnings;
 
 use Test::More;
+use TaiApi qw(administrator api elsewhere);
 use TaiClients;
 use TaiKeys;
 use TaiLimited;
@@ -47,6 +48,11 @@ for my $round (1, 2) {
         is_deeply rush(\@servers, 5, '/many/x', by_key($key)), { 200 => 70, 429 => 90 }, '... 70 of 160, of five limits the least';
     }
 }
+
+my $bob = administrator('limiter_redis-api');
+my @calls = map { api(elsewhere($bob, '/manage', port => $both[$_ % 2]->port), GET => '/account') } 1 .. 6;
+is join(' ', map { $_->status } @calls), '200 200 200 200 200 429', 'a user of the management API, here and there';
+like $calls[4]->header('RateLimit'), qr/;r=0;/, '... is told what is left of both';
 
 # --- locks --------------------------------------------------------------------------------------
 

@@ -11,8 +11,8 @@
 /*
  * The one block of shared memory:
  *
- *   tai_segment_t (magic, layout, size, secrets, metrics, slots, breakers, node) | records | known | unknown |
- *   windows | addresses | clients | pairs | usernames | usage
+ *   tai_segment_t (magic, layout, size, secrets, metrics, slots, breakers, node) | records | known |
+ *   unknown | windows | addresses | clients | pairs | usernames | usage
  *
  * records    the key table; as large as TaiAuthKeyCache says, the others share what is left
  * known      digests of keys that the database has lately confirmed: they are looked up without

@@ -3,6 +3,7 @@
 #   my $redis = TaiRedis->start;
 #   my $server = limited_server($redis->conf('on-error=deny'));
 #   ask_at($server, '/pair/x', client => $address, pair => $pair)->status;
+#   api(elsewhere($ann, '/manage', port => $server->port), GET => '/account');   # five in an hour
 #
 # All places of pairs but /pair/dry have the same lockout: who is locked at one is at each.
 package TaiLimited;
@@ -11,6 +12,7 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use TaiApi qw(api_conf);
 use TaiClients;
 use TaiKeys;
 use TaiTest;
@@ -138,7 +140,8 @@ CONF
 # A server of several children on the run's database, with the places above.
 sub limited_server {
     my ($conf) = @_;
-    my $httpd = own_server("$conf$PLACES");
+    my $manage = api_conf('/manage', 'TaiAuthErrorFormat json') =~ s/^TaiAuthRateLimit off$/TaiAuthRateLimit 5\/1h/mr;
+    my $httpd = own_server("$conf$PLACES$manage");
     my $root = $httpd->root . '/htdocs';
     mkdir "$root/chosen" or die "$root/chosen: $!";
     write_page("$root/open.html", "open\n");
