@@ -11,7 +11,9 @@ use TaiHttpd;
 use TaiKeys qw(unknown_key);
 use TaiTest;
 
-my $AT_ONCE = 200;
+# Of the threads of a process half may wait for a database server; the others would be told to come again.
+my $THREADS = 100;
+my $AT_ONCE = TaiDatabase::is_file() ? 2 * $THREADS : $THREADS / 2;
 
 my $places = <<'CONF';
 TaiAuthSyncInterval 100ms
@@ -32,8 +34,7 @@ CONF
 # A server with so many children, all of which stay; its account has the plan claimed.
 sub server {
     my ($children, $conf) = @_;
-    my $threads = $AT_ONCE / 2;
-    my $workers = $children * $threads;
+    my $workers = $children * $THREADS;
     my $httpd = TaiHttpd->new(conf => <<"CONF" . $conf . $places);
 LogLevel warn
 ListenBacklog 511
@@ -45,7 +46,7 @@ ListenBacklog 511
 </IfModule>
 <IfModule !mpm_prefork_module>
     StartServers $children
-    ThreadsPerChild $threads
+    ThreadsPerChild $THREADS
     ServerLimit $children
     MinSpareThreads 1
     MaxSpareThreads $workers

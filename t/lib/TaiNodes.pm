@@ -18,6 +18,7 @@ use JSON::PP ();
 use Test::More;
 use TaiApi;
 use TaiClients;
+use TaiDatabase;
 use TaiHttpd;
 use TaiLimits;
 use TaiTest;
@@ -192,10 +193,11 @@ sub ends {
     return;
 }
 
-# What became of it: a test for each key. lost => 1: connections may break off, a server restarts.
+# What became of it: a test for each key. lost => 1: connections may break off, a server restarts. Where
+# a slow database server is asked for a key by more than half of the threads, some are told to come again.
 sub judge {
     my ($self, %may) = @_;
-    my $fine = join '|', 200, 'last_good', $may{lost} ? 'lost' : ();
+    my $fine = join '|', 200, 'last_good', $may{lost} ? 'lost' : (), TaiDatabase::is_file() ? () : 503;
     my @clients = $self->{clients}->stop->results;
     for my $i (0 .. $#{$self->{rounds}}) {
         my $round = $self->{rounds}[$i];
