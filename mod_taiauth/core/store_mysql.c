@@ -219,7 +219,8 @@ const tai_driver_t tai_driver_mysql = {
             [TAI_SQL_IMPORT_END] = "SET foreign_key_checks = 1",
             [TAI_SQL_HEALTH] = "SELECT VERSION(), UNIX_TIMESTAMP()",
             [TAI_SQL_UNFIT] = "SELECT CASE WHEN @@global.read_only"
-                              " THEN 'is read-only: is it a replica?' END",
+                              " THEN 'is read-only, as a replica is, which would tell of a"
+                              " revocation late: name the primary' END",
             /*
              * InnoDB takes its view of the database transaction by transaction: now and then it
              * shows a commit and not the one before. Whatever is up to a counter that was read by a

@@ -234,6 +234,24 @@ START_TEST(names_are_compared_by_their_bytes)
 }
 END_TEST
 
+/* Every statement that is another one here, and the common ones, is one to MariaDB. */
+START_TEST(each_statement_can_be_prepared)
+{
+    raw_t raw;
+
+    init_database(path);
+    raw = raw_open(path);
+    for (int i = 0; i < TAI_SQL_COUNT; i++) {
+        const char *sql = tai_driver_sql(&tai_driver_mysql, (tai_statement_e)i);
+        apr_dbd_prepared_t *prepared = NULL;
+        int code = *sql ? apr_dbd_prepare(raw.driver, pool, raw.handle, sql, "x", &prepared) : 0;
+
+        ck_assert_msg(code == 0, "%s: %d", sql, code);
+    }
+    raw_close(&raw);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_add_loop_test(tests, parameters_mean_what_row_says, 0, ROWS(good));
@@ -242,6 +260,7 @@ static void add(TCase *tests)
         with_dir(tests);
         tcase_set_timeout(tests, 120);
         tcase_add_loop_test(tests, a_migration_that_broke_off_is_mended, 0, SHARES);
+        tcase_add_test(tests, each_statement_can_be_prepared);
         tcase_add_test(tests, no_column_is_longer_than_what_is_read);
         tcase_add_test(tests, names_are_compared_by_their_bytes);
     }
