@@ -275,6 +275,9 @@ static const char *read_hosts(const char *c, apr_pool_t *p, apr_array_header_t *
         const apr_size_t length = strcspn(host, address ? "]" : ":,/?");
         apr_size_t digits;
 
+        if (address && host[length] != ']') {
+            *error = not_words;
+        }
         c = host + length + (address && host[length] == ']');
         digits = *c == ':' ? strcspn(c + 1, ",/?") : 0;
         hosts = apr_pstrcat(p, hosts, comma, part(host, length, p, error), NULL);
@@ -303,12 +306,15 @@ static const char *read_uri(const char *c, apr_pool_t *p, apr_array_header_t *wo
     c = read_hosts(c, p, words, &error);
     if (*c == '/') {
         length = strcspn(++c, "?");
+        if (memchr(c, '@', length)) {
+            return "a / or @ in the user or password of the database's URI is written %2F or %40";
+        }
         if (length > 0) {
             add_word(words, "dbname", part(c, length, p, &error));
         }
         c += length;
     }
-    if (*c && *c != '?') {
+    if (*c && (*c != '?' || !c[1])) {
         return not_words;
     }
     while (*c) {
