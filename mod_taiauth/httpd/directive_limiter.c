@@ -96,6 +96,34 @@ static const char *wrong_address(cmd_parms *cmd, const char *address)
                          "[on-error=local|deny|allow] [NAME=VALUE...]");
 }
 
+/* The address without what stands before its @; of other words the name, unless they are ours. */
+static const char *without_secrets(const char *word, apr_pool_t *p)
+{
+    const char *at = ap_strrchr_c(word, '@'), *begin = ap_strstr_c(word, "://");
+    const char *equals = ap_strchr_c(word, '=');
+
+    if (begin) {
+        return at ? apr_psprintf(p, "%.*s://...%s", (int)(begin - word), word, at) : word;
+    }
+    if (!equals || !strncmp(word, "timeout=", 8) || !strncmp(word, "on-error=", 9)) {
+        return word;
+    }
+    return apr_psprintf(p, "%.*s=...", (int)(equals - word), word);
+}
+
+/* What mod_info shows of the configuration, as a page and by -D DUMP_CONFIG, is what httpd keeps of it. */
+static void hide_secrets(cmd_parms *cmd, int argc, char *const argv[])
+{
+    const char *shown = "";
+    int i;
+
+    for (i = 0; i < argc; i++) {
+        shown =
+            apr_pstrcat(cmd->pool, shown, i ? " " : "", without_secrets(argv[i], cmd->pool), NULL);
+    }
+    cmd->directive->args = shown;
+}
+
 static const char *set_shm(cmd_parms *cmd, int argc)
 {
     taiauth_server(cmd->server)->limiter = NULL;
@@ -110,6 +138,7 @@ const char *taiauth_set_limiter(cmd_parms *cmd, void *dir, int argc, char *const
     int i;
 
     (void)dir;
+    hide_secrets(cmd, argc, argv);
     if (error) {
         return error;
     }
