@@ -130,7 +130,7 @@ for my $round (1 .. $ROUNDS) {
     }
     is use_key($key, '/v1/x', $httpd->port), 200, 'the key is good as yet';
     $writer->release;
-    my @answers = map { $_->read('DELETE') } values %of;
+    my @answers = map { answer_to($who, [DELETE => "/keys/$key->{id}"], $_->read('DELETE')) } values %of;
     is_deeply [map { $_->status } @answers], [(200) x 16], 'sixteen are done when he is';
     is scalar keys %{{ map { data($_)->{revoked_at} => 1 } @answers }}, 1, '... once';
     is api($who, DELETE => "/keys/$key->{id}")->status, 200, 'one more, behind them';
