@@ -1,6 +1,6 @@
 #include "commands.h"
+#include "configuration.h"
 #include "digest.h"
-#include "httpd_config.h"
 #include "store_database.h"
 
 #include <stdio.h>
@@ -110,8 +110,8 @@ static void warn_exposed(const taictl_t *run)
 /* Which database is meant. Returns NULL, or why it is not known. */
 static const char *choose_by_config(taictl_t *run)
 {
-    taictl_httpd_config_t config;
-    const char *text = taictl_httpd_config(run->option[OPTION_CONFIG], run->pool, &config);
+    taictl_configuration_t config;
+    const char *text = taictl_configuration(run->option[OPTION_CONFIG], run->pool, &config);
 
     if (text == NULL) {
         run->driver = config.driver;

@@ -1,7 +1,7 @@
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE /* strcasestr */
 #endif
-#include "httpd_config.h"
+#include "configuration.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -183,7 +183,7 @@ int taictl_may_hold_password(const char *params)
     return strcasestr(params, "pass") != NULL || strstr(params, "://") != NULL;
 }
 
-const char *taictl_httpd_config(const char *file, apr_pool_t *p, taictl_httpd_config_t *config)
+const char *taictl_configuration(const char *file, apr_pool_t *p, taictl_configuration_t *config)
 {
     directive_t directives[] = {{.name = "DBDriver"}, {.name = "DBDParams"}};
     char *text = NULL;

@@ -1,14 +1,14 @@
-#ifndef TAICTL_HTTPD_CONFIG_H
-#define TAICTL_HTTPD_CONFIG_H
+#ifndef TAICTL_CONFIGURATION_H
+#define TAICTL_CONFIGURATION_H
 
 #include <apr_pools.h>
 
 /* What a configuration file of httpd says of the database. */
-typedef struct taictl_httpd_config_t {
+typedef struct taictl_configuration_t {
     const char *driver; /* of DBDriver */
     const char *params; /* of DBDParams */
     int exposed; /* a password is in it, by its looks, and anybody on this host may read it */
-} taictl_httpd_config_t;
+} taictl_configuration_t;
 
 /**
  * @param params  as in DBDParams
@@ -24,6 +24,6 @@ int taictl_may_hold_password(const char *params);
  * @param config  set on success
  * @return NULL; or a sentence that says what is wrong, with file and line, and never a value
  */
-const char *taictl_httpd_config(const char *file, apr_pool_t *p, taictl_httpd_config_t *config);
+const char *taictl_configuration(const char *file, apr_pool_t *p, taictl_configuration_t *config);
 
 #endif
