@@ -415,10 +415,15 @@ static const char *resolve(const char *given, apr_pool_t *p, tai_database_t *dat
 
 /* ---- statements ---------------------------------------------------------------------------- */
 
-/* Whatever the role, the database or the parameters say. */
+/*
+ * Whatever the role, the database or the parameters say. A commit that a crash of the server could
+ * undo would be a revocation that was reported and is none, and its number would be given out again.
+ */
 static const char *const setup[] = {"SET client_encoding = 'UTF8';"
                                     " SET standard_conforming_strings = on;"
-                                    " SET default_transaction_isolation = 'read committed'",
+                                    " SET default_transaction_isolation = 'read committed';"
+                                    " SELECT SET_CONFIG('synchronous_commit', 'on', FALSE)"
+                                    " WHERE CURRENT_SETTING('synchronous_commit') = 'off'",
                                     NULL};
 
 /*

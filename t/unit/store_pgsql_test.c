@@ -149,16 +149,22 @@ END_TEST
 /* Whatever the role or the database has by default. */
 START_TEST(a_session_is_set_up)
 {
-    const char *params =
-        with_words(apr_psprintf(pool,
-                                "client_encoding=LATIN1 options='-c search_path=%s -c"
-                                " default_transaction_isolation=serializable -c"
-                                " standard_conforming_strings=off -c timezone=Asia/Tokyo'",
-                                called));
+    const char *params = with_words(apr_psprintf(
+        pool,
+        "client_encoding=LATIN1 options='-c search_path=%s -c"
+        " default_transaction_isolation=serializable -c"
+        " standard_conforming_strings=off -c synchronous_commit=off -c timezone=Asia/Tokyo'",
+        called));
     tai_account_t *account;
     apr_array_header_t *users;
     tai_user_t *user;
 
+    raw_define("CREATE FUNCTION look() RETURNS TRIGGER LANGUAGE plpgsql AS $$ BEGIN"
+               " IF CURRENT_SETTING('transaction_isolation') <> 'read committed'"
+               " OR CURRENT_SETTING('synchronous_commit') <> 'on' THEN"
+               " RAISE EXCEPTION 'not set up'; END IF; RETURN NEW; END $$");
+    raw_define("CREATE TRIGGER look BEFORE INSERT ON audit_log FOR EACH ROW"
+               " EXECUTE FUNCTION look()");
     store = open_store(params, 1);
     must(tai_store_add_account(store, "b\303\251\\'", "free", &actor, NOW, pool, &account, &text));
     must(tai_store_add_user(store, "b\303\251\\'", "\342\202\254", NULL, NULL, &actor, NOW, pool,
