@@ -6,15 +6,13 @@
 /*
  * The threads of a process that wait for what others hold: a connection, or the answer to the same
  * question. Only so many wait for long, so that however slow the database is, threads are left for
- * requests that need none; the others wait for as long as is usual where all is well.
+ * requests that need none; the others wait for as long as is not unusual where all is well.
  */
 typedef struct tai_crowd_t {
-    int max;     /* how many may wait for long */
-    int waiting; /* how many do; changed by __atomic_* */
+    int max;               /* how many may wait for long */
+    apr_uint32_t brief_ms; /* how long the others wait, milliseconds */
+    int waiting;           /* how many wait; changed by __atomic_* */
 } tai_crowd_t;
-
-/* How long the others wait, milliseconds. */
-#define TAI_CROWD_BRIEF_MS 100
 
 /**
  * Begin to wait. The caller ends it by tai_crowd_leave, whatever comes of it.

@@ -59,6 +59,9 @@ typedef struct tai_store_limits_t {
     tai_breaker_t *breaker;    /* asked before anything else; NULL: none */
 } tai_store_limits_t;
 
+/* The sentence for one who was spared to wait for a server that gave somebody else no answer. */
+extern const char tai_store_left_alone[];
+
 /* Of one who has asked for something by a command, and can end it himself. */
 extern const tai_store_limits_t tai_store_patient;
 

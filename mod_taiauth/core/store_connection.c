@@ -136,10 +136,9 @@ static const char *driver_text(const tai_connection_t *connection, int code, apr
 
 /* ---- a statement, and how long it may take -------------------------------------------------- */
 
-static const char *late_text(const tai_connection_t *connection, apr_uint64_t ms, apr_pool_t *p)
+static const char *late_text(const tai_connection_t *connection, apr_uint32_t ms, apr_pool_t *p)
 {
-    return apr_psprintf(p, "database %s: no answer within %" APR_UINT64_T_FMT " ms",
-                        connection->database->name, ms);
+    return apr_psprintf(p, "database %s: no answer within %u ms", connection->database->name, ms);
 }
 
 static apr_status_t fail(tai_connection_t *connection, tai_ending_e ending)
@@ -178,6 +177,7 @@ static apr_status_t begin_statement(tai_connection_t *connection, const char **e
 static apr_status_t end_statement(tai_connection_t *connection, int code, apr_pool_t *p,
                                   const char **error)
 {
+    const apr_uint32_t statement_ms = connection->times->statement_ms;
     const apr_uint64_t took = tai_clock_ms() - connection->begun;
     int struck;
 
@@ -192,8 +192,8 @@ static apr_status_t end_statement(tai_connection_t *connection, int code, apr_po
     if (!code && !struck) {
         return APR_SUCCESS;
     }
-    *error = struck ? late_text(connection, took, p) : driver_text(connection, code, p);
-    if (struck || took >= TAI_DRIVER_LIMIT(connection->times->statement_ms)) {
+    *error = struck ? late_text(connection, statement_ms, p) : driver_text(connection, code, p);
+    if (struck || took >= TAI_DRIVER_LIMIT(statement_ms)) {
         return fail(connection, TAI_LATE);
     }
     return fail(connection, tai_socket_is_over(connection->socket) ? TAI_LOST : TAI_ANSWERED);

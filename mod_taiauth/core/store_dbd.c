@@ -10,6 +10,9 @@
 /* How long nobody asks a server that gave no answer, milliseconds. */
 #define REST_MS 1000
 
+/* Where enough wait already, others wait for this part of the time. */
+#define BRIEFLY 4
+
 /* How long one waits who changes something in a file, while others do, milliseconds. */
 #define FILE_CHANGE_WAIT_MS 10000
 
@@ -59,6 +62,7 @@ static apr_status_t fill(tai_store_t *store, int max)
     store->changing = store->reading;
     store->changing.statement_ms = limits->change_ms;
     store->crowd.max = limits->waiting;
+    store->crowd.brief_ms = limits->statement_ms / BRIEFLY;
     rv = tai_turns_create(&store->readers, store->database, &store->reading, max, &store->crowd, p);
     if (rv == APR_SUCCESS) {
         rv = tai_turns_create(&store->writer, store->database, &store->changing, 1, &store->crowd,
@@ -129,10 +133,11 @@ static int may_ask(const tai_store_t *store)
                                                 limits->connect_ms + 2 * limits->statement_ms);
 }
 
-static apr_status_t left_alone(const tai_store_t *store, apr_pool_t *p, const char **error)
+const char tai_store_left_alone[] = "the database gave no answer a moment ago, and is left alone";
+
+static apr_status_t leave_alone(const char **error)
 {
-    *error = apr_psprintf(p, "database %s: it gave no answer a moment ago, and is left alone",
-                          store->database->name);
+    *error = tai_store_left_alone;
     return APR_EGENERAL;
 }
 
@@ -158,7 +163,7 @@ static apr_status_t acquire(tai_store_t *store, tai_turns_t *turns, apr_pool_t *
 
     if (!is_node && store->limits.breaker &&
         tai_breaker_rests(store->limits.breaker, tai_clock_ms())) {
-        return left_alone(store, p, error);
+        return leave_alone(error);
     }
     taken = tai_turns_take(turns, turn_ms(store, turns));
     if (!taken) {
@@ -168,7 +173,7 @@ static apr_status_t acquire(tai_store_t *store, tai_turns_t *turns, apr_pool_t *
     }
     if (!(is_node && tai_connection_is_open(taken)) && !may_ask(store)) {
         tai_turns_give(turns, taken);
-        return left_alone(store, p, error);
+        return leave_alone(error);
     }
     *connection = taken;
     return APR_SUCCESS;

@@ -113,10 +113,13 @@ static tai_breaker_t *breaker(void)
 }
 
 /* Who has waited in vain says it; those who are spared the wait do not. */
-static int may_complain(apr_uint64_t now)
+static int may_complain(const char *error, apr_uint64_t now)
 {
     static apr_uint64_t last; /* second of the last line of this process */
 
+    if (error && !strcmp(error, tai_store_left_alone)) {
+        return 0;
+    }
     if (taiauth_segment && tai_metrics_read(&breaker()->retry_at)) {
         return tai_breaker_tell(breaker(), now, TELL_MS);
     }
@@ -125,7 +128,7 @@ static int may_complain(apr_uint64_t now)
 
 void taiauth_database_complain(request_rec *r, const char *error)
 {
-    if (may_complain(tai_clock_ms())) {
+    if (may_complain(error, tai_clock_ms())) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, r->server, "taiauth: %s",
                      error ? error : "no answer");
     }
