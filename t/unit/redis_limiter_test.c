@@ -451,6 +451,40 @@ START_TEST(a_name_is_resolved)
 }
 END_TEST
 
+/* While the configuration was read, the resolver had no answer. */
+START_TEST(a_name_is_resolved_when_it_is_needed)
+{
+    tai_redis_config_t config = *configured("redis://localhost:%d", server.port, TIMEOUT_MS);
+    tai_limiter_t l;
+
+    ck_assert_int_gt(config.addresses.n, 0);
+    config.addresses.n = 0;
+    ck_assert_int_eq(tai_redis_limiter_open(&config, 4, tai_redis_time, pool, &l), APR_SUCCESS);
+    admits(&l);
+    admits(&l);
+}
+END_TEST
+
+/* It has moved: of the addresses that were known none is right, and the next call finds it. */
+START_TEST(a_name_is_resolved_again_after_a_failure)
+{
+    tai_redis_config_t config = *configured("redis://localhost:%d", server.port, TIMEOUT_MS);
+    const apr_uint64_t until = tai_clock_ms() + 20000;
+    tai_charge_t charge = a_charge(3, 1000, 60000);
+    const char *error;
+    tai_limiter_t l;
+    int admitted;
+
+    config.addresses = configured("redis://127.0.0.1:1", 0, TIMEOUT_MS)->addresses;
+    ck_assert_int_eq(tai_redis_limiter_open(&config, 4, tai_redis_time, pool, &l), APR_SUCCESS);
+    contains(refused(&l), "Connection refused");
+    while (l.ops->charge(l.self, &charge, 1, NULL, 0, &admitted, pool, &error) != APR_SUCCESS) {
+        ck_assert_msg(tai_clock_ms() < until, "%s", error);
+        usleep(10000);
+    }
+}
+END_TEST
+
 START_TEST(a_name_that_there_is_not_is_a_failure)
 {
     const tai_limiter_t l = limiter_as("redis://nowhere.invalid:%d");
@@ -561,6 +595,8 @@ static void add(TCase *tests)
     tcase_add_loop_test(tests, who_is_not_wanted_is_told, 0, ROWS(unwanted));
     tcase_add_test(tests, a_socket_is_as_good);
     tcase_add_test(tests, a_name_is_resolved);
+    tcase_add_test(tests, a_name_is_resolved_when_it_is_needed);
+    tcase_add_test(tests, a_name_is_resolved_again_after_a_failure);
     tcase_add_test(tests, a_name_that_there_is_not_is_a_failure);
     tcase_add_loop_test(tests, memory_is_bounded, 0, ROWS(sizes));
     tcase_add_test(tests, a_user_name_is_unlocked_from_everywhere);

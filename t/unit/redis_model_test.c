@@ -200,6 +200,64 @@ START_TEST(windows_are_those_of_shared_memory)
 }
 END_TEST
 
+/* ---- a clock that goes back: a failover to a host whose clock is behind --------------------------- */
+
+static int charged_at(apr_uint64_t now, tai_charge_t *charge)
+{
+    const char *error = "";
+    int admitted = 77;
+    apr_status_t rv;
+
+    set_clock(control, now);
+    rv = limiter.ops->charge(limiter.self, charge, 1, NULL, 0, &admitted, pool, &error);
+    ck_assert_msg(rv == APR_SUCCESS, "%s", error);
+    return admitted;
+}
+
+/* By as much as W it still counts, by more it is forgotten. */
+START_TEST(what_lies_too_far_ahead_is_forgotten)
+{
+    const apr_uint32_t width = 60000;
+    tai_charge_t charge = {.id = {1, 1}, .limit = {2, width}};
+
+    ck_assert(charged_at(START, &charge));
+    ck_assert(charged_at(START + width / 2, &charge));
+    ck_assert(!charged_at(START - width / 2, &charge));
+    ck_assert_uint_eq(charge.view.counted, 2);
+    ck_assert_uint_eq(charge.view.wait_ms, 3 * width / 2);
+    /* of two, the one that is more than W ahead */
+    ck_assert(charged_at(START - width / 2 - 1, &charge));
+    ck_assert_uint_eq(charge.view.counted, 2);
+    ck_assert_uint_eq(charge.at, START);
+    ck_assert(!charged_at(START - width / 2 - 1, &charge));
+    /* both */
+    ck_assert(charged_at(START - 100 * (apr_uint64_t)width, &charge));
+    ck_assert_uint_eq(charge.view.counted, 1);
+    ck_assert_uint_eq(charge.at, START - 100 * (apr_uint64_t)width);
+}
+END_TEST
+
+/* So does a lock, by as much as it was to last. */
+START_TEST(a_lock_that_lies_too_far_ahead_is_forgotten)
+{
+    const tai_lockout_t lockout = {{1, 60000}, 1000};
+    tai_count_t count = {.id = {1, 1}, .lockout = &lockout};
+    const char *error = "";
+
+    set_clock(control, START);
+    ck_assert_int_eq(limiter.ops->fail(limiter.self, &count, 1, 0, pool, &error), APR_SUCCESS);
+    ck_assert(count.started);
+    ck_assert_int_eq(limiter.ops->locked(limiter.self, &count, 1, 0, pool, &error), APR_SUCCESS);
+    ck_assert_uint_eq(count.left_ms, 1000);
+    set_clock(control, START - 1000);
+    ck_assert_int_eq(limiter.ops->locked(limiter.self, &count, 1, 0, pool, &error), APR_SUCCESS);
+    ck_assert_uint_eq(count.left_ms, 2000);
+    set_clock(control, START - 1001);
+    ck_assert_int_eq(limiter.ops->locked(limiter.self, &count, 1, 0, pool, &error), APR_SUCCESS);
+    ck_assert_uint_eq(count.left_ms, 0);
+}
+END_TEST
+
 /* ---- failures and log-ins: the limiter of shared memory beside it ----------------------------- */
 
 #define PRINCIPALS 4
@@ -427,6 +485,8 @@ static void add(TCase *tests)
     tcase_add_unchecked_fixture(tests, start_server, stop_server);
     tcase_add_checked_fixture(tests, make_limiter, destroy_limiter);
     tcase_add_loop_test(tests, windows_are_those_of_shared_memory, 0, chance_seeds());
+    tcase_add_test(tests, what_lies_too_far_ahead_is_forgotten);
+    tcase_add_test(tests, a_lock_that_lies_too_far_ahead_is_forgotten);
     tcase_add_loop_test(tests, failures_are_those_of_shared_memory, 0, chance_seeds());
     tcase_add_loop_test(tests, log_ins_are_those_of_shared_memory, 0, chance_seeds());
 }

@@ -16,10 +16,10 @@ local function layout(buckets)
   return '<I6I6I4' .. string.rep('I4I4', buckets)
 end
 
--- What lies further ahead of the clock than it can was written by a clock that was ahead of this
--- one, before a failover: it would stand for as long as the two differ.
+-- What began further ahead of the clock than it lasts was written by another clock, before a
+-- failover: it would stand for as long as the two differ. By less than that, a clock may be set back.
 local function forget_ahead(w, now, width)
-  if w.till - now > w.lasts then
+  if w.till - w.lasts - now > w.lasts then
     w.till = 0
   end
   if w.newest - now > width then
