@@ -466,7 +466,8 @@ START_TEST(only_known_drivers_are_used)
     ck_assert_ptr_nonnull(tai_store_check_params("sqlite3", NULL, pool));
     ck_assert_int_eq(tai_store_check("oracle", path, pool, &text), TAI_STORE_UNREACHABLE);
     ck_assert_int_eq(tai_store_check("sqlite3", NULL, pool, &text), TAI_STORE_UNREACHABLE);
-    ck_assert_int_ne(tai_store_create(&store, "oracle", path, 1, &tai_store_patient, pool), APR_SUCCESS);
+    ck_assert_int_ne(tai_store_create(&store, "oracle", path, 1, &tai_store_patient, pool),
+                     APR_SUCCESS);
 }
 END_TEST
 
