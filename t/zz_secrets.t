@@ -154,6 +154,7 @@ ok -s "$logs/servers_redis", 'a Redis has left what it held' if -e "$logs/server
 if (my $server = $ENV{TAI_SERVER}) {
     my $log = TaiDatabase::of_server('log');
     ok -e $log, 'the database server has a log';
+    ok scalar(lines('-rl', 'zz_secrets-ann', '--', "$server/data")), 'its files hold what was done';
     my @holding = lines('-rl', -f => $secret, '--', $log, "$server/data");
     is_deeply \@holding, [], 'nothing in what the database server writes';
 }

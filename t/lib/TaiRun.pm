@@ -56,11 +56,22 @@ sub configure {
     $vars->{driver} = TaiDatabase::driver();
     $vars->{database} = $database->params;
     $vars->{secrets} = catfile($vars->{t_logs}, 'secrets');
+    note_secret($vars->{secrets}, $database->password);
     $vars->{backend_port} = $self->{server}->select_next_port;
     $vars->{mpm} = TaiModules::mpm();
 
     $self->SUPER::configure;
     $database->init;
+}
+
+# For zz_secrets.t, as TaiTest::secret.
+sub note_secret {
+    my ($file, $text) = @_;
+    return unless defined $text;
+    open my $out, '>>', $file or die "$file: $!\n";
+    print $out "$text\n";
+    close $out or die "$file: $!\n";
+    return;
 }
 
 # The tests of the run, those named zz_ last: they look at what all the others left behind.

@@ -7,6 +7,9 @@ use warnings;
 # As in DBDParams.
 sub params { return $_[0]{params} }
 
+# That stands in its parameters; undef: there is none.
+sub password { return undef }
+
 # What is taictl's --database; for a file its path.
 sub location { return $_[0]{params} }
 

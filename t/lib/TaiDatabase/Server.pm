@@ -28,7 +28,6 @@ sub clear {
 
 sub traces { my ($self) = @_; return [split /\n/, $self->dump] }
 
-# The password that stands in its parameters.
 sub password { my ($self) = @_; return $self->{value}{password} // $self->{value}{pass} }
 
 # As the owner of the database; or as the server's, on its socket, in a database of this name.
