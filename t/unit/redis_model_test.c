@@ -479,6 +479,38 @@ START_TEST(log_ins_are_those_of_shared_memory)
 }
 END_TEST
 
+/* What it had was forgotten when the lock began; what is there now are other tries. */
+START_TEST(a_try_from_before_a_lock_takes_nothing_back)
+{
+    const scene_t scene = {1, 1, {{2, 300000}, 1000}};
+    pair_t pair = make_pair_of(0);
+    twin_t first = make_twin(&pair, &scene), second = first, third = first, fourth = first;
+    const char *error = "";
+    unsigned started;
+
+    set_clock(control, pair.now);
+    ck_assert(begin_twin(&pair, &first, pool));
+    ck_assert(begin_twin(&pair, &second, pool));
+    ck_assert_int_eq(
+        limiter.ops->login_fail(limiter.self, &second.redis, 0, &started, pool, &error),
+        APR_SUCCESS);
+    ck_assert_uint_eq(started, 1u << TAI_LOGIN_PAIR);
+    ck_assert_int_eq(
+        tai_limiter_shm.login_fail(pair.segment, &second.ours, pair.now, &started, pool, &error),
+        APR_SUCCESS);
+    pair.now += 1000;
+    set_clock(control, pair.now);
+    ck_assert(begin_twin(&pair, &third, pool));
+    ck_assert_int_eq(limiter.ops->login_end(limiter.self, &first.redis, 0, 0, pool, &error),
+                     APR_SUCCESS);
+    ck_assert_int_eq(
+        tai_limiter_shm.login_end(pair.segment, &first.ours, pair.now, 0, pool, &error),
+        APR_SUCCESS);
+    ck_assert(begin_twin(&pair, &fourth, pool));
+    ck_assert(!begin_twin(&pair, &fourth, pool));
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_set_timeout(tests, 300);
@@ -488,6 +520,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, what_lies_too_far_ahead_is_forgotten);
     tcase_add_test(tests, a_lock_that_lies_too_far_ahead_is_forgotten);
     tcase_add_loop_test(tests, failures_are_those_of_shared_memory, 0, chance_seeds());
+    tcase_add_test(tests, a_try_from_before_a_lock_takes_nothing_back);
     tcase_add_loop_test(tests, log_ins_are_those_of_shared_memory, 0, chance_seeds());
 }
 
