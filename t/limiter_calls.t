@@ -120,6 +120,9 @@ for my $method (qw(GET HEAD POST)) {
 }
 is_refusal ask_at($server, '/pair/scope', client => $locked, pair => $good), 429, 'LOCKED_OUT', 'the refusal';
 
+is ask_at($server, '/open/two.shtml', client => $_->[0], pair => $good)->body =~ s/\s+/ /gr, "[ $_->[1] $_->[1] ] ", "fragments of an open page: $_->[1]"
+    for [new_client(), 'part'], [$locked, 'refused'];
+
 # The client's own lock ends later than that of the pair: only who is wrong could be told of it.
 my $other = make_key($account, token => 1);
 $locked = lock_pair($server, $other);

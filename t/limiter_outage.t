@@ -108,6 +108,19 @@ is log_in_from(address()), 201, 'elsewhere it is good';
 $redis->go_on;
 answers_again($server);
 is log_in_from($client), 201, 'what was locked here is not where it is shared';
+
+# Away while a password is checked that takes its time: the try is counted here from its beginning.
+my $slow = login_user('limiter_outage-slow');
+db()->do('UPDATE users SET password_hash = ? WHERE id = ?', undef, crypt(password(), '$2y$13$' . 'abcdefghijklmnopqrstuu'), $slow->{id});
+$client = address();
+my $calls = $redis->calls;
+my $under_way = send_login($slow, port => $server->port, client => $client, place => '/auth/token');
+wait_for(sub { $redis->calls == $calls + 1 }, 'Redis to count a try');
+$relay->cut;
+is $under_way->read('POST')->status, 401, 'a log-in that fails while Redis goes away';
+is join(' ', map { log_in($slow, port => $server->port, client => $client)->status } 1 .. 3), '401 401 429', '... is counted here, as those that follow';
+$relay->pass;
+answers_again($server);
 $server->stop;
 
 # --- deny -----------------------------------------------------------------------------------------

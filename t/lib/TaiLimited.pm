@@ -119,6 +119,12 @@ AliasMatch "^/(limited|hundred|many|free|locked|refunded|pair)(/.*)?$" "@root@/h
     AddLanguage de .de
     ForceLanguagePriority None
 </Directory>
+<Directory "@root@/htdocs/open">
+    Options Includes
+    AddOutputFilter INCLUDES .shtml
+    AddType text/html .shtml
+    SSIErrorMsg refused
+</Directory>
 Alias /pair-chosen "@root@/htdocs/chosen"
 <Location /pair-chosen>
     TaiAuth On
@@ -145,6 +151,8 @@ sub limited_server {
     my $root = $httpd->root . '/htdocs';
     mkdir "$root/chosen" or die "$root/chosen: $!";
     write_page("$root/open.html", "open\n");
+    mkdir "$root/open" or die "$root/open: $!";
+    write_page("$root/open/two.shtml", join ' ', '[', ('<!--#include virtual="/pair-chosen/part.html" -->') x 2, "]\n");
     write_page("$root/chosen/two.html.$_", "$_\n") for qw(en de);
     write_page("$root/chosen/part.html", "part\n");
     write_page("$root/chosen/index.shtml", qq(<!--#include virtual="part.html" --><!--#include virtual="part.html" -->\n));
