@@ -177,6 +177,7 @@ subtest 'look-ups' => sub {
         series($after, 'requests_total', 'key_malformed') => 1,
         series($after, 'requests_total', 'database') => 1,
     }, 'the reason';
+    ok wait_for(sub { ask(GET => '/key/x.html', key(unknown_key()))->status == 401 }, 'the database to be found'), 'it is back';
 };
 
 # Requests with one unknown key each, on one connection, as fast as they are answered. Returns their

@@ -107,7 +107,7 @@ sub watch {
     my $handle = $self->handle;
     return sub {
         my ($version) = $handle->selectrow_array('PRAGMA data_version');
-        return [$version, map { my @s = stat; [$_, @s[1, 7, 9]] } grep { !/-shm$/ } $self->files];
+        return [$version, map { my @s = stat; "$_ @s[1, 7, 9]" } grep { !/-shm$/ } $self->files];
     };
 }
 
