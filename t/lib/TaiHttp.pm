@@ -7,7 +7,7 @@ use warnings;
 use IO::Select;
 use IO::Socket::INET;
 
-my $TIMEOUT = 30; # seconds until a silent server fails the test
+my $TIMEOUT = 120; # seconds until a silent server fails the test
 
 # A connection to a port of this machine.
 sub new {
