@@ -132,6 +132,7 @@ static void crash(void)
     const char *command = apr_psprintf(pool, "'%s' start %s '%s' >/dev/null", getenv("TAI_SERVICE"),
                                        line_of("kind"), getenv("TAI_SERVER"));
 
+    raw_drop(); /* it has ended with the server */
     ck_assert_int_eq(kill(atoi(line_of("pid")), SIGKILL), 0);
     ck_assert_int_eq(system(command), 0);
 }
@@ -216,5 +217,9 @@ static void add(TCase *tests)
 
 int main(void)
 {
+    if (suite_on("sqlite3")) {
+        puts("1..0 # SKIP a file has no server: make check-pgsql and check-mysql run it");
+        return EXIT_SUCCESS;
+    }
     return unit_run("store_crash", add);
 }
