@@ -14,6 +14,7 @@ my @SKIPS = (
     ['api_faults.t', 'about a file', \&database_server, 1],
     ['database.t', 'about a file', \&database_server, 3],
     ['database.t', 'about a server', \&file, 1],
+    ['database_tls.t', 'about PostgreSQL', sub { TaiDatabase::driver() ne 'pgsql' }, 1],
     ['explain_server.t', 'too slow to flood', sub { 1 }, 1],
     ['http2.t', 'mod_http2 does not work under prefork', \&prefork, 1],
     ['last_used.t', 'prefork alone ends children like this', sub { !prefork() }, 1],

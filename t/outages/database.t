@@ -1,6 +1,8 @@
 # A database server that is cut off, silent, late, stopped or killed, of each kind, behind a relay and
 # under load: nobody gets a wrong answer, keys that are remembered go on for as long as the lease, few
 # find out that it does not answer, and all is well again by itself.
+#
+#   TAI_ONLY  pgsql or mysql: that one alone
 use strict;
 use warnings;
 
@@ -193,7 +195,7 @@ for my $driver (grep { !$ENV{TAI_ONLY} || $_ eq $ENV{TAI_ONLY} } sort keys %kind
         ok wait_for(sub { is_well($self) }, 'all to be well'), 'all is well again by itself';
         $relay->stall;
         ok $httpd->stop, 'nor is the end';
-        ok !$httpd->start && $httpd->pid || $httpd->pid, 'a server starts without its database';
+        ok $httpd->start, 'a server starts without its database';
         is status($self, $self->{valid}), 503, 'with 503';
         $relay->pass;
         ok wait_for(sub { is_well($self) }, 'all to be well'), 'and finds it';
