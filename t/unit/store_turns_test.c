@@ -1,0 +1,162 @@
+#include "core/clock.h"
+#include "core/store_turns.h"
+#include "unit.h"
+
+#include <pthread.h>
+
+/* Connections that threads take turns with: one each, and who waits for one waits no longer than he may. */
+
+#define HOUR    3600000
+#define SHORT   20 /* milliseconds */
+#define MAX     3
+#define THREADS 12
+#define TURNS   5000
+
+static const tai_times_t times; /* nothing is opened */
+static tai_crowd_t crowd;
+static tai_turns_t *turns;
+static int holders; /* of connections, now */
+
+static void make_turns(void)
+{
+    const tai_database_t *database;
+    const char *error;
+
+    crowd = (tai_crowd_t){.max = 1, .brief_ms = SHORT};
+    ck_assert_int_eq(tai_database_resolve("sqlite3", "/nowhere.db", pool, &database, &error),
+                     APR_SUCCESS);
+    ck_assert_int_eq(tai_turns_create(&turns, database, &times, MAX, &crowd, pool), APR_SUCCESS);
+}
+
+static void take_all(tai_connection_t *taken[MAX])
+{
+    for (int i = 0; i < MAX; i++) {
+        taken[i] = tai_turns_take(turns, 0);
+        ck_assert_ptr_nonnull(taken[i]);
+    }
+}
+
+START_TEST(each_is_one_thread_s_alone)
+{
+    tai_connection_t *taken[MAX];
+
+    take_all(taken);
+    ck_assert_ptr_ne(taken[0], taken[1]);
+    ck_assert_ptr_ne(taken[1], taken[2]);
+    ck_assert_ptr_ne(taken[0], taken[2]);
+    ck_assert_ptr_null(tai_turns_take(turns, 0));
+}
+END_TEST
+
+START_TEST(the_one_given_back_last_is_taken_first)
+{
+    tai_connection_t *taken[MAX];
+
+    take_all(taken);
+    tai_turns_give(turns, taken[2]);
+    tai_turns_give(turns, taken[0]);
+    ck_assert_ptr_eq(tai_turns_take(turns, 0), taken[0]);
+    ck_assert_ptr_eq(tai_turns_take(turns, 0), taken[2]);
+}
+END_TEST
+
+START_TEST(who_waits_in_vain_gives_up)
+{
+    tai_connection_t *taken[MAX];
+    const apr_uint64_t begun = tai_clock_ms();
+
+    take_all(taken);
+    ck_assert_ptr_null(tai_turns_take(turns, SHORT));
+    ck_assert_uint_ge(tai_clock_ms() - begun, SHORT);
+    ck_assert_int_eq(crowd.waiting, 0);
+}
+END_TEST
+
+static void *wait_for_one(void *ignored)
+{
+    (void)ignored;
+    return tai_turns_take(turns, HOUR);
+}
+
+static void await_waiting(int count)
+{
+    while (__atomic_load_n(&crowd.waiting, __ATOMIC_RELAXED) < count) {
+        sched_yield();
+    }
+}
+
+START_TEST(who_waits_is_given_one)
+{
+    tai_connection_t *taken[MAX];
+    pthread_t thread;
+    void *got;
+
+    take_all(taken);
+    ck_assert_int_eq(pthread_create(&thread, NULL, wait_for_one, NULL), 0);
+    await_waiting(1);
+    tai_turns_give(turns, taken[1]);
+    pthread_join(thread, &got);
+    ck_assert_ptr_eq(got, taken[1]);
+}
+END_TEST
+
+START_TEST(where_enough_wait_others_do_not)
+{
+    tai_connection_t *taken[MAX];
+    pthread_t thread;
+    void *got;
+
+    take_all(taken);
+    ck_assert_int_eq(pthread_create(&thread, NULL, wait_for_one, NULL), 0);
+    await_waiting(1);
+    ck_assert_ptr_null(tai_turns_take(turns, HOUR)); /* or this test takes one */
+    tai_turns_give(turns, taken[0]);
+    pthread_join(thread, &got);
+    ck_assert_ptr_eq(got, taken[0]);
+}
+END_TEST
+
+static void *take_turns(void *ignored)
+{
+    for (int i = 0; i < TURNS; i++) {
+        tai_connection_t *connection = tai_turns_take(turns, HOUR);
+
+        ck_assert_ptr_nonnull(connection);
+        ck_assert_int_le(__atomic_add_fetch(&holders, 1, __ATOMIC_RELAXED), MAX);
+        __atomic_sub_fetch(&holders, 1, __ATOMIC_RELAXED);
+        tai_turns_give(turns, connection);
+    }
+    return ignored;
+}
+
+START_TEST(many_threads_share_a_few)
+{
+    pthread_t threads[THREADS];
+
+    crowd.max = THREADS;
+    for (int i = 0; i < THREADS; i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, take_turns, NULL), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    ck_assert_int_eq(crowd.waiting, 0);
+}
+END_TEST
+
+static void add_tests(TCase *tests)
+{
+    tcase_add_checked_fixture(tests, make_turns, NULL);
+    tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, each_is_one_thread_s_alone);
+    tcase_add_test(tests, the_one_given_back_last_is_taken_first);
+    tcase_add_test(tests, who_waits_in_vain_gives_up);
+    tcase_add_test(tests, who_waits_is_given_one);
+    tcase_add_test(tests, where_enough_wait_others_do_not);
+    tcase_add_test(tests, many_threads_share_a_few);
+}
+
+int main(void)
+{
+    return unit_run("store_turns", add_tests);
+}
