@@ -269,10 +269,13 @@ sub backend_log {
 
 my $backend = TaiBackend->start;
 my $touched = var('t_logs') . '/touched';
-# All metrics but those of what the server does from time to time: it syncs, and writes usage down.
-sub counts { return request(undef, GET => '/metrics')->body =~ s/^taiauth_(?:sync|lease|table_live\{table="usage").*\n//mgr }
+# All metrics but those of what happens from time to time: the server syncs, and writes usage down;
+# entries of tables come to their end.
+sub counts { return request(undef, GET => '/metrics')->body =~ s/^taiauth_(?:sync|lease|table_live).*\n//mgr }
+sub live { return { request(undef, GET => '/metrics')->body =~ /^taiauth_table_live\{table="(\w+)"\} (\d+)$/mg } }
 
 settled();
+my $live = live();
 my $page = counts();
 for my $method (qw(GET POST DELETE)) {
     is_explained explained($method => "/$_/explained", $key), undef, undef, undef, undef, "$method on /$_/"
@@ -281,6 +284,8 @@ for my $method (qw(GET POST DELETE)) {
 is_explained explained(GET => '/touch/explained', $dead{revoked}), 'validity', 'key_revoked', 401, 'INVALID_API_KEY',
     'what is refused';
 is counts(), $page, 'no metric has changed';
+my $now = live();
+is_deeply [grep { $now->{$_} > $live->{$_} } sort keys %$now], [], 'nothing has come into a table';
 ok !-e $touched, 'no program has run';
 unlike backend_log(), qr/explained/, 'nothing has reached the application behind';
 request('explain', POST => "/$_/ran", as($key)) for qw(touch proxied);
