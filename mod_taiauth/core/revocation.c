@@ -551,12 +551,25 @@ static apr_status_t sync_for_lease(tai_segment_t *segment, tai_store_t *store, a
     return rv;
 }
 
+/* Who waits for whoever is at it is one of those who wait for what others hold. */
+static apr_status_t await_syncing(tai_node_t *node, tai_store_t *store)
+{
+    tai_crowd_t *crowd = tai_store_crowd(store);
+    apr_status_t rv;
+
+    if (GET(node->failed_at) != 0) {
+        return tai_mutex_wait(&node->syncing, 0);
+    }
+    rv = tai_mutex_wait(&node->syncing, tai_crowd_join(crowd, TAI_LEASE_WAIT_MS));
+    tai_crowd_leave(crowd);
+    return rv;
+}
+
 static apr_status_t regain_lease(tai_segment_t *segment, tai_store_t *store, apr_pool_t *p,
                                  const char **error)
 {
     tai_node_t *node = tai_segment_node(segment);
-    const apr_uint32_t wait_ms = GET(node->failed_at) == 0 ? TAI_LEASE_WAIT_MS : 0;
-    apr_status_t rv = tai_mutex_wait(&node->syncing, wait_ms);
+    apr_status_t rv = await_syncing(node, store);
 
     if (rv == APR_SUCCESS) {
         rv = sync_for_lease(segment, store, p, error);

@@ -12,8 +12,12 @@
 
 #define TICK_MS 100
 
-/* How long the end of a child waits for the thread, seconds: longer than for SQLite's patience. */
-#define END_S 5
+/*
+ * How long the end of a child waits for the thread, seconds: longer than for SQLite's patience. After
+ * the first part of it what a server is asked is cut short.
+ */
+#define END_S   5
+#define HURRY_S 1
 
 static struct {
     pthread_t id;
@@ -95,16 +99,25 @@ void taiauth_thread_start(server_rec *s)
     }
 }
 
-int taiauth_thread_end(void)
+static int await_end(int seconds)
 {
     struct timespec until;
+
+    in_future(CLOCK_MONOTONIC, seconds * 1000, &until);
+    return pthread_mutex_clocklock(&thread.at_work, CLOCK_MONOTONIC, &until) == 0;
+}
+
+int taiauth_thread_end(void)
+{
 
     if (!thread.runs) {
         return 1;
     }
-    in_future(CLOCK_MONOTONIC, END_S * 1000, &until);
-    if (pthread_mutex_clocklock(&thread.at_work, CLOCK_MONOTONIC, &until) != 0) {
-        return 0;
+    if (!await_end(HURRY_S)) {
+        tai_store_hurry(taiauth_store);
+        if (!await_end(END_S - HURRY_S)) {
+            return 0;
+        }
     }
     thread.ends = 1;
     pthread_cond_signal(&thread.woken);

@@ -123,7 +123,10 @@ static apr_status_t end_child(void *s)
 {
     int alone = taiauth_thread_end();
 
-    pthread_mutex_lock(&at_work);
+    if (pthread_mutex_trylock(&at_work) != 0) {
+        tai_store_hurry(taiauth_store); /* what is cut short is done by somebody else */
+        pthread_mutex_lock(&at_work);
+    }
     if (amid_request || !alone) { /* others that end, or the next generation, write what is left */
         tai_store_abandon(taiauth_store);
     }

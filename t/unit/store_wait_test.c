@@ -1,0 +1,206 @@
+#include "acme.h"
+#include "core/clock.h"
+#include "core/store_accounts.h"
+
+/*
+ * What a store does while its server lets it wait: a lock of somebody else's, a statement that takes
+ * too long, a connection that was closed. What is no answer opens the breaker, and nothing else does;
+ * nothing at all where there is no server.
+ */
+
+#define WAIT_MS 3000 /* longer than a busy machine takes for anything */
+
+static tai_breaker_t breaker;
+
+/* The store of the test with short limits. */
+static void be_impatient(void)
+{
+    const tai_store_limits_t limits = {.connect_ms = WAIT_MS,
+                                       .statement_ms = WAIT_MS,
+                                       .change_ms = WAIT_MS,
+                                       .waiting = 1,
+                                       .breaker = &breaker};
+
+    breaker = (tai_breaker_t){0};
+    ck_assert_int_eq(tai_store_create(&store, driver, path, 2, &limits, pool), APR_SUCCESS);
+}
+
+static apr_status_t look_up(void)
+{
+    static const char nobody[] = "0000000000000000000000000000000000000000000000000000000000000000";
+    tai_record_t *record;
+
+    return find_key(store, nobody, &record, &text);
+}
+
+static tai_change_e change(void)
+{
+    return tai_store_set_plan(store, "acme", "pro", &actor, NOW, pool, &text);
+}
+
+static void is_well(void)
+{
+    ck_assert_msg(look_up() == APR_SUCCESS, "%s", text);
+    ck_assert_uint_eq(breaker.retry_at, 0);
+}
+
+/* Somebody else's transaction. */
+static raw_t hold(const char *sql)
+{
+    raw_t raw = raw_open(path);
+
+    ck_assert_ptr_null(raw_query(&raw, on("pgsql") ? "BEGIN" : "START TRANSACTION"));
+    ck_assert_ptr_null(raw_query(&raw, sql));
+    return raw;
+}
+
+START_TEST(a_row_that_somebody_holds_is_no_fault_of_the_server)
+{
+    raw_t other = hold("UPDATE change_counter SET seq = seq + 1");
+
+    is_well();
+    ck_assert_int_eq(change(), TAI_CHANGE_UNKNOWN);
+    ck_assert_ptr_nonnull(strstr(text, by_driver("", "lock timeout", "Lock wait timeout")));
+    is_well();
+    ck_assert_uint_eq(breaker.opened, 0);
+    raw_close(&other);
+    ck_assert_msg(change() == TAI_CHANGE_DONE, "%s", text);
+}
+END_TEST
+
+START_TEST(a_server_ends_what_takes_too_long)
+{
+    raw_define(by_driver("",
+                         "CREATE FUNCTION slow() RETURNS TRIGGER LANGUAGE plpgsql AS"
+                         " $$ BEGIN PERFORM PG_SLEEP(600); RETURN NEW; END $$",
+                         "CREATE TRIGGER slow BEFORE UPDATE ON accounts FOR EACH ROW"
+                         " BEGIN DECLARE x INT; SET x = SLEEP(600); END"));
+    if (on("pgsql")) {
+        raw_define("CREATE TRIGGER slow BEFORE UPDATE ON accounts FOR EACH ROW"
+                   " EXECUTE FUNCTION slow()");
+    }
+    ck_assert_int_eq(change(), TAI_CHANGE_UNKNOWN);
+    ck_assert_uint_eq(breaker.opened, 1);
+    ck_assert_int_ne(look_up(), APR_SUCCESS);
+    ck_assert_str_eq(text, tai_store_left_alone);
+    while (tai_breaker_rests(&breaker, tai_clock_ms())) {
+        apr_sleep(10000);
+    }
+    is_well();
+    ck_assert_uint_eq(breaker.opened, 1);
+}
+END_TEST
+
+/* Of ours, all that there are. */
+static void close_connections(void)
+{
+    apr_array_header_t *ids =
+        raw_rows(path, by_driver("",
+                                 "SELECT pid FROM pg_stat_activity WHERE"
+                                 " application_name = 'taiauth' AND datname = CURRENT_DATABASE()",
+                                 "SELECT id FROM information_schema.processlist"
+                                 " WHERE db = DATABASE() AND id <> CONNECTION_ID()"));
+
+    ck_assert_int_gt(ids->nelts, 0);
+    for (int i = 0; i < ids->nelts; i++) {
+        const char *id = APR_ARRAY_IDX(ids, i, const char *);
+
+        if (on("pgsql")) {
+            raw_value(path, apr_psprintf(pool, "SELECT PG_TERMINATE_BACKEND(%s)", id));
+        }
+        else {
+            raw_run(path, apr_psprintf(pool, "KILL %s", id));
+        }
+    }
+}
+
+START_TEST(a_connection_that_was_closed_is_opened_again)
+{
+    is_well();
+    ck_assert_int_eq(change(), TAI_CHANGE_DONE);
+    close_connections();
+    is_well();
+    ck_assert_msg(change() == TAI_CHANGE_DONE, "%s", text);
+    ck_assert_uint_eq(breaker.opened, 0);
+}
+END_TEST
+
+START_TEST(nothing_waits_for_who_is_in_a_hurry)
+{
+    const apr_uint64_t begun = tai_clock_ms();
+
+    is_well();
+    tai_store_hurry(store);
+    ck_assert_int_ne(look_up(), APR_SUCCESS);
+    ck_assert_int_eq(change(), TAI_CHANGE_UNKNOWN);
+    ck_assert_uint_lt(tai_clock_ms() - begun, 60000);
+}
+END_TEST
+
+START_TEST(a_refusal_is_an_answer)
+{
+    ck_assert_int_eq(tai_store_set_plan(store, "nobody", "pro", &actor, NOW, pool, &text),
+                     TAI_CHANGE_NOT_FOUND);
+    raw_forbid("UPDATE", "accounts");
+    ck_assert_int_eq(change(), TAI_CHANGE_UNKNOWN);
+    ck_assert_ptr_nonnull(strstr(text, "not now"));
+    ck_assert_uint_eq(breaker.opened, 0);
+}
+END_TEST
+
+START_TEST(a_file_is_never_left_alone)
+{
+    take_away();
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_ne(look_up(), APR_SUCCESS);
+        ck_assert_ptr_nonnull(strstr(text, "no database at"));
+        ck_assert_int_eq(change(), TAI_CHANGE_UNKNOWN);
+    }
+    bring_back();
+    is_well();
+    ck_assert_uint_eq(breaker.opened, 0);
+}
+END_TEST
+
+/* Nobody listens there. */
+START_TEST(a_server_that_is_not_there)
+{
+    const char *port = strstr(path, "port=") + strlen("port=");
+    const tai_store_limits_t limits = {.connect_ms = WAIT_MS,
+                                       .statement_ms = WAIT_MS,
+                                       .change_ms = WAIT_MS,
+                                       .waiting = 1,
+                                       .breaker = &breaker};
+    const char *params = apr_pstrcat(pool, apr_pstrmemdup(pool, path, (apr_size_t)(port - path)),
+                                     "1", port + strspn(port, "0123456789"), NULL);
+
+    ck_assert_int_eq(tai_store_create(&store, driver, params, 2, &limits, pool), APR_SUCCESS);
+    ck_assert_int_ne(look_up(), APR_SUCCESS);
+    ck_assert_ptr_nonnull(strstr(text, "cannot be opened"));
+    ck_assert_uint_eq(breaker.opened, 1);
+    ck_assert_int_eq(change(), TAI_CHANGE_UNKNOWN);
+    ck_assert_str_eq(text, tai_store_left_alone);
+}
+END_TEST
+
+static void add_tests(TCase *tests)
+{
+    with_acme(tests);
+    tcase_add_checked_fixture(tests, be_impatient, NULL);
+    tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, a_refusal_is_an_answer);
+    if (suite_on("sqlite3")) {
+        tcase_add_test(tests, a_file_is_never_left_alone);
+        return;
+    }
+    tcase_add_test(tests, a_row_that_somebody_holds_is_no_fault_of_the_server);
+    tcase_add_test(tests, a_server_ends_what_takes_too_long);
+    tcase_add_test(tests, a_connection_that_was_closed_is_opened_again);
+    tcase_add_test(tests, nothing_waits_for_who_is_in_a_hurry);
+    tcase_add_test(tests, a_server_that_is_not_there);
+}
+
+int main(void)
+{
+    return unit_run("store_wait", add_tests);
+}
