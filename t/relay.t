@@ -11,6 +11,8 @@ use Test::More;
 use Time::HiRes qw(time);
 use TaiHttpd;
 use TaiRelay;
+use TaiTest qw(wait_for);
+use TaiTest qw(wait_for);
 
 my $PATIENCE = 30; # seconds
 
@@ -117,6 +119,7 @@ subtest 'stall' => sub {
     $relay->stall;
     my $late = dial($relay);
     syswrite $_, "later\n" for $before, $late;
+    wait_for(sub { $relay->counts->{accepted} == 2 }, 'both to be accepted');
     is_deeply [@{$relay->counts}{qw(accepted sent received)}], [2, 1, 1], 'accepted, and nothing passed on';
     ok !is_over($_), 'still open' for $before, $late;
     $relay->pass;
