@@ -119,6 +119,7 @@ subtest 'the database is away for less than the lease' => sub {
     my $long = first_node('TaiAuthLease 60s');
     my $ann = manager($long, 'short-outage');
     my ($known, $new) = map { create_key($ann) } 1, 2;
+    on($long, \&settled); # a sync that hears of the new key only now would forget it
     is use_all($long, $known), 200, 'a key is known';
     $long->database->away;
     wait_for(sub { $long->log =~ /what has changed of keys cannot be read/ }, 'the server to notice');

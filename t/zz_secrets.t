@@ -121,7 +121,7 @@ sub lines {
 # What of a file nobody may read in it; undef: nothing. The database holds digests, for that it is.
 sub found {
     my ($file) = @_;
-    my @texts = (-f => $file =~ /\.db$/ ? $secret : $or_digest, '--', $file);
+    my @texts = (-f => $file =~ m{\.db$|/data/} ? $secret : $or_digest, '--', $file);
     my ($line) = lines(@texts) or return undef;
     $line =~ s/\Q$_\E/<secret>/g for lines('-o', @texts);
     return $line =~ s/[^\x20-\x7e]/./gr;
