@@ -12,7 +12,6 @@ use Time::HiRes qw(time);
 use TaiHttpd;
 use TaiRelay;
 use TaiTest qw(wait_for);
-use TaiTest qw(wait_for);
 
 my $PATIENCE = 30; # seconds
 
