@@ -147,8 +147,7 @@ sub client {
     until (stopped()) {
         my $round = $self->board(0);
         my $request = $self->{requests}[$round] //= request_bytes($self->{keys}[$round]);
-        my $sent = now();
-        my $status = answer_to($request, $port, \$connection);
+        my ($status, $sent) = answer_to($request, $port, \$connection);
         $seen[$round]{$status}++;
         $seen[$round]{last_good} = $sent if $status eq '200';
         $self->board($i + 1, ++$count);
@@ -162,15 +161,26 @@ sub request_bytes {
     return TaiHttp::bytes(GET => $key->{path} // ($key->{token} ? '/pair/x' : '/v1/x'), \@headers);
 }
 
+# The status, and when the request was sent that got it. Of a connection that was kept, httpd closes the
+# idle ones when all threads of the child are busy: nothing was read, so the client asks again (RFC 9110, 9.2.2).
 sub answer_to {
     my ($request, $port, $connection) = @_;
-    my $answer = eval {
+    my $kept = $$connection;
+    my ($status, $sent) = answer_on($request, $port, $connection);
+    ($status, $sent) = answer_on($request, $port, $connection) if $kept && $status eq 'unread';
+    return ($status eq 'unread' ? 'lost' : $status, $sent);
+}
+
+sub answer_on {
+    my ($request, $port, $connection) = @_;
+    my $sent = now();
+    my $status = eval {
         $$connection //= TaiHttp->new($port);
-        $$connection->send($request)->read('GET');
-    };
-    return $answer->status if $answer;
-    undef $$connection;
-    return 'lost';
+        my $answer = $$connection->send($request)->read('GET');
+        $answer ? $answer->status : 'unread';
+    } // 'lost';
+    undef $$connection if $status =~ /\D/;
+    return ($status, $sent);
 }
 
 # Wait until each client has got so many more answers.
