@@ -14,7 +14,7 @@ my @BASIC = qw(authn_core authz_core unixd);
 
 # run:      what BenchRun knows
 # name:     for messages, and of its directory
-# modules:  names beyond the basic ones, in their order; taiauth is ours
+# modules:  names beyond the basic ones, in their order; taiauth and taiauth_redis are ours
 # mpm:      default event
 # conf:     text after the basics; @dir@ is the server's directory
 # wrap:     what the server runs under: program and arguments
@@ -63,7 +63,8 @@ sub write_conf {
 sub load_lines {
     my ($run, @names) = @_;
     my %static = map { $_ => 1 } map { /^\s+(?:mod_)?(\w+)\.c$/ } qx($run->{httpd} -l);
-    return map { "LoadModule ${_}_module " . ($_ eq 'taiauth' ? $run->{module} : "$run->{libexecdir}/mod_$_.so") . "\n" }
+    my %ours = (taiauth => $run->{module}, taiauth_redis => $run->{redis_module});
+    return map { "LoadModule ${_}_module " . ($ours{$_} // "$run->{libexecdir}/mod_$_.so") . "\n" }
         grep { !$static{$_} } @names;
 }
 

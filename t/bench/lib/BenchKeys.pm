@@ -1,6 +1,9 @@
 # A database with keys, and their texts in files that the load generator reads. The account bench, whose
 # administrator is bench, has those that are imported, any number; the account single those that are
 # created, at most ten.
+#
+# It is a file of SQLite, or a database of a server:
+#   BenchKeys->new($run, 'keys', BenchService->start($run, 'postgresql'))
 package BenchKeys;
 
 use strict;
@@ -9,10 +12,13 @@ use warnings;
 use JSON::PP ();
 use TaiText qw(credential_text);
 
-# run: what BenchRun knows; name: of the database
+# run: what BenchRun knows; name: of the database; service: whose it is (default: a file)
 sub new {
-    my ($class, $run, $name) = @_;
-    my $self = bless { run => $run, database => "$run->{dir}/$name.db" }, $class;
+    my ($class, $run, $name, $service) = @_;
+    my $path = "$run->{dir}/$name.db";
+    my $self = bless { run => $run, files => $path }, $class;
+    @$self{qw(driver database conf)} = $service ? ($service->line('driver'), ($service->database($name)) x 2)
+        : ('sqlite3', $path, "file:$path?mode=rw");
     $self->taictl(qw(db init));
     for my $account (qw(bench single)) {
         $self->taictl(qw(account add), $account, qw(--plan pro));
@@ -27,7 +33,7 @@ sub database { $_[0]{database} }
 sub taictl {
     my ($self, @args) = @_;
     my $input = ref $args[0] ? ${shift @args} : '/dev/null';
-    my $command = join ' ', map { "'$_'" } $self->{run}{taictl}, '--database', $self->{database}, @args;
+    my $command = join ' ', map { "'$_'" } $self->{run}{taictl}, '--driver', $self->{driver}, '--database', $self->{database}, @args;
     my $said = qx($command <'$input');
     die "taictl @args failed\n" if $?;
     return $said;
@@ -47,7 +53,9 @@ sub import_many {
     open my $in, '<', $texts or die "$texts: $!\n";
     open my $out, '>', $csv or die "$csv: $!\n";
     print $out "name,key\n";
-    print $out "bench,$_" while <$in>;
+    while (my $text = <$in>) {
+        print $out "bench,$text";
+    }
     close $out or die "$csv: $!\n";
     $self->taictl(qw(import bench), $csv);
     unlink $csv;
@@ -63,7 +71,7 @@ sub texts {
 # A file with these texts, one in a line.
 sub file {
     my ($self, @texts) = @_;
-    my $path = $self->{database} . '.values' . $self->{files}++;
+    my $path = $self->{files} . '.values' . $self->{written}++;
     open my $out, '>', $path or die "$path: $!\n";
     print $out "$_\n" for @texts;
     close $out or die "$path: $!\n";
@@ -85,8 +93,8 @@ sub first {
 sub conf {
     my ($self) = @_;
     return <<"CONF";
-DBDriver sqlite3
-DBDParams "file:$self->{database}?mode=rw"
+DBDriver $self->{driver}
+DBDParams "$self->{conf}"
 DBDMin 0
 CONF
 }

@@ -78,7 +78,7 @@ sub write {
 sub head {
     my ($self) = @_;
     my %of = %{$self->{machine}};
-    my $servers = join ', ', grep { defined } @of{qw(httpd nginx haproxy wrk)};
+    my $servers = join ', ', grep { defined } @of{qw(httpd nginx haproxy postgresql mariadb redis wrk)};
     return <<"HEAD";
 # Measurements
 

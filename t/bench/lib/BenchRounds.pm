@@ -6,7 +6,7 @@ use warnings;
 
 use Exporter 'import';
 
-our @EXPORT = qw(rounds seconds in_turn median quartiles minus over);
+our @EXPORT = qw(rounds seconds in_turn median quartiles spread minus over);
 
 # How often, and how long each turn is measured: BENCH_ROUNDS and BENCH_SECONDS.
 sub rounds { return number('BENCH_ROUNDS', 9) }
@@ -41,6 +41,12 @@ sub median { return quantile(0.5, @_) }
 
 # What a half of the values lies between.
 sub quartiles { return (quantile(0.25, @_), quantile(0.75, @_)) }
+
+# The median and, in brackets, the quartiles; format: of each.
+sub spread {
+    my ($format, @values) = @_;
+    return sprintf "$format ($format to $format)", median(@values), quartiles(@values);
+}
 
 sub quantile {
     my ($part, @values) = @_;

@@ -23,7 +23,7 @@ my $USER = 'nobody'; # instead of root
 #   dir      its directory
 #   results  what is to stay
 #   bench    where the files of the bench are
-#   module, taictl, httpd, libexecdir   paths
+#   module, redis_module, taictl, service, httpd, libexecdir   paths
 # Ends the program: with 0, or with the reason on stderr.
 sub run {
     my ($build, $code) = @_;
@@ -43,7 +43,8 @@ sub prepare {
     chmod 0755, $dir;
     make_path("$dir/results");
     copy_program("$build/.libs/mod_taiauth.so", $dir);
-    copy_program("$build/taictl", $dir);
+    copy_program($_, $dir) for "$build/taictl", bench_dir() . '/../../build/service';
+    copy_program($_, $dir) for glob "$build/.libs/mod_taiauth_redis.so";
     copy_tree($_, $dir) for bench_dir(), bench_dir() . '/../lib';
     return {
         build      => abs_path($build),
@@ -51,6 +52,8 @@ sub prepare {
         results    => "$dir/results",
         bench      => "$dir/bench",
         module     => "$dir/mod_taiauth.so",
+        redis_module => "$dir/mod_taiauth_redis.so",
+        service    => "$dir/service",
         taictl     => "$dir/taictl",
         httpd      => made($build, 'HTTPD'),
         libexecdir => qx(@{[made($build, 'APXS')]} -q LIBEXECDIR) =~ s/\n//r,

@@ -11,10 +11,12 @@ use parent 'BenchHttpd';
 # keys:    BenchKeys
 # mode:    of the two locations: On, Off, or none: the same httpd, without the module
 # inside:  further lines of both
+# redis:   BenchService whose Redis counts; default: shared memory
 # conf:    text at the end
 sub new {
     my ($class, %want) = @_;
     my $mode = $want{mode} // 'On';
+    my $limiter = $want{redis} ? "TaiAuthLimiter redis://127.0.0.1:@{[$want{redis}->port]}/0 timeout=5s\n" : '';
     my ($on, $free, $metrics) = $mode eq 'none' ? ('    Require all granted') x 3
         : (<<"ON" . ($want{inside} // ''), <<"FREE" . ($want{inside} // ''), '    TaiAuthMetrics On');
     TaiAuth $mode
@@ -26,8 +28,9 @@ ON
 FREE
     return $class->SUPER::new(
         %want,
-        modules => [qw(dbd watchdog), @{$want{modules} // []}, $mode eq 'none' ? () : 'taiauth'],
-        conf    => $want{keys}->conf . <<"CONF" . ($want{conf} // ''),
+        modules => [qw(dbd watchdog), @{$want{modules} // []}, $mode eq 'none' ? () : 'taiauth',
+            $limiter ? 'taiauth_redis' : ()],
+        conf    => $want{keys}->conf . $limiter . <<"CONF" . ($want{conf} // ''),
 <Location /on>
 $on
 </Location>
