@@ -29,6 +29,9 @@ tai_breaker_e tai_breaker_report(tai_breaker_t *breaker, int answered, apr_uint6
 {
     apr_uint64_t before = load(&breaker->retry_at);
 
+    if (answered && load(&breaker->doubts)) {
+        __atomic_store_n(&breaker->doubts, 0, __ATOMIC_RELAXED);
+    }
     if (answered && !before) {
         return TAI_BREAKER_SAME; /* the usual case writes nothing */
     }
@@ -44,15 +47,35 @@ tai_breaker_e tai_breaker_report(tai_breaker_t *breaker, int answered, apr_uint6
     return TAI_BREAKER_OPENED;
 }
 
+tai_breaker_e tai_breaker_doubt(tai_breaker_t *breaker, apr_uint64_t now, apr_uint32_t rest_ms)
+{
+    const apr_uint64_t doubts = __atomic_add_fetch(&breaker->doubts, 1, __ATOMIC_RELAXED);
+
+    return doubts >= TAI_BREAKER_DOUBTS || load(&breaker->retry_at)
+               ? tai_breaker_report(breaker, 0, now, rest_ms)
+               : TAI_BREAKER_SAME;
+}
+
+/* Once in that time, of all who ask. */
+static int is_first(apr_uint64_t *last, apr_uint64_t now, apr_uint32_t every_ms)
+{
+    const apr_uint64_t before = load(last);
+
+    return (!before || now >= before + every_ms) && move(last, before, now);
+}
+
 int tai_breaker_tell(tai_breaker_t *breaker, apr_uint64_t now, apr_uint32_t every_ms)
 {
-    const apr_uint64_t told_at = load(&breaker->told_at);
-
-    if ((told_at && now < told_at + every_ms) || !move(&breaker->told_at, told_at, now)) {
+    if (!is_first(&breaker->told_at, now, every_ms)) {
         return 0;
     }
     __atomic_store_n(&breaker->told, 1, __ATOMIC_RELAXED);
     return 1;
+}
+
+int tai_breaker_complain(tai_breaker_t *breaker, apr_uint64_t now, apr_uint32_t every_ms)
+{
+    return is_first(&breaker->complained_at, now, every_ms);
 }
 
 int tai_breaker_over(tai_breaker_t *breaker)

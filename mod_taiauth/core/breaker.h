@@ -14,10 +14,12 @@
  *           passes when it has come again
  */
 typedef struct tai_breaker_t {
-    apr_uint64_t retry_at; /* milliseconds of tai_clock_ms; 0: closed */
-    apr_uint64_t opened;   /* how often, for metrics */
-    apr_uint64_t told_at;  /* of tai_breaker_tell */
-    apr_uint64_t told;     /* 1: that it fails was said, and not yet that this is over */
+    apr_uint64_t retry_at;      /* milliseconds of tai_clock_ms; 0: closed */
+    apr_uint64_t opened;        /* how often, for metrics */
+    apr_uint64_t told_at;       /* of tai_breaker_tell */
+    apr_uint64_t told;          /* 1: that it fails was said, and not yet that this is over */
+    apr_uint64_t doubts;        /* failures that may be chance, since the last answer */
+    apr_uint64_t complained_at; /* of tai_breaker_complain */
 } tai_breaker_t;
 
 /* What a report has changed. */
@@ -52,12 +54,27 @@ tai_breaker_e tai_breaker_report(tai_breaker_t *breaker, int answered, apr_uint6
                                  apr_uint32_t rest_ms);
 
 /**
+ * A failure that may be chance: one answer of many that is late. The third in a row, without an answer
+ * between, is as tai_breaker_report of a failure; so is each while it is open.
+ * @param now      milliseconds of tai_clock_ms, when the wait was over
+ * @param rest_ms  how long nobody asks after the last of them, milliseconds
+ * @return what this has changed
+ */
+#define TAI_BREAKER_DOUBTS 3
+tai_breaker_e tai_breaker_doubt(tai_breaker_t *breaker, apr_uint64_t now, apr_uint32_t rest_ms);
+
+/**
  * For the log: of all processes and threads, one is answered once in that time.
  * @param now       milliseconds of tai_clock_ms
  * @param every_ms  milliseconds
  * @return 1: it is for the caller to say it
  */
 int tai_breaker_tell(tai_breaker_t *breaker, apr_uint64_t now, apr_uint32_t every_ms);
+
+/**
+ * As tai_breaker_tell, for failures that open nothing: nobody is to say later that they are over.
+ */
+int tai_breaker_complain(tai_breaker_t *breaker, apr_uint64_t now, apr_uint32_t every_ms);
 
 /**
  * For the log, when it has closed: of all processes and threads, one is answered once for each time

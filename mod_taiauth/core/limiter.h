@@ -15,7 +15,14 @@
  *
  * An operation that fails has decided nothing, and the caller has no idea whether it was counted. It
  * never takes longer than the limiter was told to wait, and never tries again what may have been done.
+ * How it failed says whether others are to ask at all:
+ *
+ *   TAI_LIMITER_UNABLE  it has answered, at once, that it cannot do this: others may be served
+ *   TAI_LIMITER_CLOSED  it has said that it serves nobody, or nobody is there: asking is in vain
+ *   anything else       no answer came
  */
+#define TAI_LIMITER_UNABLE (APR_OS_START_USERERR + 100)
+#define TAI_LIMITER_CLOSED (APR_OS_START_USERERR + 101)
 
 /* Failures of one principal. */
 typedef struct tai_count_t {
@@ -31,8 +38,6 @@ typedef struct tai_count_t {
  * the moment, and for the error. error: set to a sentence for the log where the answer is not
  * APR_SUCCESS; without any secret. */
 typedef struct tai_limiter_ops_t {
-    const char *name; /* "shm", "redis" */
-
     /* Fold bytes into an identity; two different things must differ in these bytes. */
     tai_id_t (*identify)(void *self, const void *data, apr_size_t len);
 
@@ -50,14 +55,17 @@ typedef struct tai_limiter_ops_t {
                          apr_pool_t *p, const char **error);
 
     /* As tai_windows_refund. */
-    apr_status_t (*refund)(void *self, const tai_charge_t *charges, int n, apr_pool_t *p,
-                           const char **error);
+    apr_status_t (*refund)(void *self, const tai_charge_t *charges, int n, apr_uint64_t now,
+                           apr_pool_t *p, const char **error);
 
     /* Do locks run? Fills in left_ms of each. */
     apr_status_t (*locked)(void *self, tai_count_t *counts, int n, apr_uint64_t now, apr_pool_t *p,
                            const char **error);
 
-    /* One failure in each of them, as tai_failures_record. */
+    /*
+     * One failure in each of them, as tai_failures_record, up to the first whose lock runs: behind it
+     * nothing is counted or filled in but 0.
+     */
     apr_status_t (*fail)(void *self, tai_count_t *counts, int n, apr_uint64_t now, apr_pool_t *p,
                          const char **error);
 

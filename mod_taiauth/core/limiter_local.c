@@ -43,15 +43,17 @@ static apr_status_t locked(void *self, tai_count_t *counts, int n, apr_uint64_t 
 static apr_status_t fail(void *self, tai_count_t *counts, int n, apr_uint64_t now, apr_pool_t *p,
                          const char **error)
 {
-    apr_status_t rv = APR_SUCCESS;
+    tai_count_t *folded = apr_palloc(p, (apr_size_t)n * sizeof(*folded));
+    apr_status_t rv;
     int i;
 
+    for (i = 0; i < n; i++) {
+        folded[i] = fold_count(self, &counts[i]);
+    }
+    rv = SHM->fail(self, folded, n, now, p, error);
     for (i = 0; i < n && rv == APR_SUCCESS; i++) {
-        tai_count_t folded = fold_count(self, &counts[i]);
-
-        rv = SHM->fail(self, &folded, 1, now, p, error);
-        counts[i].left_ms = folded.left_ms;
-        counts[i].started = folded.started;
+        counts[i].left_ms = folded[i].left_ms;
+        counts[i].started = folded[i].started;
     }
     return rv;
 }
@@ -140,8 +142,8 @@ static apr_status_t test(void *self, tai_charge_t *charges, int n, apr_uint64_t 
     return rv;
 }
 
-static apr_status_t refund(void *self, const tai_charge_t *charges, int n, apr_pool_t *p,
-                           const char **error)
+static apr_status_t refund(void *self, const tai_charge_t *charges, int n, apr_uint64_t now,
+                           apr_pool_t *p, const char **error)
 {
     apr_status_t rv = APR_SUCCESS;
     int i;
@@ -150,7 +152,7 @@ static apr_status_t refund(void *self, const tai_charge_t *charges, int n, apr_p
         tai_charge_t folded = charges[i];
 
         folded.id = fold(self, charges[i].id);
-        rv = SHM->refund(self, &folded, 1, p, error);
+        rv = SHM->refund(self, &folded, 1, now, p, error);
     }
     return rv;
 }
@@ -207,7 +209,6 @@ static apr_status_t login_unlock(void *self, const tai_login_t *login, tai_login
 }
 
 const tai_limiter_ops_t tai_limiter_local = {
-    .name = "local",
     .identify = identify,
     .charge = charge,
     .test = test,

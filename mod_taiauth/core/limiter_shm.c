@@ -37,12 +37,17 @@ static apr_status_t fail(void *self, tai_count_t *counts, int n, apr_uint64_t no
                          const char **error)
 {
     apr_status_t rv = APR_SUCCESS;
-    int i;
+    int i, ran = 0;
 
     (void)p;
     for (i = 0; i < n && rv == APR_SUCCESS; i++) {
-        rv = tai_failures_record(table_of(self, &counts[i]), counts[i].id, counts[i].lockout, now,
-                                 &counts[i].left_ms, &counts[i].started);
+        counts[i].left_ms = 0;
+        counts[i].started = 0;
+        if (!ran) {
+            rv = tai_failures_record(table_of(self, &counts[i]), counts[i].id, counts[i].lockout,
+                                     now, &counts[i].left_ms, &counts[i].started);
+        }
+        ran |= counts[i].left_ms > 0;
     }
     return outcome(rv, error);
 }
@@ -81,12 +86,12 @@ static apr_status_t test(void *self, tai_charge_t *charges, int n, apr_uint64_t 
     return outcome(tai_windows_test(charges, n, now, admitted), error);
 }
 
-static apr_status_t refund(void *self, const tai_charge_t *charges, int n, apr_pool_t *p,
-                           const char **error)
+static apr_status_t refund(void *self, const tai_charge_t *charges, int n, apr_uint64_t now,
+                           apr_pool_t *p, const char **error)
 {
     (void)self;
     (void)p;
-    return outcome(tai_windows_refund(charges, n), error);
+    return outcome(tai_windows_refund(charges, n, now), error);
 }
 
 /* ---- log-ins -------------------------------------------------------------------------------- */
@@ -124,7 +129,6 @@ static apr_status_t login_unlock(void *self, const tai_login_t *login, tai_login
 }
 
 const tai_limiter_ops_t tai_limiter_shm = {
-    .name = "shm",
     .identify = identify,
     .charge = charge,
     .test = test,

@@ -29,7 +29,7 @@
  * Identities are made with secrets of the segment (SipHash-2-4, Aumasson and Bernstein 2012, twice
  * with two keys), so that nobody outside can choose two that share a place.
  */
-#define TAI_SEGMENT_LAYOUT 4
+#define TAI_SEGMENT_LAYOUT 5
 
 typedef enum {
     TAI_TABLE_KNOWN,

@@ -93,7 +93,7 @@ apr_status_t tai_windows_charge(tai_charge_t *charges, int n, apr_uint64_t now, 
     return APR_SUCCESS;
 }
 
-static apr_status_t refund_one(const tai_charge_t *charge)
+static apr_status_t refund_one(const tai_charge_t *charge, apr_uint64_t now)
 {
     tai_place_t place;
     apr_status_t rv = lock_charges(charge, 1, &place);
@@ -101,20 +101,20 @@ static apr_status_t refund_one(const tai_charge_t *charge)
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    if (place.entry != NULL) {
+    if (place.entry != NULL && now < charge->at + charge->limit.window_ms) {
         tai_window_refund(place.entry, charge->at);
     }
     tai_table_unlock(&place, 1);
     return APR_SUCCESS;
 }
 
-apr_status_t tai_windows_refund(const tai_charge_t *charges, int n)
+apr_status_t tai_windows_refund(const tai_charge_t *charges, int n, apr_uint64_t now)
 {
     apr_status_t rv = APR_SUCCESS;
     int i;
 
     for (i = 0; i < n && rv == APR_SUCCESS; i++) {
-        rv = refund_one(&charges[i]);
+        rv = refund_one(&charges[i], now);
     }
     return rv;
 }

@@ -40,11 +40,13 @@ apr_status_t tai_windows_charge(tai_charge_t *charges, int n, apr_uint64_t now, 
 apr_status_t tai_windows_test(tai_charge_t *charges, int n, apr_uint64_t now, int *admitted);
 
 /**
- * Take back what an admitted charge has recorded: the request was refused after all.
+ * Take back what an admitted charge has recorded: the request was refused after all. What has left its
+ * window by then is not taken back: what stands in its place may be another's.
  * @param charges  as tai_windows_charge left them
  * @param n        how many
+ * @param now      milliseconds of tai_clock_ms
  * @return APR_SUCCESS; else some of them stay charged
  */
-apr_status_t tai_windows_refund(const tai_charge_t *charges, int n);
+apr_status_t tai_windows_refund(const tai_charge_t *charges, int n, apr_uint64_t now);
 
 #endif

@@ -1,100 +1,13 @@
 /*
- * The limiter in use, and what stands in for it. Who asks something shared may wait in vain: one
- * breaker in shared memory spares that all threads of all children but the first. Behind it this
- * server counts by itself, refuses, or lets pass, as TaiAuthLimiter says.
+ * The limiter in use, and what stands in for it: what a shared one does not decide this server counts
+ * by itself, refuses, or lets pass, as TaiAuthLimiter says.
  */
 
-#include "limiter.h"
+#include "limiter_shared.h"
 
-#include <ap_mpm.h>
-#include <ap_provider.h>
 #include "../core/clock.h"
 #include "../core/limiter_local.h"
 #include "../core/limiter_shm.h"
-
-#define REST_MS         1000  /* how long nobody asks behind a failure */
-#define TELL_MS         60000 /* how often the log has it that the limiter fails */
-#define CONNECTIONS_MAX 64    /* of a child; more threads than that take turns */
-
-int taiauth_limiter_shared;
-
-static struct {
-    const taiauth_limiter_t *conf; /* NULL: shared memory, and nothing else is set */
-    tai_limiter_t limiter;         /* ops NULL: it could not be opened */
-    server_rec *server;
-} shared;
-
-/* ---- configuration ------------------------------------------------------------------------ */
-
-/* Schemes that modules of this project know: which of its providers, and where it is. */
-static const struct {
-    const char *scheme, *provider, *line;
-} known[] = {
-#define REDIS "redis", "LoadModule taiauth_redis_module modules/mod_taiauth_redis.so"
-    {"redis", REDIS},
-    {"rediss", REDIS},
-    {"redis+unix", REDIS},
-    {"unix", REDIS},
-#undef REDIS
-};
-
-const char *taiauth_limiter_check(taiauth_limiter_t *limiter, apr_pool_t *p)
-{
-    const char *name = limiter->scheme, *line = NULL, *error;
-    apr_size_t i;
-
-    for (i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-        if (!strcmp(known[i].scheme, limiter->scheme)) {
-            name = known[i].provider;
-            line = known[i].line;
-        }
-    }
-    limiter->provider = ap_lookup_provider(TAI_LIMITER_GROUP, name, TAI_LIMITER_VERSION);
-    if (!limiter->provider) {
-        return line ? apr_psprintf(p, "TaiAuthLimiter %s:// needs %s", limiter->scheme, line)
-                    : apr_psprintf(p,
-                                   "TaiAuthLimiter: no module that is loaded knows limiters of "
-                                   "the kind %s://; allowed: shm, redis://HOST:PORT/DB",
-                                   limiter->scheme);
-    }
-    error = limiter->provider->configure(limiter->address, limiter->options, limiter->timeout_ms, p,
-                                         &limiter->config);
-    return error ? apr_pstrcat(p, "TaiAuthLimiter: ", error, NULL) : NULL;
-}
-
-/* The threads that answer requests, and as many again: HTTP/2 has some of its own. */
-static int connections(void)
-{
-    int threads = 0;
-
-    ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
-    threads = threads > 0 ? 2 * threads : 1;
-    return threads < CONNECTIONS_MAX ? threads : CONNECTIONS_MAX;
-}
-
-static const char *address(void)
-{
-    return shared.conf->provider->describe(shared.conf->config);
-}
-
-void taiauth_limiter_child_init(apr_pool_t *p, server_rec *s)
-{
-    apr_status_t rv;
-
-    shared.conf = taiauth_server(s)->limiter;
-    shared.server = s;
-    taiauth_limiter_shared = shared.conf != NULL;
-    shared.limiter.ops = NULL;
-    if (!shared.conf || !taiauth_segment) {
-        return;
-    }
-    rv = shared.conf->provider->open(shared.conf->config, connections(), p, &shared.limiter);
-    if (rv != APR_SUCCESS) {
-        shared.limiter.ops = NULL;
-        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s, "taiauth: the limiter %s cannot be opened",
-                     address());
-    }
-}
 
 /* ---- identities --------------------------------------------------------------------------- */
 
@@ -105,8 +18,9 @@ static tai_limiter_t of_segment(const tai_limiter_ops_t *ops)
 
 tai_id_t taiauth_limiter_id(const void *data, apr_size_t len)
 {
-    return shared.limiter.ops ? shared.limiter.ops->identify(shared.limiter.self, data, len)
-                              : tai_segment_id(taiauth_segment, data, len);
+    return taiauth_shared.limiter.ops
+               ? taiauth_shared.limiter.ops->identify(taiauth_shared.limiter.self, data, len)
+               : tai_segment_id(taiauth_segment, data, len);
 }
 
 tai_id_t taiauth_limiter_client(request_rec *r)
@@ -120,7 +34,7 @@ void taiauth_limiter_login_make(tai_login_t *login, const char *username, const 
                                 apr_size_t prefix_len, const tai_lockout_t *lockout)
 {
     const tai_limiter_t limiter =
-        shared.limiter.ops ? shared.limiter : of_segment(&tai_limiter_shm);
+        taiauth_shared.limiter.ops ? taiauth_shared.limiter : of_segment(&tai_limiter_shm);
 
     tai_login_make(login, taiauth_segment, &limiter, username, strlen(username), prefix, prefix_len,
                    lockout);
@@ -145,128 +59,91 @@ typedef struct call_t {
     unsigned started;
 } call_t;
 
-typedef apr_status_t operation_fn(const tai_limiter_t *l, call_t *c, const char **error);
-
-static apr_status_t charge(const tai_limiter_t *l, call_t *c, const char **error)
+static apr_status_t charge(const tai_limiter_t *l, void *call, const char **error)
 {
+    call_t *c = call;
+
     return l->ops->charge(l->self, c->charges, c->charged, c->counts, c->now, &c->admitted, c->p,
                           error);
 }
 
-static apr_status_t test(const tai_limiter_t *l, call_t *c, const char **error)
+static apr_status_t test(const tai_limiter_t *l, void *call, const char **error)
 {
+    call_t *c = call;
+
     return l->ops->test(l->self, c->charges, c->charged, c->now, &c->admitted, c->p, error);
 }
 
-static apr_status_t refund(const tai_limiter_t *l, call_t *c, const char **error)
+static apr_status_t refund(const tai_limiter_t *l, void *call, const char **error)
 {
-    return l->ops->refund(l->self, c->charges, c->charged, c->p, error);
+    call_t *c = call;
+
+    return l->ops->refund(l->self, c->charges, c->charged, c->now, c->p, error);
 }
 
-static apr_status_t locked(const tai_limiter_t *l, call_t *c, const char **error)
+static apr_status_t locked(const tai_limiter_t *l, void *call, const char **error)
 {
+    call_t *c = call;
+
     return l->ops->locked(l->self, c->counts, c->counted, c->now, c->p, error);
 }
 
-static apr_status_t fail(const tai_limiter_t *l, call_t *c, const char **error)
+static apr_status_t fail(const tai_limiter_t *l, void *call, const char **error)
 {
+    call_t *c = call;
+
     return l->ops->fail(l->self, c->counts, c->counted, c->now, c->p, error);
 }
 
-static apr_status_t unlock(const tai_limiter_t *l, call_t *c, const char **error)
+static apr_status_t unlock(const tai_limiter_t *l, void *call, const char **error)
 {
+    call_t *c = call;
+
     return l->ops->unlock(l->self, c->counts, c->counted, c->now, &c->locks, c->p, error);
 }
 
-static apr_status_t login_begin(const tai_limiter_t *l, call_t *c, const char **error)
+static apr_status_t login_begin(const tai_limiter_t *l, void *call, const char **error)
 {
+    call_t *c = call;
+
     return l->ops->login_begin(l->self, c->login, c->now, &c->left_ms, c->p, error);
 }
 
-static apr_status_t login_fail(const tai_limiter_t *l, call_t *c, const char **error)
+static apr_status_t login_fail(const tai_limiter_t *l, void *call, const char **error)
 {
+    call_t *c = call;
+
     return l->ops->login_fail(l->self, c->login, c->now, &c->started, c->p, error);
 }
 
-static apr_status_t login_end(const tai_limiter_t *l, call_t *c, const char **error)
+static apr_status_t login_end(const tai_limiter_t *l, void *call, const char **error)
 {
+    call_t *c = call;
+
     return l->ops->login_end(l->self, c->login, c->now, c->right, c->p, error);
 }
 
-static apr_status_t login_unlock(const tai_limiter_t *l, call_t *c, const char **error)
+static apr_status_t login_unlock(const tai_limiter_t *l, void *call, const char **error)
 {
+    call_t *c = call;
+
     return l->ops->login_unlock(l->self, c->login, c->which, c->now, &c->locks, c->p, error);
 }
 
 /* A wrong try whose beginning another limiter has counted: here it is one from beginning to end. */
-static apr_status_t login_fail_anew(const tai_limiter_t *l, call_t *c, const char **error)
+static apr_status_t login_fail_anew(const tai_limiter_t *l, void *call, const char **error)
 {
-    const apr_status_t rv = login_begin(l, c, error);
+    call_t *c = call;
 
-    return rv == APR_SUCCESS && !c->left_ms ? login_fail(l, c, error) : rv;
-}
+    const apr_status_t rv = login_begin(l, call, error);
 
-/* ---- what is shared ----------------------------------------------------------------------- */
-
-static const char *const meanwhile[] = {
-    [TAIAUTH_ERROR_LOCAL] = "until it does, this server counts by itself (on-error=local)",
-    [TAIAUTH_ERROR_DENY] = "until it does, what has to be counted gets 503 (on-error=deny)",
-    [TAIAUTH_ERROR_ALLOW] = "until it does, no rate limit holds, and lockouts count on this server "
-                            "alone (on-error=allow)",
-};
-
-static tai_metrics_t *metrics(void)
-{
-    return tai_segment_metrics(taiauth_segment);
-}
-
-static void tell_failure(tai_breaker_t *breaker, apr_uint64_t now, const char *error)
-{
-    if (tai_breaker_tell(breaker, now, TELL_MS)) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, shared.server,
-                     "taiauth: the limiter %s does not answer: %s; %s", address(),
-                     error ? error : "no answer", meanwhile[shared.conf->on_error]);
-    }
-}
-
-static void tell_end(tai_breaker_t *breaker)
-{
-    if (tai_breaker_over(breaker)) {
-        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, shared.server,
-                     "taiauth: the limiter %s answers again", address());
-    }
-}
-
-/* 1: it has answered */
-static int ask_shared(operation_fn *operation, call_t *call, const char **error)
-{
-    tai_breaker_t *breaker = tai_segment_breaker(taiauth_segment, TAI_BREAKER_LIMITER);
-    apr_status_t rv = APR_EGENERAL;
-    apr_uint64_t now = tai_clock_ms();
-
-    *error = "it has failed a moment ago, and is left alone";
-    if (!tai_breaker_pass(breaker, now, shared.conf->timeout_ms)) {
-        return 0;
-    }
-    tai_metrics_add(&metrics()->limiter_calls);
-    *error = "it could not be opened";
-    if (shared.limiter.ops) {
-        rv = operation(&shared.limiter, call, error);
-    }
-    now = tai_clock_ms();
-    if (tai_breaker_report(breaker, rv == APR_SUCCESS, now, REST_MS) == TAI_BREAKER_CLOSED) {
-        tell_end(breaker);
-    }
-    if (rv != APR_SUCCESS) {
-        tai_metrics_add(&metrics()->limiter_failures);
-        tell_failure(breaker, now, *error);
-    }
-    return rv == APR_SUCCESS;
+    return rv == APR_SUCCESS && !c->left_ms ? login_fail(l, call, error) : rv;
 }
 
 /* ---- decisions ---------------------------------------------------------------------------- */
 
-static tai_reason_e ask_segment(const tai_limiter_ops_t *ops, operation_fn *operation, call_t *call)
+static tai_reason_e ask_segment(const tai_limiter_ops_t *ops, taiauth_operation_fn *operation,
+                                call_t *call)
 {
     const tai_limiter_t limiter = of_segment(ops);
     const char *error;
@@ -275,36 +152,39 @@ static tai_reason_e ask_segment(const tai_limiter_ops_t *ops, operation_fn *oper
 }
 
 /* In the place of a shared one that does not answer. */
-static tai_reason_e fall_back(operation_fn *operation, call_t *call, taiauth_counted_e *where)
+static tai_reason_e fall_back(taiauth_operation_fn *operation, call_t *call,
+                              taiauth_counted_e *where)
 {
-    tai_metrics_add(&metrics()->limiter_fallbacks);
+    tai_metrics_add(&tai_segment_metrics(taiauth_segment)->limiter_fallbacks);
     *where = TAIAUTH_COUNTED_LOCALLY;
-    return shared.conf->on_error == TAIAUTH_ERROR_DENY
+    return taiauth_shared.conf->on_error == TAIAUTH_ERROR_DENY
                ? TAI_LIMITER
                : ask_segment(&tai_limiter_local, operation, call);
 }
 
-static tai_reason_e decide(operation_fn *operation, call_t *call, taiauth_counted_e *where)
+static tai_reason_e decide(taiauth_operation_fn *operation, call_t *call, taiauth_counted_e *where)
 {
     const char *error;
 
     *where = TAIAUTH_COUNTED;
-    if (!shared.conf) {
+    if (!taiauth_shared.conf) {
         return ask_segment(&tai_limiter_shm, operation, call);
     }
-    return ask_shared(operation, call, &error) ? TAI_ADMITTED : fall_back(operation, call, where);
+    return taiauth_shared_ask(operation, call, &error) ? TAI_ADMITTED
+                                                       : fall_back(operation, call, where);
 }
 
 /* As decide, but no window is counted in the place of a shared one where none is to hold. */
-static tai_reason_e decide_limit(operation_fn *operation, call_t *call, taiauth_counted_e *where)
+static tai_reason_e decide_limit(taiauth_operation_fn *operation, call_t *call,
+                                 taiauth_counted_e *where)
 {
     const char *error;
 
-    if (!shared.conf || shared.conf->on_error != TAIAUTH_ERROR_ALLOW) {
+    if (!taiauth_shared.conf || taiauth_shared.conf->on_error != TAIAUTH_ERROR_ALLOW) {
         return decide(operation, call, where);
     }
     *where = TAIAUTH_COUNTED;
-    if (ask_shared(operation, call, &error)) {
+    if (taiauth_shared_ask(operation, call, &error)) {
         return TAI_ADMITTED;
     }
     call->charged = 0;
@@ -315,7 +195,7 @@ static tai_reason_e decide_limit(operation_fn *operation, call_t *call, taiauth_
         *where = TAIAUTH_COUNTED_NOWHERE;
         return reason;
     }
-    tai_metrics_add(&metrics()->limiter_fallbacks);
+    tai_metrics_add(&tai_segment_metrics(taiauth_segment)->limiter_fallbacks);
     *where = TAIAUTH_COUNTED_NOWHERE;
     return TAI_ADMITTED;
 }
@@ -341,7 +221,7 @@ tai_reason_e taiauth_limiter_charge(tai_charge_t *charges, int n, tai_count_t *l
 {
     const char *error;
 
-    if (shared.conf) {
+    if (taiauth_shared.conf) {
         return charge_shared(charges, n, lock, now, p, admitted, where);
     }
     *where = TAIAUTH_COUNTED; /* the way of most requests: nothing is put together for it */
@@ -364,14 +244,14 @@ tai_reason_e taiauth_limiter_test(tai_charge_t *charges, int n, apr_uint64_t now
 void taiauth_limiter_refund(const tai_charge_t *charges, int n, apr_pool_t *p,
                             taiauth_counted_e where)
 {
-    call_t call = {.p = p, .charges = (tai_charge_t *)charges, .charged = n};
+    call_t call = {.p = p, .now = tai_clock_ms(), .charges = (tai_charge_t *)charges, .charged = n};
     const char *error;
 
     if (where == TAIAUTH_COUNTED_LOCALLY) {
         (void)ask_segment(&tai_limiter_local, refund, &call);
     }
-    else if (shared.conf) {
-        (void)ask_shared(refund, &call, &error);
+    else if (taiauth_shared.conf) {
+        (void)taiauth_shared_ask(refund, &call, &error);
     }
     else {
         (void)ask_segment(&tai_limiter_shm, refund, &call);
@@ -395,7 +275,7 @@ tai_reason_e taiauth_limiter_fail(tai_count_t *counts, int n, apr_uint64_t now, 
 
     for (i = 0; i < n && reason == TAI_ADMITTED; i++) {
         if (counts[i].started) {
-            tai_metrics_add(&metrics()->locks_started);
+            tai_metrics_add(&tai_segment_metrics(taiauth_segment)->locks_started);
         }
     }
     return reason;
@@ -423,10 +303,10 @@ tai_reason_e taiauth_limiter_login_fail(taiauth_tries_t *tries, apr_uint64_t now
     if (tries->where == TAIAUTH_COUNTED_LOCALLY) {
         reason = ask_segment(&tai_limiter_local, login_fail, &call);
     }
-    else if (!shared.conf) {
+    else if (!taiauth_shared.conf) {
         reason = ask_segment(&tai_limiter_shm, login_fail, &call);
     }
-    else if (!ask_shared(login_fail, &call, &error)) {
+    else if (!taiauth_shared_ask(login_fail, &call, &error)) {
         reason = fall_back(login_fail_anew, &call, &tries->where);
     }
     *started = call.started;
@@ -443,22 +323,22 @@ tai_reason_e taiauth_limiter_login_end(taiauth_tries_t *tries, apr_uint64_t now,
     if (tries->where == TAIAUTH_COUNTED_LOCALLY) {
         return ask_segment(&tai_limiter_local, login_end, &call);
     }
-    if (!shared.conf) {
+    if (!taiauth_shared.conf) {
         return ask_segment(&tai_limiter_shm, login_end, &call);
     }
-    if (ask_shared(login_end, &call, &error)) {
+    if (taiauth_shared_ask(login_end, &call, &error)) {
         return TAI_ADMITTED;
     }
-    tai_metrics_add(&metrics()->limiter_fallbacks);
-    return shared.conf->on_error == TAIAUTH_ERROR_DENY ? TAI_LIMITER : TAI_ADMITTED;
+    tai_metrics_add(&tai_segment_metrics(taiauth_segment)->limiter_fallbacks);
+    return taiauth_shared.conf->on_error == TAIAUTH_ERROR_DENY ? TAI_LIMITER : TAI_ADMITTED;
 }
 
 /* ---- an operator's orders ----------------------------------------------------------------- */
 
 /* In both: what this server has counted in the place of a shared one holds when that fails again. */
-static const char *lift(operation_fn *operation, call_t *call, int *locks)
+static const char *lift(taiauth_operation_fn *operation, call_t *call, int *locks)
 {
-    const tai_limiter_ops_t *ops = shared.conf ? &tai_limiter_local : &tai_limiter_shm;
+    const tai_limiter_ops_t *ops = taiauth_shared.conf ? &tai_limiter_local : &tai_limiter_shm;
     const char *error;
 
     call->now = tai_clock_ms();
@@ -466,12 +346,12 @@ static const char *lift(operation_fn *operation, call_t *call, int *locks)
         return "shared memory cannot be used; some locks may stand";
     }
     *locks += call->locks;
-    if (!shared.conf) {
+    if (!taiauth_shared.conf) {
         return NULL;
     }
-    if (!ask_shared(operation, call, &error)) {
+    if (!taiauth_shared_ask(operation, call, &error)) {
         return apr_psprintf(call->p, "the limiter %s does not answer: %s; locks there may stand",
-                            address(), error);
+                            taiauth_shared_address(), error);
     }
     *locks += call->locks;
     return NULL;
@@ -490,25 +370,4 @@ const char *taiauth_limiter_login_unlock(const tai_login_t *login, tai_login_cou
     call_t call = {.p = p, .login = (tai_login_t *)login, .which = which};
 
     return lift(login_unlock, &call, locks);
-}
-
-void taiauth_limiter_explain(request_rec *r)
-{
-    static const tai_lockout_t any = {{1, TAI_WINDOW_MIN_MS}, TAI_WINDOW_MIN_MS};
-    static const char nobody[] = "nobody, asked about to hear an answer";
-    tai_count_t count = {.table = TAI_TABLE_CLIENTS, .lockout = &any};
-    call_t call = {.p = r->pool, .now = tai_clock_ms(), .counts = &count, .counted = 1};
-    const char *error;
-
-    if (!shared.conf) {
-        return;
-    }
-    count.id = count.tag = taiauth_limiter_id(nobody, sizeof(nobody));
-    if (ask_shared(locked, &call, &error)) {
-        taiauth_explain_step(r, "limiter", "%s answers", address());
-        return;
-    }
-    taiauth_explain_step(r, "limiter", "%s does not answer: %s; %s", address(), error,
-                         meanwhile[shared.conf->on_error]);
-    taiauth_explain_mark(taiauth_request(r), "fails", NULL);
 }

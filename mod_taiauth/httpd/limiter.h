@@ -77,6 +77,8 @@ const char *taiauth_limiter_unlock(const tai_count_t *counts, int n, apr_pool_t 
 const char *taiauth_limiter_login_unlock(const tai_login_t *login, tai_login_count_e which,
                                          apr_pool_t *p, int *locks);
 
+/* ask a shared one that has failed whether it answers again; once a second, beside all requests */
+void taiauth_limiter_look(server_rec *s, apr_pool_t *p);
 /* ask a shared one whether it answers, and note it as a step */
 void taiauth_limiter_explain(request_rec *r);
 

@@ -23,10 +23,10 @@ static const tai_limit_t client_tickets = {100, 1000};
 /* ... and all clients of the node together this many. */
 static const tai_limit_t node_lookups = {500, 1000};
 
-/* What its failures are counted in. */
-enum { CLIENT, PAIR, COUNTS };
+/* What its failures are counted in; of who is at a locked pair nothing is counted behind it. */
+enum { PAIR, CLIENT, COUNTS };
 
-static const tai_reason_e lock_reasons[COUNTS] = {TAI_CLIENT_LOCKED, TAI_PAIR_LOCKED};
+static const tai_reason_e lock_reasons[COUNTS] = {TAI_PAIR_LOCKED, TAI_CLIENT_LOCKED};
 
 /* One request's verification under way. */
 typedef struct verification_t {
@@ -116,32 +116,32 @@ static int is_pair(const verification_t *v)
  * The lock that ran already; COUNTS: none did. That of the pair comes first: it is all that who has
  * the right token gets to see.
  */
-static int lock_that_ran(const verification_t *v, int n)
+static int lock_that_ran(const verification_t *v, int first)
 {
-    int i = n - 1;
+    int i = first;
 
-    while (i >= 0 && !v->counts[i].left_ms) {
-        i--;
+    while (i < COUNTS && !v->counts[i].left_ms) {
+        i++;
     }
-    return i >= 0 ? i : COUNTS;
+    return i;
 }
 
 /* An INVALID_API_KEY answer: counted, and answered as a lock where one runs. */
 static tai_reason_e fail(verification_t *v, tai_reason_e reason, int apikey_exists)
 {
-    const int n = apikey_exists && is_pair(v) ? COUNTS : CLIENT + 1;
+    const int first = apikey_exists && is_pair(v) ? PAIR : CLIENT;
     tai_reason_e counted;
     int lock;
 
     if (!v->lockout) {
         return settle(v, reason, 0);
     }
-    counted = v->supposed ? taiauth_limiter_locked(v->counts, n, v->now, v->r->pool)
-                          : taiauth_limiter_fail(v->counts, n, v->now, v->r->pool);
+    counted = (v->supposed ? taiauth_limiter_locked : taiauth_limiter_fail)(
+        v->counts + first, COUNTS - first, v->now, v->r->pool);
     if (counted != TAI_ADMITTED) {
         return settle(v, counted, UNDECIDED_MS);
     }
-    lock = lock_that_ran(v, n);
+    lock = lock_that_ran(v, first);
     if (lock != COUNTS && !v->dry) {
         return settle(v, lock_reasons[lock], v->counts[lock].left_ms);
     }
@@ -300,7 +300,7 @@ static void confirm(verification_t *v)
 {
     if (v->charged) {
         /* failing in either costs the key no more than a throttled look-up later */
-        (void)tai_windows_refund(&v->charge, 1);
+        (void)tai_windows_refund(&v->charge, 1, tai_clock_ms());
         (void)tai_known_confirm(tai_segment_table(taiauth_segment, TAI_TABLE_KNOWN), v->known,
                                 v->now);
     }

@@ -3,7 +3,7 @@
  * chooses. At its end every child writes what is left, for the last one there is nobody behind it.
  */
 
-#include "taiauth.h"
+#include "limiter.h"
 
 #include <ap_mpm.h>
 #include <pthread.h>
@@ -47,6 +47,7 @@ static struct {
 } jobs[] = {
     {1000, taiauth_memory_watch, 0},
     {1000, taiauth_node_note_sync, 0},
+    {1000, taiauth_limiter_look, 0},
     {10000, taiauth_usage_write, 0},
     {60000, sweep, 0},
     {60000, tidy, 0},

@@ -1,18 +1,24 @@
 #include "client.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <apr_strings.h>
 #include "connection.h"
+#include "core/breaker.h"
 #include "core/clock.h"
+#include "core/limiter.h"
 #include "core/text.h"
 #include "slots.h"
 
 #define NODES_MAX 1000 /* what a Redis Cluster is made for */
 
 #define REDIRECTED (TAI_REDIS_CROSSSLOT + 1) /* not run: somebody else is to be asked */
+#define RESTS      (TAI_REDIS_CROSSSLOT + 2) /* not asked */
+
+#define REST_MS 1000 /* how long a node of a cluster is left alone behind failures */
 
 /* One Redis. All members but the name belong to who holds the mutex. */
 typedef struct node_t {
@@ -25,6 +31,7 @@ typedef struct node_t {
     int waiting; /* threads that wait for its answer */
     tai_redis_connection_t *idle;
     int idles;
+    tai_breaker_t breaker; /* of a cluster: what one node does not answer, others may */
 } node_t;
 
 struct tai_redis_client_t {
@@ -425,6 +432,24 @@ static int read_reply(const redisReply *reply, tai_redis_call_t *call, apr_pool_
 }
 
 /*
+ * An error that is no redirection. What Redis says to all who ask, whatever they ask, closes it. OOM
+ * does not: locks can be read while nothing can be written; nor does what is said of one slot.
+ */
+static apr_status_t refused(const redisReply *reply)
+{
+    static const char *const closed[] = {"BUSY",    "LOADING", "MASTERDOWN",
+                                         "MISCONF", "NOAUTH",  "READONLY"};
+    apr_size_t i;
+
+    for (i = 0; i < sizeof(closed) / sizeof(closed[0]); i++) {
+        if (is_error(reply, closed[i])) {
+            return TAI_LIMITER_CLOSED;
+        }
+    }
+    return TAI_LIMITER_UNABLE;
+}
+
+/*
  * What becomes of a reply.
  * @return APR_SUCCESS; TAI_REDIS_CROSSSLOT; REDIRECTED: to whom the redirection names; else a
  *         failure
@@ -443,7 +468,70 @@ static apr_status_t judge(const tai_redis_client_t *client, const redisReply *re
     if (is_error(reply, "CROSSSLOT")) {
         return TAI_REDIS_CROSSSLOT;
     }
-    return tai_redis_redirect_parse(reply->str, redirect, p) ? REDIRECTED : APR_EGENERAL;
+    return tai_redis_redirect_parse(reply->str, redirect, p) ? REDIRECTED : refused(reply);
+}
+
+/* ---- the nodes of a cluster that fail -------------------------------------------------------- */
+
+/* Some slots are with a node that does not answer: who needs others must not wait for it. */
+static int may_ask(tai_redis_client_t *client, int number)
+{
+    return !tai_redis_client_is_cluster(client) ||
+           tai_breaker_pass(&client->nodes[number]->breaker, tai_clock_ms(),
+                            client->config->timeout_ms);
+}
+
+static int all_rest(tai_redis_client_t *client)
+{
+    const apr_uint64_t now = tai_clock_ms();
+    int i = 0;
+
+    lock(client);
+    while (i < client->n && tai_breaker_rests(&client->nodes[i]->breaker, now)) {
+        i++;
+    }
+    unlock(client);
+    return i == client->n;
+}
+
+/* What the failure of one node is to the caller: of a cluster, no more than that, but for the last. */
+static apr_status_t failure_of(tai_redis_client_t *client, apr_status_t rv)
+{
+    if (!tai_redis_client_is_cluster(client)) {
+        return rv;
+    }
+    return all_rest(client) ? TAI_LIMITER_CLOSED : TAI_LIMITER_UNABLE;
+}
+
+static int has_answered(apr_status_t rv)
+{
+    return rv == APR_SUCCESS || rv == REDIRECTED || rv == TAI_REDIS_CROSSSLOT ||
+           rv == TAI_LIMITER_UNABLE;
+}
+
+static void report(tai_redis_client_t *client, int number, apr_status_t rv)
+{
+    tai_breaker_t *breaker = &client->nodes[number]->breaker;
+
+    if (!tai_redis_client_is_cluster(client)) {
+        return;
+    }
+    if (has_answered(rv) || rv == TAI_LIMITER_CLOSED) {
+        tai_breaker_report(breaker, rv != TAI_LIMITER_CLOSED, tai_clock_ms(), REST_MS);
+    }
+    else {
+        tai_breaker_doubt(breaker, tai_clock_ms(), REST_MS);
+    }
+}
+
+/* As obtain; where nobody listens, or who does will not have us, nobody is served. */
+static apr_status_t obtain_open(tai_redis_client_t *client, node_t *node, apr_uint64_t deadline,
+                                apr_pool_t *p, tai_redis_connection_t **connection,
+                                const char **error)
+{
+    const apr_status_t rv = obtain(client, node, deadline, p, connection, error);
+
+    return rv == ECONNREFUSED || rv == ENOENT || rv == APR_EACCES ? TAI_LIMITER_CLOSED : rv;
 }
 
 /* Ask one node. As judge, with the node's name before the error. */
@@ -454,20 +542,27 @@ static apr_status_t ask_node(tai_redis_client_t *client, int number, tai_redis_c
     node_t *node = client->nodes[number];
     tai_redis_connection_t *connection;
     redisReply *reply;
-    apr_status_t rv = obtain(client, node, deadline, p, &connection, error);
+    apr_status_t rv = RESTS;
 
+    *error = "it has failed a moment ago, and is left alone";
+    if (may_ask(client, number)) {
+        rv = obtain_open(client, node, deadline, p, &connection, error);
+    }
     if (rv == APR_SUCCESS) {
         rv = run(client, connection, call, asking, deadline, p, &reply, error);
         if (rv == APR_SUCCESS) {
             rv = judge(client, reply, call, redirect, p, error);
             freeReplyObject(reply);
         }
-        if (rv == APR_SUCCESS || rv == REDIRECTED || rv == TAI_REDIS_CROSSSLOT) {
+        if (has_answered(rv)) {
             give_back(client, node, connection);
         }
         else {
             tai_redis_hang_up(connection);
         }
+    }
+    if (rv != RESTS) {
+        report(client, number, rv);
     }
     if (rv != APR_SUCCESS) {
         *error = apr_psprintf(p, "%s: %s", name_of(client, number, p), *error);
@@ -489,15 +584,18 @@ static apr_status_t ask_owner(tai_redis_client_t *client, tai_redis_call_t *call
 
         /* each once: a second time they contradict each other */
         if (to < 0 || (redirect.ask ? asking++ : moved++)) {
-            rv = APR_EGENERAL;
+            rv = TAI_LIMITER_UNABLE;
             break;
         }
         number = to;
     }
-    if (rv != APR_SUCCESS && rv != TAI_REDIS_CROSSSLOT) {
+    if (rv == APR_SUCCESS || rv == TAI_REDIS_CROSSSLOT) {
+        return rv;
+    }
+    if (rv != RESTS && (rv != TAI_LIMITER_UNABLE || tai_redis_client_is_cluster(client))) {
         doubt(client, number);
     }
-    return rv;
+    return failure_of(client, rv);
 }
 
 apr_status_t tai_redis_call(tai_redis_client_t *client, tai_redis_call_t *call,

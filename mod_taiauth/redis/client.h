@@ -54,7 +54,9 @@ apr_uint64_t tai_redis_client_deadline(const tai_redis_client_t *client);
  * @param deadline  microseconds of tai_clock_us; for all of it
  * @param p         what comes out lives here, and the error
  * @param error     a sentence for the log, without any secret
- * @return APR_SUCCESS; TAI_REDIS_CROSSSLOT; else nobody knows whether it was run
+ * @return APR_SUCCESS; TAI_REDIS_CROSSSLOT; else nobody knows whether it was run, with the meaning
+ *         that core/limiter.h gives it: of a cluster what one node does not answer is
+ *         TAI_LIMITER_UNABLE, and TAI_LIMITER_CLOSED where all that are known rest
  */
 apr_status_t tai_redis_call(tai_redis_client_t *client, tai_redis_call_t *call,
                             apr_uint64_t deadline, apr_pool_t *p, const char **error);

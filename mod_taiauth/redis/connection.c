@@ -20,24 +20,25 @@ static int is_late(apr_uint64_t deadline)
     return tai_clock_us() >= deadline;
 }
 
-/* @return 1: go on; 0: the deadline has come */
+/*
+ * @return 1: go on; 0: the deadline has come. It has not for what is there already: who was kept from
+ *         running meanwhile is late, and the other side is not
+ */
 static int wait_for(int fd, short events, apr_uint64_t deadline)
 {
     struct pollfd one = {.fd = fd, .events = events};
-    int ready = 0;
+    int ready = 0, last = 0;
 
-    while (ready == 0) {
+    while (ready == 0 && !last) {
         const apr_uint64_t now = tai_clock_us();
 
-        if (now >= deadline) {
-            return 0;
-        }
-        ready = poll(&one, 1, (int)((deadline - now + 999) / 1000));
+        last = now >= deadline;
+        ready = poll(&one, 1, last ? 0 : (int)((deadline - now + 999) / 1000));
         if (ready < 0 && errno == EINTR) {
             ready = 0;
         }
     }
-    return 1; /* what is wrong, if anything, is for the operation itself to find */
+    return ready != 0; /* what is wrong, if anything, is for the operation itself to find */
 }
 
 static int wait_on(const tai_redis_connection_t *connection, short events, apr_uint64_t deadline)
@@ -116,6 +117,9 @@ static apr_status_t send_all(tai_redis_connection_t *connection, apr_uint64_t de
 {
     int done = 0;
 
+    if (is_late(deadline)) {
+        return late(error); /* what is not sent is not counted either */
+    }
     for (;;) {
         if (redisBufferWrite(connection->context, &done) != REDIS_OK) {
             return broken(connection, p, error);

@@ -1,7 +1,19 @@
 #include "failures.h"
 
-static apr_status_t count(tai_redis_client_t *client, const char *verb, tai_count_t *counts, int n,
-                          apr_pool_t *p, const char **error)
+/* A lock runs: what comes behind it is not counted. */
+static int one_ran(const tai_redis_operation_t *op)
+{
+    int i = 0;
+
+    while (i < op->n && op->items[i].out[0] == 0) {
+        i++;
+    }
+    return i < op->n;
+}
+
+static apr_status_t count(tai_redis_client_t *client, const char *verb,
+                          int (*enough)(const tai_redis_operation_t *op), tai_count_t *counts,
+                          int n, apr_pool_t *p, const char **error)
 {
     tai_redis_operation_t op = tai_redis_operation(client, TAI_REDIS_FAILURES, verb, n, p, error);
     apr_status_t rv;
@@ -15,6 +27,7 @@ static apr_status_t count(tai_redis_client_t *client, const char *verb, tai_coun
         item->args[1] = counts[i].lockout->failures.window_ms;
         item->args[2] = counts[i].lockout->lock_ms;
     }
+    op.enough = enough;
     rv = tai_redis_operation_run(&op);
     for (i = 0; i < n && rv == APR_SUCCESS; i++) {
         counts[i].left_ms = (apr_uint64_t)op.items[i].out[0];
@@ -27,14 +40,14 @@ apr_status_t tai_redis_locked(void *self, tai_count_t *counts, int n, apr_uint64
                               apr_pool_t *p, const char **error)
 {
     (void)now;
-    return count(self, "locked", counts, n, p, error);
+    return count(self, "locked", NULL, counts, n, p, error);
 }
 
 apr_status_t tai_redis_fail(void *self, tai_count_t *counts, int n, apr_uint64_t now, apr_pool_t *p,
                             const char **error)
 {
     (void)now;
-    return count(self, "fail", counts, n, p, error);
+    return count(self, "fail", one_ran, counts, n, p, error);
 }
 
 tai_redis_item_t *tai_redis_clearing(tai_redis_item_t *item)

@@ -99,12 +99,13 @@ static apr_status_t test(void *self, tai_charge_t *charges, int n, apr_uint64_t 
     return charge_or_test(self, "test", charges, n, NULL, admitted, p, error);
 }
 
-static apr_status_t refund(void *self, const tai_charge_t *charges, int n, apr_pool_t *p,
-                           const char **error)
+static apr_status_t refund(void *self, const tai_charge_t *charges, int n, apr_uint64_t now,
+                           apr_pool_t *p, const char **error)
 {
     tai_redis_operation_t op = tai_redis_operation(self, TAI_REDIS_REFUND, NULL, n, p, error);
     int i;
 
+    (void)now;
     for (i = 0; i < n; i++) {
         add_charge(&op, &charges[i]);
     }
@@ -112,7 +113,6 @@ static apr_status_t refund(void *self, const tai_charge_t *charges, int n, apr_p
 }
 
 static const tai_limiter_ops_t ops = {
-    .name = "redis",
     .identify = tai_redis_identify,
     .charge = charge,
     .test = test,

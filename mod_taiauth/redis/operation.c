@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include <apr_strings.h>
+#include "core/limiter.h"
 
 /* Of each script, numbers that an item is told and says, and whether one stands in front of them. */
 static const struct {
@@ -118,7 +119,7 @@ apr_status_t tai_redis_operation_run(tai_redis_operation_t *op)
     apr_status_t rv = op->n > 0 ? call_first(op) : APR_SUCCESS;
     int i;
 
-    for (i = 1; i < op->groups && rv == APR_SUCCESS; i++) {
+    for (i = 1; i < op->groups && rv == APR_SUCCESS && !(op->enough && op->enough(op)); i++) {
         rv = call_group(op, i);
     }
     return rv;
@@ -172,5 +173,5 @@ tai_redis_operation_t tai_redis_operation_undo(const tai_redis_operation_t *op, 
 apr_status_t tai_redis_wrong_reply(const char **error)
 {
     *error = "Redis answered with numbers that no script of ours gives";
-    return APR_EGENERAL;
+    return TAI_LIMITER_UNABLE;
 }

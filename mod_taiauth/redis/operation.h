@@ -27,6 +27,8 @@ typedef struct tai_redis_operation_t {
     tai_redis_item_t *items;
     int n;
     int groups;
+    /* 1: after what was answered so far, the calls that are left are not to be made; NULL: all are */
+    int (*enough)(const struct tai_redis_operation_t *op);
     apr_int64_t head; /* what the last call has said in front of the numbers of its items */
     apr_uint64_t deadline;
     apr_pool_t *p;

@@ -104,6 +104,52 @@ START_TEST(an_answer_lets_everybody_pass_again)
 }
 END_TEST
 
+static void doubt(apr_uint64_t now, tai_breaker_e changed)
+{
+    ck_assert_int_eq(tai_breaker_doubt(breaker, now, REST), changed);
+}
+
+START_TEST(the_third_doubt_in_a_row_opens)
+{
+    doubt(100, TAI_BREAKER_SAME);
+    doubt(101, TAI_BREAKER_SAME);
+    ck_assert(pass(102));
+    doubt(102, TAI_BREAKER_OPENED);
+    ck_assert(!pass(102 + REST - 1));
+    ck_assert(pass(102 + REST));
+    doubt(102 + REST + TRY, TAI_BREAKER_SAME); /* who tries in vain begins another rest */
+    ck_assert(!pass(102 + REST + TRY));
+    ck_assert_uint_eq(breaker->opened, 1);
+}
+END_TEST
+
+START_TEST(an_answer_between_ends_all_doubt)
+{
+    for (apr_uint64_t now = 100; now < 200; now += 10) {
+        doubt(now, TAI_BREAKER_SAME);
+        doubt(now + 1, TAI_BREAKER_SAME);
+        answer(now + 2, TAI_BREAKER_SAME);
+        ck_assert(pass(now + 3));
+    }
+    doubt(200, TAI_BREAKER_SAME);
+    doubt(201, TAI_BREAKER_SAME);
+    doubt(202, TAI_BREAKER_OPENED);
+    answer(202 + REST, TAI_BREAKER_CLOSED);
+    doubt(3000, TAI_BREAKER_SAME);
+    ck_assert(pass(3001));
+}
+END_TEST
+
+START_TEST(complaints_are_their_own)
+{
+    ck_assert(tai_breaker_complain(breaker, 1000, EVERY));
+    ck_assert(!tai_breaker_complain(breaker, 1000 + EVERY - 1, EVERY));
+    ck_assert(!tai_breaker_over(breaker));
+    ck_assert(tai_breaker_tell(breaker, 1001, EVERY));
+    ck_assert(tai_breaker_complain(breaker, 1000 + EVERY, EVERY));
+}
+END_TEST
+
 START_TEST(it_is_told_now_and_then_and_its_end_once)
 {
     ck_assert(!tai_breaker_over(breaker));
@@ -193,6 +239,9 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, one_who_dies_trying_is_followed_by_another);
     tcase_add_test(tests, one_who_tries_in_vain_begins_another_rest);
     tcase_add_test(tests, an_answer_lets_everybody_pass_again);
+    tcase_add_test(tests, the_third_doubt_in_a_row_opens);
+    tcase_add_test(tests, an_answer_between_ends_all_doubt);
+    tcase_add_test(tests, complaints_are_their_own);
     tcase_add_test(tests, it_is_told_now_and_then_and_its_end_once);
     tcase_add_test(tests, of_several_processes_one_tries);
     tcase_add_test(tests, what_several_processes_find_out_opens_it_once);

@@ -122,7 +122,7 @@ START_TEST(a_refund_is_room_again)
     tai_charge_t charges[] = {charge_of(1, 1), charge_of(2, 1)};
 
     ck_assert_int_eq(charge(ops, charges, 2, NULL, NOW), 1);
-    ck_assert_int_eq(ops->refund(segment, charges, 2, pool, &error), APR_SUCCESS);
+    ck_assert_int_eq(ops->refund(segment, charges, 2, NOW, pool, &error), APR_SUCCESS);
     ck_assert_int_eq(charge(ops, charges, 2, NULL, NOW), 1);
     ck_assert_int_eq(charge(ops, charges, 2, NULL, NOW), 0);
 }
@@ -151,20 +151,43 @@ END_TEST
 START_TEST(one_failure_counts_in_each)
 {
     const tai_limiter_ops_t *ops = limiters[_i];
-    tai_count_t counts[] = {count_of(TAI_TABLE_CLIENTS, 1), count_of(TAI_TABLE_PAIRS, 1)};
+    tai_count_t counts[] = {count_of(TAI_TABLE_PAIRS, 1), count_of(TAI_TABLE_CLIENTS, 1)};
 
-    fail(ops, counts, 1, NOW);
-    ck_assert_int_eq(counts[0].started, 0);
-    fail(ops, counts, 2, NOW);
-    ck_assert_int_eq(counts[0].started, 1);
+    fail(ops, counts + 1, 1, NOW);
     ck_assert_int_eq(counts[1].started, 0);
-    ck_assert_uint_eq(counts[0].left_ms, 0);
-    fail(ops, counts, 2, NOW + 100);
-    ck_assert_uint_eq(counts[0].left_ms, 299900);
+    fail(ops, counts, 2, NOW);
     ck_assert_int_eq(counts[0].started, 0);
     ck_assert_int_eq(counts[1].started, 1);
-    ck_assert_uint_eq(left_of(ops, counts[1], NOW + 100), 300000);
+    ck_assert_uint_eq(counts[1].left_ms, 0);
+    fail(ops, counts, 2, NOW + 100);
+    ck_assert_int_eq(counts[0].started, 1);
+    ck_assert_uint_eq(counts[1].left_ms, 299900);
+    ck_assert_int_eq(counts[1].started, 0);
+    ck_assert_uint_eq(left_of(ops, counts[0], NOW + 100), 300000);
     ck_assert_uint_eq(left_of(ops, count_of(TAI_TABLE_PAIRS, 2), NOW + 100), 0);
+}
+END_TEST
+
+/* What is behind it is not counted: neither a failure more, nor one that would tell of another lock. */
+START_TEST(a_lock_that_runs_ends_the_counting)
+{
+    const tai_limiter_ops_t *ops = limiters[_i];
+    tai_count_t counts[] = {count_of(TAI_TABLE_PAIRS, 1), count_of(TAI_TABLE_CLIENTS, 1)};
+    int i;
+
+    fail(ops, counts, 1, NOW);
+    fail(ops, counts, 1, NOW);
+    ck_assert_int_eq(counts[0].started, 1);
+    for (i = 0; i < 5; i++) {
+        counts[1].left_ms = 77;
+        fail(ops, counts, 2, NOW);
+        ck_assert_uint_eq(counts[0].left_ms, 300000);
+        ck_assert_uint_eq(counts[1].left_ms, 0);
+        ck_assert_int_eq(counts[1].started, 0);
+    }
+    ck_assert_uint_eq(left_of(ops, counts[1], NOW), 0);
+    fail(ops, counts + 1, 1, NOW);
+    ck_assert_int_eq(counts[1].started, 0);
 }
 END_TEST
 
@@ -348,6 +371,7 @@ static void add_tests(TCase *tests)
     tcase_add_loop_test(tests, a_refund_is_room_again, 0, ROWS(limiters));
     tcase_add_loop_test(tests, too_many_windows_fail, 0, ROWS(limiters));
     tcase_add_loop_test(tests, one_failure_counts_in_each, 0, ROWS(limiters));
+    tcase_add_loop_test(tests, a_lock_that_runs_ends_the_counting, 0, ROWS(limiters));
     tcase_add_loop_test(tests, who_is_locked_is_not_charged, 0, ROWS(limiters));
     tcase_add_loop_test(tests, locks_are_lifted, 0, ROWS(limiters));
     tcase_add_loop_test(tests, log_ins_count, 0, ROWS(limiters));

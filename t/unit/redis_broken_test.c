@@ -8,11 +8,12 @@
 #define CALL_MS 300
 
 static int *accepted; /* connections that the server has had */
+static pid_t *asker;  /* who is stopped while he waits */
 
 /* What the server does with a connection. */
 typedef struct play_t {
     const char *reply; /* to whatever comes; %d becomes the server's port */
-    enum { ONCE, AGAIN_AND_AGAIN, DRIPPING, CLOSING } how;
+    enum { ONCE, AGAIN_AND_AGAIN, DRIPPING, CLOSING, STOPPING } how;
 } play_t;
 
 static void send_text(int fd, const char *text, size_t len)
@@ -49,6 +50,19 @@ static void flood(int fd, const char *text)
     }
 }
 
+/* The answer comes at once, and he who asked does not run until his time is over. */
+static void stop_asker(int fd, const char *text)
+{
+    const apr_uint64_t until = tai_clock_ms() + 2 * CALL_MS;
+
+    kill(*asker, SIGSTOP);
+    send_text(fd, text, strlen(text));
+    while (tai_clock_ms() < until) {
+        usleep(10000);
+    }
+    kill(*asker, SIGCONT);
+}
+
 static void play_to(int fd, const play_t *play, const char *reply)
 {
     char request[4096];
@@ -56,6 +70,9 @@ static void play_to(int fd, const play_t *play, const char *reply)
     while (recv(fd, request, sizeof(request), 0) > 0 && play->how != CLOSING) {
         if (play->how == DRIPPING) {
             drip(fd, reply);
+        }
+        else if (play->how == STOPPING) {
+            stop_asker(fd, reply);
         }
         else if (play->how == AGAIN_AND_AGAIN) {
             flood(fd, reply);
@@ -103,6 +120,7 @@ static void prepare(void)
     make_pool();
     ck_assert_int_eq(tai_digest_init(pool), APR_SUCCESS);
     accepted = shared_block(sizeof(*accepted));
+    asker = shared_block(sizeof(*asker));
 }
 
 static apr_status_t charge(const tai_limiter_t *l, const char **error)
@@ -167,7 +185,7 @@ static const struct {
     {{"-MOVED 1 127.0.0.1\r\n", ONCE}, "MOVED"},
     {{"-MOVED 1 127.0.0.1:0\r\n", ONCE}, "MOVED"},
     {{"-MOVED 1 127.0.0.1:65536\r\n", ONCE}, "MOVED"},
-    {{"-MOVED 1 127.0.0.1:1\r\n", ONCE}, "127.0.0.1:1: no connection: Connection refused"},
+    {{"-MOVED 1 127.0.0.1:1\r\n", ONCE}, "127.0.0.1:1: "},
     {{"-MOVED 1 nowhere.invalid:1\r\n", ONCE}, ""},
     {{"-MOVED 1 127.0.0.1:%d\r\n", ONCE}, "MOVED"},
     {{"-MOVED 1 :%d\r\n", ONCE}, "MOVED"},
@@ -193,6 +211,91 @@ START_TEST(wrong_replies_are_failures)
             ck_assert_msg(*c >= ' ' && *c < 0x7f, "%s", error);
         }
     }
+}
+END_TEST
+
+/* ---- how it failed ---------------------------------------------------------------------------- */
+
+#define NONE 0 /* no answer, whatever the number is */
+
+static const struct {
+    play_t play;
+    apr_status_t status;
+} outcomes[] = {
+    {{"-BUSY Redis is busy running a script.\r\n", ONCE}, TAI_LIMITER_CLOSED},
+    {{"-LOADING Redis is loading the dataset in memory\r\n", ONCE}, TAI_LIMITER_CLOSED},
+    {{"-MASTERDOWN Link with MASTER is down.\r\n", ONCE}, TAI_LIMITER_CLOSED},
+    {{"-MISCONF Redis is configured to save RDB snapshots\r\n", ONCE}, TAI_LIMITER_CLOSED},
+    {{"-NOAUTH Authentication required.\r\n", ONCE}, TAI_LIMITER_CLOSED},
+    {{"-READONLY You can't write against a read only replica.\r\n", ONCE}, TAI_LIMITER_CLOSED},
+    {{"-OOM command not allowed when used memory > 'maxmemory'.\r\n", ONCE}, TAI_LIMITER_UNABLE},
+    {{"-WRONGTYPE Operation against a key\r\n", ONCE}, TAI_LIMITER_UNABLE},
+    {{"-NOPERM this user has no permissions\r\n", ONCE}, TAI_LIMITER_UNABLE},
+    {{"-TRYAGAIN Multiple keys request during rehashing of slot\r\n", ONCE}, TAI_LIMITER_UNABLE},
+    {{"-CLUSTERDOWN Hash slot not served\r\n", ONCE}, TAI_LIMITER_UNABLE},
+    {{"-ERR user_script: data string too short\r\n", ONCE}, TAI_LIMITER_UNABLE},
+    {{"*5\r\n:2\r\n:1\r\n:0\r\n:1\r\n:5\r\n", ONCE}, TAI_LIMITER_UNABLE},
+    {{"+OK\r\n", ONCE}, NONE},
+    {{"", ONCE}, NONE},
+    {{"", CLOSING}, NONE},
+    {{"*5\r\n:1\r\n", ONCE}, NONE},
+};
+
+START_TEST(how_it_failed_is_told)
+{
+    const int port = serve(&outcomes[_i].play);
+    const tai_limiter_t l = limiter_at("redis://127.0.0.1:%d", port, CALL_MS, tai_redis_time);
+    const apr_status_t expected = outcomes[_i].status;
+    const char *error = NULL;
+    int i;
+
+    for (i = 0; i < 4; i++) {
+        const apr_status_t rv = charge(&l, &error);
+
+        if (expected == NONE) {
+            ck_assert(rv != APR_SUCCESS && rv != TAI_LIMITER_UNABLE && rv != TAI_LIMITER_CLOSED);
+        }
+        else {
+            ck_assert_msg(rv == expected, "%s: %d", error, rv);
+        }
+    }
+    if (expected == TAI_LIMITER_UNABLE) { /* the connection is as good as before */
+        ck_assert_int_eq(__atomic_load_n(accepted, __ATOMIC_RELAXED), 1);
+    }
+}
+END_TEST
+
+START_TEST(where_nobody_listens_nobody_is_served)
+{
+    const tai_limiter_t l =
+        limiter_at("redis://127.0.0.1:%d", free_port(), CALL_MS, tai_redis_time);
+    const tai_limiter_t socket =
+        limiter_at("unix:///nowhere/redis.%d", free_port(), CALL_MS, tai_redis_time);
+    const char *error = NULL;
+
+    ck_assert_int_eq(charge(&l, &error), TAI_LIMITER_CLOSED);
+    ck_assert_int_eq(charge(&socket, &error), TAI_LIMITER_CLOSED);
+}
+END_TEST
+
+static const play_t in_time = {"*5\r\n:1\r\n:1\r\n:0\r\n:1\r\n:5\r\n", STOPPING};
+
+/* Late is who does not answer, not who asked and was kept from hearing it. */
+START_TEST(an_answer_that_is_there_is_heard)
+{
+    const int port = serve(&in_time);
+    const pid_t child = fork();
+    int status;
+
+    if (child == 0) {
+        const tai_limiter_t l = limiter_at("redis://127.0.0.1:%d", port, CALL_MS, tai_redis_time);
+        const char *error = NULL;
+
+        *asker = getpid();
+        _exit(charge(&l, &error) == APR_SUCCESS ? 0 : 1);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
 }
 END_TEST
 
@@ -254,6 +357,9 @@ static void add(TCase *tests)
     tcase_set_timeout(tests, 60);
     tcase_add_checked_fixture(tests, prepare, destroy_pool);
     tcase_add_loop_test(tests, wrong_replies_are_failures, 0, ROWS(broken));
+    tcase_add_loop_test(tests, how_it_failed_is_told, 0, ROWS(outcomes));
+    tcase_add_test(tests, where_nobody_listens_nobody_is_served);
+    tcase_add_test(tests, an_answer_that_is_there_is_heard);
     tcase_add_loop_test(tests, no_connection_is_used_after_a_failure, 0, ROWS(failing));
     tcase_add_test(tests, a_connection_is_used_again);
     tcase_add_loop_test(tests, nobody_is_there, 0, ROWS(nowhere));

@@ -264,7 +264,7 @@ START_TEST(a_lock_elsewhere_lets_nothing_be_charged)
                      APR_SUCCESS);
     ck_assert_int_eq(lifted, 2);
     ck_assert(charged(charges, 2, &counts[0]));
-    ck_assert_int_eq(limiter.ops->refund(limiter.self, charges, 2, pool, &error), APR_SUCCESS);
+    ck_assert_int_eq(limiter.ops->refund(limiter.self, charges, 2, 0, pool, &error), APR_SUCCESS);
     ck_assert_uint_eq(counted(charges[0]), 1);
     ck_assert_uint_eq(counted(charges[1]), 1);
 }

@@ -124,7 +124,7 @@ START_TEST(what_was_refunded_was_never_there)
     const char *error = "";
 
     ck_assert(charged(&limiter, &charge, 1, NULL));
-    ck_assert_int_eq(limiter.ops->refund(limiter.self, &charge, 1, pool, &error), APR_SUCCESS);
+    ck_assert_int_eq(limiter.ops->refund(limiter.self, &charge, 1, 0, pool, &error), APR_SUCCESS);
     ck_assert(charged(&limiter, &charge, 1, NULL));
     ck_assert_uint_eq(charge.view.counted, 1);
 }
@@ -375,7 +375,7 @@ static void all_operations(const tai_limiter_t *l)
     ck_assert(charged(l, &charge, 1, &count));
     ck_assert(!charged(l, &charge, 1, &count));
     ck_assert_int_eq(l->ops->test(l->self, &charge, 1, 0, &n, pool, &error), APR_SUCCESS);
-    ck_assert_int_eq(l->ops->refund(l->self, &charge, 1, pool, &error), APR_SUCCESS);
+    ck_assert_int_eq(l->ops->refund(l->self, &charge, 1, 0, pool, &error), APR_SUCCESS);
     ck_assert_int_eq(l->ops->fail(l->self, &count, 1, 0, pool, &error), APR_SUCCESS);
     ck_assert_int_eq(l->ops->locked(l->self, &count, 1, 0, pool, &error), APR_SUCCESS);
     ck_assert_int_eq(l->ops->unlock(l->self, &count, 1, 0, &n, pool, &error), APR_SUCCESS);

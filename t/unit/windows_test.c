@@ -105,9 +105,25 @@ START_TEST(refund_takes_back_each_charge)
 
     ck_assert_int_eq(charge(charges, 2, 1000), 1);
     ck_assert_int_eq(charge_one(2, 1, 60000, 2000), 0);
-    ck_assert_int_eq(tai_windows_refund(charges, 2), APR_SUCCESS);
+    ck_assert_int_eq(tai_windows_refund(charges, 2, 2000), APR_SUCCESS);
     ck_assert_int_eq(charge_one(1, 1, 60000, 2000), 1);
     ck_assert_int_eq(charge_one(2, 1, 60000, 2000), 1);
+}
+END_TEST
+
+/* Where it stood, another one stands that came behind it. */
+START_TEST(a_refund_behind_the_window_takes_nothing)
+{
+    tai_charge_t one = charge_of(1, 1, 1000);
+
+    ck_assert_int_eq(charge(&one, 1, NOW), 1);
+    ck_assert_int_eq(charge_one(1, 1, 1000, NOW + 1200), 1);
+    ck_assert_int_eq(tai_windows_refund(&one, 1, NOW + 2000), APR_SUCCESS);
+    ck_assert_int_eq(charge_one(1, 1, 1000, NOW + 2000), 0);
+    ck_assert_int_eq(charge_one(1, 1, 1000, NOW + 2200), 1);
+    ck_assert_int_eq(tai_windows_refund(&one, 1, NOW + 999),
+                     APR_SUCCESS); /* as it would have been */
+    ck_assert_int_eq(charge_one(1, 1, 1000, NOW + 2201), 1);
 }
 END_TEST
 
@@ -116,7 +132,7 @@ START_TEST(refund_of_an_unknown_window_does_nothing)
 {
     tai_charge_t one = charge_of(9, 1, 60000);
 
-    ck_assert_int_eq(tai_windows_refund(&one, 1), APR_SUCCESS);
+    ck_assert_int_eq(tai_windows_refund(&one, 1, NOW), APR_SUCCESS);
     ck_assert_uint_eq(usage_at(1).live, 0);
 }
 END_TEST
@@ -272,6 +288,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, all_are_charged_or_none);
     tcase_add_test(tests, a_test_charges_nothing);
     tcase_add_test(tests, refund_takes_back_each_charge);
+    tcase_add_test(tests, a_refund_behind_the_window_takes_nothing);
     tcase_add_test(tests, refund_of_an_unknown_window_does_nothing);
     tcase_add_test(tests, refused_takes_no_place);
     tcase_add_test(tests, same_id_in_two_tables_is_two_windows);

@@ -5,10 +5,11 @@
 --   returns of each count, of a list 0, 0: what is left of the lock that ran, and whether a lock has
 --   started
 --
+-- fail counts up to the first whose lock runs, and nothing behind it.
 -- clear lifts the lock, forgets what was counted, and strikes the counts off the list.
 local op = ARGV[1]
 local now = clock()
-local answer = {}
+local answer, ended = {}, false
 
 local function fail(w, max, width, ms)
   if test(w, max, width, now) + 1 >= max then
@@ -29,10 +30,13 @@ for i, key in ipairs(KEYS) do
     ran = left(w, now)
     if op == 'clear' then
       redis.call('DEL', key)
+    elseif op == 'fail' and ended then
+      ran = 0
     elseif op == 'fail' and ran == 0 then
       started = fail(w, max, width, ms)
       write(key, w, now, width)
     end
+    ended = ended or ran > 0
   end
   answer[2 * i - 1], answer[2 * i] = ran, started
 end
