@@ -59,6 +59,7 @@ sub database {
 # Of Redis: what it answers to a command.
 sub command {
     my ($self, @command) = @_;
+    local $ENV{REDISCLI_AUTH} = $self->line('password');
     open my $out, '-|', 'redis-cli', '-s', $self->line('socket'), @command or die "redis-cli: $!\n";
     my $answer = do { local $/; <$out> };
     close $out or die "redis-cli @command: exit status @{[$? >> 8]}\n";

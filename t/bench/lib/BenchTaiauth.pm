@@ -16,7 +16,7 @@ use parent 'BenchHttpd';
 sub new {
     my ($class, %want) = @_;
     my $mode = $want{mode} // 'On';
-    my $limiter = $want{redis} ? "TaiAuthLimiter redis://127.0.0.1:@{[$want{redis}->port]}/0 timeout=5s\n" : '';
+    my $limiter = $want{redis} ? limiter($want{redis}) : '';
     my ($on, $free, $metrics) = $mode eq 'none' ? ('    Require all granted') x 3
         : (<<"ON" . ($want{inside} // ''), <<"FREE" . ($want{inside} // ''), '    TaiAuthMetrics On');
     TaiAuth $mode
@@ -42,6 +42,12 @@ $metrics
 </Location>
 CONF
     );
+}
+
+# Its time-out is nothing that a busy machine comes to.
+sub limiter {
+    my ($redis) = @_;
+    return sprintf "TaiAuthLimiter redis://127.0.0.1:%d/0 password=%s timeout=5s\n", $redis->port, $redis->line('password');
 }
 
 # A number of the metrics page, as it is called there: 'taiauth_table_live{table="known"}'.
