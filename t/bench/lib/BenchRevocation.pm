@@ -11,39 +11,52 @@ use Time::HiRes qw(time);
 use BenchKeys;
 use BenchLoad;
 use BenchRounds;
+use BenchService;
 use BenchTaiauth;
 use TaiHttp;
 
 my $REVOKED = 20;      # keys, by each way
 my $INTERVAL = 0.25;   # seconds: the default of TaiAuthSyncInterval
+my @DATABASES = ([qw(sqlite3 SQLite)], [qw(postgresql PostgreSQL)]);
 my ($NAME, $PASSWORD) = ('bench', 'bench'); # of the account's administrator
 
 sub measure {
-    my ($run, $report) = @_;
+    my ($run, $report, %skipped) = @_;
     my (@rows, %figures);
-    for my $nodes (1, 3) {
-        my $keys = BenchKeys->new($run, "revocation$nodes");
-        my $values = $keys->import_many(2 * $REVOKED);
-        my @ids = map { $_->{id} } @{JSON::PP->new->decode($keys->taictl(qw(--json key list bench)))};
-        my @servers = map { node($run, $keys, "node$nodes$_")->start } 1 .. $nodes;
-        # who has answered for a key is registered
-        ask_once(server => $_, path => '/on/x', header => 'X-API-Key', values => $values, status => 200) for @servers;
-        my @ways = ([api => 'DELETE /keys/{id}', sub { by_api($servers[0], $nodes, @_) }],
-            [taictl => 'taictl key revoke', sub { by_taictl($keys, $nodes, @_) }]);
-        for my $way (@ways) {
-            my ($name, $title, $revoke) = @$way;
-            my @took = map { timed($revoke, $_) / $INTERVAL } splice @ids, 0, $REVOKED;
-            my ($median, $most) = (median(@took), (sort { $b <=> $a } @took)[0]);
-            push @rows, [$title, $nodes, map { sprintf '%.2f', $_ } $median, $most];
-            $figures{$name}{$nodes} = { median => $median, most => $most };
-            $report->aim("$title, $nodes live node" . ($nodes > 1 ? 's' : '') . ", the slowest of $REVOKED", 'sync intervals', '<=', 2, $most);
+    for my $database (grep { !$skipped{$_->[0]} } @DATABASES) {
+        my ($driver, $called) = @$database;
+        my $service = $driver eq 'sqlite3' ? undef : BenchService->start($run, $driver);
+        for my $nodes (1, 3) {
+            my $keys = BenchKeys->new($run, "revocation$nodes", $service);
+            my %took = revocations($run, $keys, $nodes, "$driver$nodes");
+            for (['api', 'DELETE /keys/{id}'], ['taictl', 'taictl key revoke']) {
+                my ($way, $title) = @$_;
+                my ($median, $most) = (median(@{$took{$way}}), (sort { $b <=> $a } @{$took{$way}})[0]);
+                push @rows, [$title, $called, $nodes, map { sprintf '%.2f', $_ } $median, $most];
+                $figures{$driver}{$way}{$nodes} = { median => $median, most => $most };
+                $report->aim("$title, $called, $nodes live node" . ($nodes > 1 ? 's' : '') . ", the slowest of $REVOKED",
+                    'sync intervals', '<=', 2, $most);
+            }
         }
-        $_->stop for @servers;
     }
     $report->table("Revoking a key: time until the answer, in sync intervals of @{[1000 * $INTERVAL]} ms",
-        ['by', 'live nodes', 'median', 'slowest'], \@rows);
+        ['by', 'database', 'live nodes', 'median', 'slowest'], \@rows);
     $report->figures(revocation => \%figures);
     return;
+}
+
+# By each way: how long each of some revocations took, in intervals.
+sub revocations {
+    my ($run, $keys, $nodes, $name) = @_;
+    my $values = $keys->import_many(2 * $REVOKED);
+    my @ids = map { $_->{id} } @{JSON::PP->new->decode($keys->taictl(qw(--json key list bench)))};
+    my @servers = map { node($run, $keys, "$name.$_")->start } 1 .. $nodes;
+    # who has answered for a key is registered
+    ask_once(server => $_, path => '/on/x', header => 'X-API-Key', values => $values, status => 200) for @servers;
+    my %revoke = (api => sub { by_api($servers[0], $nodes, @_) }, taictl => sub { by_taictl($keys, $nodes, @_) });
+    my %took = map { my $way = $_; $way => [map { timed($revoke{$way}, $_) / $INTERVAL } splice @ids, 0, $REVOKED] } keys %revoke;
+    $_->stop for @servers;
+    return %took;
 }
 
 sub node {
