@@ -9,6 +9,10 @@
 #define TIMEOUT_MAX_MS     5000u
 #define TIMEOUT_DEFAULT_MS 50u
 
+#define FIRST_WORD                                                               \
+    "shm, or redis://HOST:PORT/DB, behind which there may be timeout=DURATION, " \
+    "on-error=local|deny|allow and other NAME=VALUE"
+
 /* What a line has said so far. */
 typedef struct said_t {
     int timeout;
@@ -45,16 +49,8 @@ static const char *set_on_error(cmd_parms *cmd, taiauth_limiter_t *limiter, cons
 }
 
 /* A word of the provider's own may be a password: no message shows it. */
-static const char *set_option(cmd_parms *cmd, taiauth_limiter_t *limiter, const char *name,
-                              const char *value)
+static const char *set_option(taiauth_limiter_t *limiter, const char *name, const char *value)
 {
-    int i;
-
-    for (i = 0; i < limiter->options->nelts; i++) {
-        if (!strcmp(APR_ARRAY_IDX(limiter->options, i, tai_limiter_option_t).name, name)) {
-            return twice(cmd, name);
-        }
-    }
     APR_ARRAY_PUSH(limiter->options, tai_limiter_option_t) = (tai_limiter_option_t){name, value};
     return NULL;
 }
@@ -77,7 +73,7 @@ static const char *set_word(cmd_parms *cmd, taiauth_limiter_t *limiter, const ch
         return set_timeout(cmd, limiter, equals + 1, said);
     }
     return !strcmp(name, "on-error") ? set_on_error(cmd, limiter, equals + 1, said)
-                                     : set_option(cmd, limiter, name, equals + 1);
+                                     : set_option(limiter, name, equals + 1);
 }
 
 /* "redis" of "redis://..."; NULL: it is no address */
@@ -88,27 +84,48 @@ static const char *scheme_of(const char *address, apr_pool_t *p)
     return len && !strncmp(address + len, "://", 3) ? apr_pstrmemdup(p, address, len) : NULL;
 }
 
-/* What has an @ may have a password before it. */
-static const char *wrong_address(cmd_parms *cmd, const char *address)
+/* Words that are shown as they stand; of the others that have a name, the name. */
+static const char *const open_words[] = {"timeout=", "on-error=", "prefix=", "ca=", NULL};
+static const char *const closed_words[] = {"password=", "user=", NULL};
+
+static const char *begins(const char *const *list, const char *word)
 {
-    return taiauth_wrong(cmd, ap_strchr_c(address, '@') ? "..." : address,
-                         "shm, or redis://HOST:PORT/DB [timeout=DURATION] "
-                         "[on-error=local|deny|allow] [NAME=VALUE...]");
+    for (; *list; list++) {
+        if (!strncmp(word, *list, strlen(*list))) {
+            return *list;
+        }
+    }
+    return NULL;
 }
 
-/* The address without what stands before its @; of other words the name, unless they are ours. */
+/* @return 1: nothing, or ?db=N */
+static int is_database(const char *query)
+{
+    return !*query || (!strncmp(query, "?db=", 4) && !query[4 + strspn(query + 4, "0123456789")]);
+}
+
+/* The address without what stands before its @, and without what may have been meant to. */
+static const char *without_user(const char *address, const char *scheme, apr_pool_t *p)
+{
+    const char *at = ap_strrchr_c(address, '@');
+    const char *shown = at ? apr_psprintf(p, "%s://...%s", scheme, at) : address;
+    const apr_size_t len = strcspn(shown, "?#");
+
+    return is_database(shown + len) ? shown : apr_psprintf(p, "%.*s...", (int)len, shown);
+}
+
+/* A word that nobody knows may be a password by itself, or a piece of one. */
 static const char *without_secrets(const char *word, apr_pool_t *p)
 {
-    const char *at = ap_strrchr_c(word, '@'), *begin = ap_strstr_c(word, "://");
-    const char *equals = ap_strchr_c(word, '=');
+    const char *scheme = scheme_of(word, p), *name = begins(closed_words, word);
 
-    if (begin) {
-        return at ? apr_psprintf(p, "%.*s://...%s", (int)(begin - word), word, at) : word;
+    if (scheme) {
+        return without_user(word, scheme, p);
     }
-    if (!equals || !strncmp(word, "timeout=", 8) || !strncmp(word, "on-error=", 9)) {
-        return word;
+    if (name) {
+        return apr_pstrcat(p, name, "...", NULL);
     }
-    return apr_psprintf(p, "%.*s=...", (int)(equals - word), word);
+    return begins(open_words, word) || !ap_cstr_casecmp(word, "shm") ? word : "...";
 }
 
 /* What mod_info shows of the configuration, as a page and by -D DUMP_CONFIG, is what httpd keeps of it. */
@@ -147,7 +164,7 @@ const char *taiauth_set_limiter(cmd_parms *cmd, void *dir, int argc, char *const
     }
     limiter->scheme = argc ? scheme_of(argv[0], cmd->pool) : NULL;
     if (!limiter->scheme) {
-        return wrong_address(cmd, argc ? argv[0] : "");
+        return apr_psprintf(cmd->pool, "%s: the first word must be " FIRST_WORD, cmd->cmd->name);
     }
     limiter->address = argv[0];
     limiter->timeout_ms = TIMEOUT_DEFAULT_MS;

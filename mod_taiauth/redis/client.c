@@ -183,6 +183,11 @@ int tai_redis_client_is_cluster(tai_redis_client_t *client)
     return is;
 }
 
+const char *tai_redis_client_prefix(const tai_redis_client_t *client)
+{
+    return client->config->prefix;
+}
+
 apr_uint64_t tai_redis_client_deadline(const tai_redis_client_t *client)
 {
     return tai_clock_us() + (apr_uint64_t)client->config->timeout_ms * 1000;

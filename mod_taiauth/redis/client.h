@@ -46,6 +46,11 @@ apr_status_t tai_redis_client_new(const tai_redis_config_t *config, int connecti
 int tai_redis_client_is_cluster(tai_redis_client_t *client);
 
 /**
+ * @return what its keys begin with, without the colon
+ */
+const char *tai_redis_client_prefix(const tai_redis_client_t *client);
+
+/**
  * @return by when an operation that begins now has to be done, microseconds of tai_clock_us
  */
 apr_uint64_t tai_redis_client_deadline(const tai_redis_client_t *client);

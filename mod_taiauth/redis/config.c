@@ -6,7 +6,6 @@
 #include <apr_strings.h>
 #include <apr_uri.h>
 #include "core/limiter.h"
-#include "secret.h"
 #include "tls.h"
 
 #define FORMS                                                                            \
@@ -15,6 +14,8 @@
 
 #define PORT   6379
 #define DB_MAX 65535
+
+#define PREFIX_MAX 32
 
 /* Digits alone, nothing in front of them or behind. @return 0: that is no number up to most */
 static int parse_number(const char *text, unsigned most, unsigned *number)
@@ -48,11 +49,9 @@ static const char *decode(const char *what, const char *text, apr_pool_t *p, con
 
 static const char *parse_db(const char *text, apr_pool_t *p, tai_redis_config_t *config)
 {
-    if (!parse_number(text, DB_MAX, &config->db)) {
-        return apr_psprintf(p, "the database \"%s\" is no number from 0 to %d",
-                            apr_pescape_entity(p, text, 1), DB_MAX);
-    }
-    return NULL;
+    return parse_number(text, DB_MAX, &config->db)
+               ? NULL
+               : apr_psprintf(p, "the database is no number from 0 to %d", DB_MAX);
 }
 
 static void set_socket(tai_redis_config_t *config)
@@ -95,7 +94,7 @@ static const char *parse_host(const apr_uri_t *uri, apr_pool_t *p, tai_redis_con
         return "the address is not of the form " FORMS;
     }
     if (uri->port_str != NULL && (!parse_number(uri->port_str, 65535, &port) || port == 0)) {
-        return apr_psprintf(p, "the port \"%s\" is no number from 1 to 65535", uri->port_str);
+        return "the port is no number from 1 to 65535";
     }
     config->host = uri->hostname;
     config->port = (apr_port_t)port;
@@ -123,6 +122,12 @@ static const struct {
     {"redis+unix", parse_socket, 0},
 };
 
+/* In what stands behind the host: then a password has a / in it, and the host is a piece of it. */
+static int has_at(const char *part)
+{
+    return part != NULL && strchr(part, '@') != NULL;
+}
+
 /* Nothing of the address stands in an error: where it has no form, anything may be the password. */
 static const char *parse_address(const char *address, apr_pool_t *p, tai_redis_config_t *config)
 {
@@ -132,6 +137,10 @@ static const char *parse_address(const char *address, apr_pool_t *p, tai_redis_c
 
     if (apr_uri_parse(p, address, &uri) != APR_SUCCESS || uri.scheme == NULL) {
         return error;
+    }
+    if (has_at(uri.path) || has_at(uri.query) || has_at(uri.fragment)) {
+        return "an @ stands behind a / or ? of the address: in user and password, / is written "
+               "%2F, ? %3F, # %23 and @ %40";
     }
     for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
         if (strcmp(uri.scheme, schemes[i].name) == 0) {
@@ -147,33 +156,52 @@ static const char *parse_address(const char *address, apr_pool_t *p, tai_redis_c
 
 /* ---- options -------------------------------------------------------------------------------- */
 
-static const char *set_password(const char *value, apr_pool_t *p, const char **password)
-{
-    if (strncmp(value, "exec:", 5) != 0) {
-        *password = value;
-        return NULL;
-    }
-    if (value[5] != '/') {
-        return "password=exec: is followed by the whole path of a program, beginning with /";
-    }
-    return tai_redis_secret(value + 5, p, password);
-}
-
-static const char *set_text(const char *value, apr_pool_t *p, const char **text)
+static const char *set_text(const char *value, apr_pool_t *p, tai_redis_config_t *config,
+                            const char **text)
 {
     (void)p;
+    (void)config;
     *text = value;
     return NULL;
+}
+
+static const char *set_password(const char *value, apr_pool_t *p, tai_redis_config_t *config,
+                                const char **password)
+{
+    if (strncmp(value, "exec:", 5) != 0) {
+        return set_text(value, p, config, password);
+    }
+    config->program = value + 5;
+    *password = ""; /* until it has been asked */
+    return *config->program == '/' ? NULL
+                                   : "password=exec: is followed by the whole path of a program, "
+                                     "beginning with /";
+}
+
+/* It stands in front of every key: nothing that a pattern or a hash tag is made of. */
+static const char *set_prefix(const char *value, apr_pool_t *p, tai_redis_config_t *config,
+                              const char **prefix)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    const apr_size_t len = strlen(value);
+
+    if (len > PREFIX_MAX || strspn(value, allowed) != len) {
+        return apr_psprintf(p, "prefix= is 1 to %d letters, digits and . _ -", PREFIX_MAX);
+    }
+    return set_text(value, p, config, prefix);
 }
 
 static const struct {
     const char *name;
     apr_size_t offset; /* of a const char * */
-    const char *(*set)(const char *value, apr_pool_t *p, const char **member);
+    const char *(*set)(const char *value, apr_pool_t *p, tai_redis_config_t *config,
+                       const char **member);
 } words[] = {
     {"password", offsetof(tai_redis_config_t, password), set_password},
     {"user", offsetof(tai_redis_config_t, user), set_text},
     {"ca", offsetof(tai_redis_config_t, ca), set_text},
+    {"prefix", offsetof(tai_redis_config_t, prefix), set_prefix},
 };
 
 static const char *set_option(const tai_limiter_option_t *option, apr_pool_t *p,
@@ -188,15 +216,16 @@ static const char *set_option(const tai_limiter_option_t *option, apr_pool_t *p,
             continue;
         }
         if (*member != NULL) {
-            return apr_psprintf(p, "the %s is given twice", option->name);
+            return apr_psprintf(p, "%s is given twice", words[i].name);
         }
         if (option->value == NULL || *option->value == '\0') {
-            return apr_psprintf(p, "%s= is empty", option->name);
+            return apr_psprintf(p, "%s= is empty", words[i].name);
         }
-        return words[i].set(option->value, p, member);
+        return words[i].set(option->value, p, config, member);
     }
-    return apr_psprintf(p, "Redis has no option %s: there are password=, user= and ca=",
-                        apr_pescape_entity(p, option->name, 1));
+    /* a name may be the beginning of a password that stands there alone */
+    return "what follows the address must be one of timeout=, on-error=, password=, user=, ca= and "
+           "prefix=";
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */
@@ -228,10 +257,10 @@ const char *tai_redis_config_parse(const char *address, const apr_array_header_t
     if (error != NULL) {
         return error;
     }
-    config->timeout_ms = timeout_ms;
-    if (config->host != NULL) {
-        tai_redis_names_ask(config->host, config->port, &config->addresses);
+    if (config->prefix == NULL) {
+        config->prefix = TAI_REDIS_PREFIX;
     }
+    config->timeout_ms = timeout_ms;
     *out = config;
     return NULL;
 }

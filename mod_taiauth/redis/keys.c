@@ -4,8 +4,6 @@
 #include "core/digest.h"
 #include "slots.h"
 
-#define TAG_AT (sizeof(TAI_REDIS_PREFIX) - 1 + 2) /* behind the kind and { */
-
 /* 64 bits as 11 characters; returns where they end. */
 static char *put_base64(char *at, apr_uint64_t bits)
 {
@@ -19,16 +17,19 @@ static char *put_base64(char *at, apr_uint64_t bits)
     return at;
 }
 
-const char *tai_redis_key(tai_redis_kind_e kind, const tai_id_t *tag, const tai_id_t *id,
-                          unsigned *slot, apr_pool_t *p)
+const char *tai_redis_key(const char *prefix, tai_redis_kind_e kind, const tai_id_t *tag,
+                          const tai_id_t *id, unsigned *slot, apr_pool_t *p)
 {
-    char *key = apr_palloc(p, TAI_REDIS_KEY_LENGTH + 1), *at = key + TAG_AT;
+    const apr_size_t len = strlen(prefix);
+    char *key = apr_palloc(p, len + sizeof(":k{}") + 3 * TAI_REDIS_TAG_LENGTH), *at = key + len;
 
-    memcpy(key, TAI_REDIS_PREFIX, TAG_AT - 2);
-    key[TAG_AT - 2] = (char)kind;
-    key[TAG_AT - 1] = '{';
-    at = put_base64(at, tag->lo);
-    *slot = tai_redis_slot(key + TAG_AT, TAI_REDIS_TAG_LENGTH);
+    memcpy(key, prefix, len);
+    *at++ = ':';
+    *at++ = (char)kind;
+    *at++ = '{';
+    put_base64(at, tag->lo);
+    *slot = tai_redis_slot(at, TAI_REDIS_TAG_LENGTH);
+    at += TAI_REDIS_TAG_LENGTH;
     *at++ = '}';
     at = put_base64(put_base64(at, id->hi), id->lo);
     *at = '\0';
@@ -37,9 +38,10 @@ const char *tai_redis_key(tai_redis_kind_e kind, const tai_id_t *tag, const tai_
 
 int tai_redis_key_is_of(const char *key, tai_redis_kind_e kind, const char *other)
 {
-    return strlen(key) == TAI_REDIS_KEY_LENGTH && strncmp(key, other, TAG_AT - 2) == 0 &&
-           key[TAG_AT - 2] == (char)kind &&
-           strncmp(key + TAG_AT - 1, other + TAG_AT - 1, TAI_REDIS_TAG_LENGTH + 2) == 0;
+    const apr_size_t len = strlen(other), kind_at = strcspn(other, ":") + 1;
+
+    return strlen(key) == len && strncmp(key, other, kind_at) == 0 && key[kind_at] == (char)kind &&
+           strncmp(key + kind_at + 1, other + kind_at + 1, TAI_REDIS_TAG_LENGTH + 2) == 0;
 }
 
 /*

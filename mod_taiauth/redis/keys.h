@@ -5,7 +5,8 @@
 #include <apr_pools.h>
 
 /*
- * Names of keys: "taiauth:", a kind, {tag}, and the identity, both in base64url without padding:
+ * Names of keys: what the configuration says, a colon, a kind, {tag}, and the identity, both in
+ * base64url without padding:
  *
  *   taiauth:w{AAAAAAAAAAE}AAAAAAAAAAEAAAAAAAAAAE
  *
@@ -23,19 +24,18 @@ typedef enum {
     TAI_REDIS_LIST = 'i'
 } tai_redis_kind_e;
 
-#define TAI_REDIS_PREFIX     "taiauth:"
 #define TAI_REDIS_TAG_LENGTH 11 /* 64 bits */
-#define TAI_REDIS_KEY_LENGTH (sizeof(TAI_REDIS_PREFIX) - 1 + 3 + 3 * TAI_REDIS_TAG_LENGTH)
 
 /**
- * @param slot  set to its slot in a cluster
- * @param p     the name lives here
+ * @param prefix  without the colon
+ * @param slot    set to its slot in a cluster
+ * @param p       the name lives here
  */
-const char *tai_redis_key(tai_redis_kind_e kind, const tai_id_t *tag, const tai_id_t *id,
-                          unsigned *slot, apr_pool_t *p);
+const char *tai_redis_key(const char *prefix, tai_redis_kind_e kind, const tai_id_t *tag,
+                          const tai_id_t *id, unsigned *slot, apr_pool_t *p);
 
 /**
- * @return 1: the name is of that kind, and has the tag of the other
+ * @return 1: the name is of that kind, and has prefix and tag of the other
  */
 int tai_redis_key_is_of(const char *key, tai_redis_kind_e kind, const char *other);
 

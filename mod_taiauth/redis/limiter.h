@@ -24,7 +24,4 @@
 apr_status_t tai_redis_limiter_open(const tai_redis_config_t *config, int connections,
                                     const char *time, apr_pool_t *p, tai_limiter_t *limiter);
 
-/* For httpd; needs tai_digest_init in each child. */
-extern const tai_limiter_provider_t tai_redis_provider;
-
 #endif

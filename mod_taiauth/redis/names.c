@@ -3,11 +3,17 @@
 #endif
 #include "names.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <netinet/in.h>
+#include <sys/wait.h>
 #include "core/clock.h"
 
 static const struct addrinfo wanted = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
@@ -45,12 +51,6 @@ static int ask(const char *host, apr_port_t port, const struct addrinfo *what,
     return 1;
 }
 
-void tai_redis_names_ask(const char *host, apr_port_t port, tai_redis_addresses_t *addresses)
-{
-    addresses->n = 0;
-    (void)ask(host, port, &wanted, addresses);
-}
-
 int tai_redis_names_numeric(const char *host, apr_port_t port, tai_redis_addresses_t *addresses)
 {
     static const struct addrinfo numeric = {
@@ -58,6 +58,65 @@ int tai_redis_names_numeric(const char *host, apr_port_t port, tai_redis_address
 
     return ask(host, port, &numeric, addresses);
 }
+
+/* ---- while the configuration is read --------------------------------------------------------- */
+
+static void answer(const char *host, apr_port_t port, int to)
+{
+    tai_redis_addresses_t addresses = {.n = 0};
+
+    (void)ask(host, port, &wanted, &addresses);
+    _exit(write(to, &addresses, sizeof(addresses)) != sizeof(addresses));
+}
+
+/* What one process writes in one piece the other reads in one. */
+static void await(int from, apr_uint64_t deadline, tai_redis_addresses_t *addresses)
+{
+    struct pollfd one = {.fd = from, .events = POLLIN};
+    tai_redis_addresses_t answer;
+    apr_uint64_t now;
+    int ready = 0;
+
+    while (ready <= 0 && (now = tai_clock_us()) < deadline) {
+        ready = poll(&one, 1, (int)((deadline - now + 999) / 1000));
+    }
+    if (ready > 0 && read(from, &answer, sizeof(answer)) == sizeof(answer) && answer.n > 0) {
+        *addresses = answer;
+    }
+}
+
+static void ask_process(const char *host, apr_port_t port, apr_uint64_t deadline,
+                        tai_redis_addresses_t *addresses)
+{
+    int ends[2];
+    pid_t pid;
+
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return;
+    }
+    pid = fork();
+    if (pid == 0) {
+        answer(host, port, ends[1]);
+    }
+    close(ends[1]);
+    if (pid > 0) {
+        await(ends[0], deadline, addresses);
+        kill(pid, SIGKILL);
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
+        }
+    }
+    close(ends[0]);
+}
+
+void tai_redis_names_ask(const char *host, apr_port_t port, apr_uint64_t deadline,
+                         tai_redis_addresses_t *addresses)
+{
+    if (!tai_redis_names_numeric(host, port, addresses)) {
+        ask_process(host, port, deadline, addresses);
+    }
+}
+
+/* ---- in the background ----------------------------------------------------------------------- */
 
 tai_redis_question_t *tai_redis_question_new(const char *host, apr_port_t port)
 {

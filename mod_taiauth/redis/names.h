@@ -6,9 +6,9 @@
 #include <apr_network_io.h>
 
 /*
- * Addresses of a host. A resolver may take many seconds, and nobody can make it faster: so a name is
- * asked for in the background, a call waits for that no longer than its deadline, and only if it
- * knows no address at all. Else it goes on with those that it knows.
+ * Addresses of a host. A resolver may take many seconds, and nobody can make it faster: so nobody waits
+ * for it longer than to a deadline. A call has a name asked for in the background, and waits for that
+ * only if it knows no address at all. Else it goes on with those that it knows.
  */
 #define TAI_REDIS_ADDRESSES 8
 
@@ -23,11 +23,14 @@ typedef struct tai_redis_addresses_t {
 } tai_redis_addresses_t;
 
 /**
- * Ask and wait, however long it takes: for configuration time.
+ * Ask and wait, for configuration time: a process of its own asks, which can be ended. A thread could
+ * not be, and whoever is forked meanwhile would find the resolver's locks held for ever.
  * @param host       name or address
- * @param addresses  filled in; n 0: none was found
+ * @param deadline   microseconds of tai_clock_us
+ * @param addresses  filled in, unless nothing was found
  */
-void tai_redis_names_ask(const char *host, apr_port_t port, tai_redis_addresses_t *addresses);
+void tai_redis_names_ask(const char *host, apr_port_t port, apr_uint64_t deadline,
+                         tai_redis_addresses_t *addresses);
 
 /**
  * @param host  if it is an address, not a name

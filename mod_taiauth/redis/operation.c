@@ -34,7 +34,8 @@ tai_redis_item_t *tai_redis_operation_add(tai_redis_operation_t *op, tai_redis_k
 {
     tai_redis_item_t *item = &op->items[op->n++];
 
-    item->key = tai_redis_key(kind, tag, id, &item->slot, op->p);
+    item->key =
+        tai_redis_key(tai_redis_client_prefix(op->client), kind, tag, id, &item->slot, op->p);
     return item;
 }
 

@@ -1,11 +1,38 @@
 #include "secret.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
+#include <sys/stat.h>
 #include <apr_strings.h>
 #include <apr_thread_proc.h>
 #include <apr_time.h>
 
 #define POLL_US 10000 /* how often is looked whether the program has ended */
+
+/* Whoever can write to it can have it say, and do, what he likes, as whoever starts httpd. */
+static const char *check_writers(const char *path, const char *file, apr_pool_t *p)
+{
+    struct stat is;
+
+    if (stat(file, &is) != 0) {
+        return apr_psprintf(p, "%s cannot be run: %s", path, strerror(errno));
+    }
+    if ((is.st_uid != 0 && is.st_uid != geteuid()) || (is.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        return apr_psprintf(
+            p, "%s is not run: others than root and who starts httpd can write to %s", path, file);
+    }
+    return NULL;
+}
+
+static const char *check_file(const char *path, apr_pool_t *p)
+{
+    const char *error = check_writers(path, path, p);
+    const apr_size_t folder = (apr_size_t)(strrchr(path, '/') - path);
+
+    return error == NULL ? check_writers(path, apr_pstrmemdup(p, path, folder > 0 ? folder : 1), p)
+                         : error;
+}
 
 /* All that a program says before it closes its output, as far as there is room. */
 static apr_status_t read_output(apr_file_t *from, char *to, apr_size_t room, apr_time_t until)
@@ -104,7 +131,10 @@ static const char *run_program(const char *path, apr_pool_t *run, apr_pool_t *p,
     if (rv != APR_CHILD_DONE) {
         apr_proc_kill(&proc, SIGKILL);
         apr_proc_wait(&proc, &code, &why, APR_WAIT);
-        return apr_psprintf(p, "%s did not end within %d seconds", path, TAI_REDIS_SECRET_S);
+        return rv == APR_TIMEUP || rv == APR_CHILD_NOTDONE
+                   ? apr_psprintf(p, "%s did not end within %d seconds", path, TAI_REDIS_SECRET_S)
+                   : apr_psprintf(p, "the output of %s cannot be read: %s", path,
+                                  apr_strerror(rv, reason, sizeof(reason)));
     }
     if (!APR_PROC_CHECK_EXIT(why) || code != 0) {
         return apr_psprintf(p, "%s ended with %s %d", path,
@@ -117,10 +147,13 @@ const char *tai_redis_secret(const char *path, apr_pool_t *p, const char **secre
 {
     const apr_size_t room = TAI_REDIS_SECRET_MAX + 3; /* its end, and one too many */
     char *line = apr_pcalloc(p, room);
-    const char *error;
+    const char *error = check_file(path, p);
     apr_pool_t *run;
 
     *secret = line;
+    if (error != NULL) {
+        return error;
+    }
     if (apr_pool_create(&run, p) != APR_SUCCESS) {
         return "there is no memory";
     }

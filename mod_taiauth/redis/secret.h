@@ -8,7 +8,9 @@
 #define TAI_REDIS_SECRET_MAX 512
 
 /**
- * Run a program and take the first line of its output. Waits for its end.
+ * Run a program and take the first line of its output. Waits for its end. Refuses, as suexec does
+ * (SSLPassPhraseDialog and piped logs look at nothing), where others than root and this user own the
+ * program or its folder, or may write to them.
  * @param path    of the program, absolute; it gets no arguments
  * @param p       for the moment
  * @param secret  set to the line, without its end

@@ -25,21 +25,32 @@ sub start {
     my ($class) = @_;
     die "no mod_taiauth_redis.so was built: is libhiredis-dev installed?\n" unless -f $ENV{TAI_REDIS_MODULE};
     my $dir = tempdir('redis.XXXXXX', DIR => var('t_logs'), CLEANUP => 1);
-    my $password = secret('redis-' . join '', map { ('a' .. 'z', 0 .. 9)[rand 36] } 1 .. 24);
-    my $self = bless { dir => $dir, password => $password, owner => $$ }, $class;
+    my $self = bless { dir => $dir, owner => $$ }, $class;
     weaken($made{$dir} = $self);
     $self->start_again;
+    $self->{password} = secret($self->line('password'));
     return $self;
 }
 
 # Behind crash: on the same port, with nothing in it.
 sub start_again {
     my ($self) = @_;
-    TaiDatabase::service(start => 'redis', $self->{dir}, '--', '--requirepass', $self->{password});
+    TaiDatabase::service(start => 'redis', $self->{dir});
     return;
 }
 
 sub password { return $_[0]{password} }
+
+# Until it is started again, it wants this one; no argument list ever shows it.
+sub change_password {
+    my ($self, $password) = @_;
+    local $ENV{REDISCLI_AUTH} = $self->{password};
+    open my $in, '|-', 'redis-cli', -s => $self->line('socket'), -x => qw(CONFIG SET requirepass) or die "redis-cli: $!";
+    print $in $password;
+    close $in or die "redis-cli: exit status @{[$? >> 8]}\n";
+    $self->{password} = $password;
+    return;
+}
 sub port { return $_[0]->line('port') }
 sub pid  { return $_[0]->line('pid') }
 

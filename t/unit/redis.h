@@ -13,6 +13,7 @@
 #include <hiredis.h>
 #include "core/clock.h"
 #include "core/digest.h"
+#include "redis/found.h"
 #include "redis/limiter.h"
 #include "redis/scripts.h"
 #include "chance.h"
@@ -150,11 +151,14 @@ static inline const tai_redis_config_t *configured(const char *address, int port
                                                    apr_uint32_t timeout_ms)
 {
     tai_redis_config_t *config = NULL;
-    const char *error = tai_redis_config_parse(
-        apr_psprintf(pool, address, port), apr_array_make(pool, 1, sizeof(tai_limiter_option_t)),
-        timeout_ms, pool, &config);
+    tai_redis_found_t found = {.addresses.n = 0};
+    const char *warning,
+        *error = tai_redis_config_parse(apr_psprintf(pool, address, port),
+                                        apr_array_make(pool, 1, sizeof(tai_limiter_option_t)),
+                                        timeout_ms, pool, &config);
 
     ck_assert_msg(error == NULL, "%s", error);
+    ck_assert_ptr_null(tai_redis_find(config, &found, pool, &warning));
     return config;
 }
 

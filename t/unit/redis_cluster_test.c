@@ -100,7 +100,8 @@ static unsigned slot_of(apr_uint64_t tag)
 {
     unsigned slot;
 
-    tai_redis_key(TAI_REDIS_WINDOW, &(tai_id_t){0, tag}, &(tai_id_t){0, 0}, &slot, pool);
+    tai_redis_key(TAI_REDIS_PREFIX, TAI_REDIS_WINDOW, &(tai_id_t){0, tag}, &(tai_id_t){0, 0}, &slot,
+                  pool);
     return slot;
 }
 
@@ -172,8 +173,9 @@ START_TEST(slots_are_those_of_redis)
     ck_assert_uint_eq(tai_redis_slot("123456789", 9), 0x31c3 % TAI_REDIS_SLOTS);
     for (tag = 0; tag < 100; tag++) {
         unsigned slot;
-        const char *key = tai_redis_key(TAI_REDIS_FAILURE, &(tai_id_t){tag, tag * 7919},
-                                        &(tai_id_t){tag, tag}, &slot, pool);
+        const char *key =
+            tai_redis_key(TAI_REDIS_PREFIX, TAI_REDIS_FAILURE, &(tai_id_t){tag, tag * 7919},
+                          &(tai_id_t){tag, tag}, &slot, pool);
 
         ck_assert_int_eq(number_of(controls[0], apr_psprintf(pool, "CLUSTER KEYSLOT %s", key)),
                          slot);

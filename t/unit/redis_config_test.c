@@ -1,12 +1,21 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* RTLD_NEXT */
+#endif
+#include <dlfcn.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <apr_strings.h>
+#include "core/clock.h"
 #include "core/limiter.h"
 #include "redis/config.h"
+#include "redis/found.h"
 #include "unit.h"
 
-/* What TaiAuthLimiter says of Redis: address, password=, user=, ca=. */
+/* What TaiAuthLimiter says of Redis: address, password=, user=, ca=, prefix=. */
 
 static const char *parse(const char *address, const char *name, const char *value,
                          tai_redis_config_t **config)
@@ -83,7 +92,16 @@ static const struct {
     {"redis://127.0.0.1:0", NULL, NULL, "port"},
     {"redis://127.0.0.1:65536", NULL, NULL, "port"},
     {"redis://127.0.0.1:80x", NULL, NULL, ""},
-    {"redis://127.0.0.1/x", NULL, NULL, "\"x\" is no number from 0 to 65535"},
+    {"redis://127.0.0.1/x", NULL, NULL, "the database is no number from 0 to 65535"},
+    {"redis://secret/and@127.0.0.1", NULL, NULL, "an @ stands behind"},
+    {"redis://me:12/secret@127.0.0.1", NULL, NULL, "an @ stands behind"},
+    {"redis://me:123456/secret@127.0.0.1", NULL, NULL, "an @ stands behind"},
+    {"redis://me:secret/and@127.0.0.1", NULL, NULL, "of the form"},
+    {"redis://me:12?secret@127.0.0.1", NULL, NULL, "an @ stands behind"},
+    {"redis://me:12#secret@127.0.0.1", NULL, NULL, "an @ stands behind"},
+    {"unix://:12/secret@/run/redis.sock", NULL, NULL, "an @ stands behind"},
+    {"unix:///run/redis.sock?db=secret", NULL, NULL, "no number from 0"},
+    {"redis://127.0.0.1/secret", NULL, NULL, "no number from 0"},
     {"redis://127.0.0.1/0/1", NULL, NULL, "database"},
     {"redis://127.0.0.1/-1", NULL, NULL, "database"},
     {"redis://127.0.0.1/65536", NULL, NULL, "database"},
@@ -98,16 +116,19 @@ static const struct {
     {"unix:////aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
      NULL, NULL, "at most 107"},
-    {"redis://127.0.0.1", "pasword", "secret", "password=, user= and ca="},
+    {"redis://127.0.0.1", "pasword", "secret", "password=, user=, ca= and prefix="},
+    {"redis://127.0.0.1", "secret", "=", "password=, user=, ca= and prefix="},
+    {"redis://127.0.0.1", "prefix", "a:b", "1 to 32 letters, digits and . _ -"},
+    {"redis://127.0.0.1", "prefix", "a*", "1 to 32 letters"},
+    {"redis://127.0.0.1", "prefix", "{a}", "1 to 32 letters"},
+    {"redis://127.0.0.1", "prefix", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "1 to 32 letters"},
+    {"redis://127.0.0.1", "prefix", "", "prefix= is empty"},
     {"redis://127.0.0.1", "password", "", "password= is empty"},
     {"redis://:secret@127.0.0.1", "password", "secret", "given twice"},
     {"redis://me:secret@127.0.0.1", "user", "me", "given twice"},
     {"redis://127.0.0.1", "user", "me", "a user needs a password"},
     {"redis://127.0.0.1", "ca", "/ca.pem", "rediss:// alone"},
     {"redis://127.0.0.1", "password", "exec:program", "beginning with /"},
-    {"redis://127.0.0.1", "password", "exec:/nowhere/program", "cannot be run"},
-    {"redis://127.0.0.1", "password", "exec:/bin/false", "ended with status 1"},
-    {"redis://127.0.0.1", "password", "exec:/bin/true", "said nothing"},
 #ifndef HAVE_HIREDIS_SSL
     {"rediss://127.0.0.1", NULL, NULL, "rediss:// needs a hiredis with TLS, and hiredis 0.14"},
 #endif
@@ -142,20 +163,38 @@ static void remove_folder(void)
     rmdir(folder);
 }
 
-/* @return what its output was taken for, or why it was not */
-static const char *output_of(const char *script, const char **error)
+static const char *write_program(const char *script)
 {
     const char *path = apr_pstrcat(pool, folder, "/program", NULL);
     FILE *file = fopen(path, "w");
-    tai_redis_config_t *config = NULL;
 
     ck_assert_ptr_nonnull(file);
     fprintf(file, "#!/bin/sh\n%s\n", script);
     fclose(file);
     chmod(path, 0700);
+    return path;
+}
+
+static tai_redis_found_t found; /* by earlier readings of the same words */
+
+/* @return the password that a program at this path has said, or that was found before */
+static const char *password_of(const char *path, const char **error, const char **warning)
+{
+    tai_redis_config_t *config = NULL;
+
     *error =
         parse("redis://127.0.0.1", "password", apr_pstrcat(pool, "exec:", path, NULL), &config);
+    ck_assert_msg(*error == NULL, "%s", *error);
+    *error = tai_redis_find(config, &found, pool, warning);
     return *error == NULL ? config->password : NULL;
+}
+
+/* @return what its output was taken for, or why it was not */
+static const char *output_of(const char *script, const char **error)
+{
+    const char *warning;
+
+    return password_of(write_program(script), error, &warning);
 }
 
 static const struct {
@@ -202,6 +241,120 @@ START_TEST(a_program_that_fails_is_an_error)
 }
 END_TEST
 
+/* What is no program, and what is not run. */
+static const struct {
+    const char *path, *says;
+} paths[] = {
+    {"/nowhere/program", "cannot be run: No such file"},
+    {"/bin/false", "ended with status 1"},
+    {"/bin/true", "said nothing"},
+};
+
+START_TEST(a_path_is_no_program)
+{
+    const char *error, *warning;
+
+    password_of(paths[_i].path, &error, &warning);
+    ck_assert_ptr_nonnull(error);
+    ck_assert_msg(strstr(error, paths[_i].says) != NULL, "%s", error);
+}
+END_TEST
+
+/* Who may write to it, or put another one in its place, is whoever runs it. */
+static const struct {
+    mode_t file, folder;
+    int runs;
+} modes[] = {{0700, 0700, 1}, {0755, 0755, 1}, {0775, 0755, 0},
+             {0757, 0755, 0}, {0755, 0775, 0}, {0755, 01777, 0}};
+
+START_TEST(a_program_that_others_may_write_is_not_run)
+{
+    const char *error, *warning, *path = write_program("echo secret");
+
+    chmod(path, modes[_i].file);
+    chmod(folder, modes[_i].folder);
+    password_of(path, &error, &warning);
+    chmod(folder, 0700);
+    if (modes[_i].runs) {
+        ck_assert_msg(error == NULL, "%s", error);
+    }
+    else {
+        ck_assert_ptr_nonnull(error);
+        ck_assert_msg(strstr(error, "is not run: others than root and who starts httpd can write "
+                                    "to /tmp/taiauth-secret.") != NULL,
+                      "%s", error);
+    }
+}
+END_TEST
+
+START_TEST(a_program_of_somebody_else_is_not_run)
+{
+    const char *error, *warning, *path = write_program("echo secret");
+
+    if (geteuid() == 0) { /* nobody else can give it away */
+        ck_assert_int_eq(chown(path, 65534, 65534), 0);
+        password_of(path, &error, &warning);
+        ck_assert_ptr_nonnull(error);
+        ck_assert_msg(strstr(error, "is not run") != NULL, "%s", error);
+    }
+}
+END_TEST
+
+START_TEST(what_a_program_said_once_stands_in_where_it_fails)
+{
+    const char *error, *warning, *path = write_program("echo secret");
+
+    ck_assert_str_eq(password_of(path, &error, &warning), "secret");
+    ck_assert_ptr_null(warning);
+    write_program("exit 3");
+    ck_assert_str_eq(password_of(path, &error, &warning), "secret");
+    ck_assert_msg(strstr(warning, "ended with status 3") != NULL, "%s", warning);
+    write_program("echo another");
+    ck_assert_str_eq(password_of(path, &error, &warning), "another");
+    ck_assert_ptr_null(warning);
+    write_program("exit 3");
+    ck_assert_str_eq(password_of(path, &error, &warning), "another");
+}
+END_TEST
+
+/* ---- names ------------------------------------------------------------------------------------ */
+
+static int resolver_answers;
+
+/* In the place of the C library's: of one name nobody says anything, for as long as we live. */
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints,
+                struct addrinfo **list)
+{
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (strcmp(host, "redis.example") != 0) {
+        return real(host, service, hints, list);
+    }
+    while (!resolver_answers && (hints->ai_flags & AI_NUMERICHOST) == 0) {
+        pause();
+    }
+    return (hints->ai_flags & AI_NUMERICHOST) != 0 ? EAI_NONAME
+                                                   : real("127.0.0.1", service, hints, list);
+}
+
+static int addresses_within(apr_uint64_t us)
+{
+    tai_redis_names_ask("redis.example", 6379, tai_clock_us() + us, &found.addresses);
+    return found.addresses.n;
+}
+
+START_TEST(no_resolver_is_waited_for_without_end)
+{
+    ck_assert_int_eq(addresses_within(100000), 0);
+    resolver_answers = 1;
+    ck_assert_int_eq(addresses_within(30000000), 1);
+    resolver_answers = 0;
+    ck_assert_int_eq(addresses_within(100000), 1);
+    ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1); /* no process of ours is left */
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_set_timeout(tests, 60);
@@ -210,6 +363,11 @@ static void add(TCase *tests)
     tcase_add_loop_test(tests, errors_say_what_is_allowed_and_no_secret, 0, ROWS(bad));
     tcase_add_loop_test(tests, a_program_says_the_password, 0, ROWS(outputs));
     tcase_add_loop_test(tests, a_program_that_fails_is_an_error, 0, ROWS(failing));
+    tcase_add_loop_test(tests, a_path_is_no_program, 0, ROWS(paths));
+    tcase_add_loop_test(tests, a_program_that_others_may_write_is_not_run, 0, ROWS(modes));
+    tcase_add_test(tests, a_program_of_somebody_else_is_not_run);
+    tcase_add_test(tests, what_a_program_said_once_stands_in_where_it_fails);
+    tcase_add_test(tests, no_resolver_is_waited_for_without_end);
 }
 
 int main(void)

@@ -329,7 +329,8 @@ static const char *window_key(apr_uint64_t who)
 {
     unsigned slot;
 
-    return tai_redis_key(TAI_REDIS_WINDOW, &(tai_id_t){1, who}, &(tai_id_t){2, who}, &slot, pool);
+    return tai_redis_key(TAI_REDIS_PREFIX, TAI_REDIS_WINDOW, &(tai_id_t){1, who},
+                         &(tai_id_t){2, who}, &slot, pool);
 }
 
 static const char *const strange[] = {"LPUSH %s 1", "SET %s x", "SET %s 1234567890123456789",
@@ -560,8 +561,9 @@ START_TEST(a_list_unlocks_nothing_but_log_ins)
 {
     tai_login_t login = {.ids = {{1, 1}, {0, 1}, {1, 1}}};
     unsigned slot;
-    const char *error = "", *list = tai_redis_key(TAI_REDIS_LIST, &(tai_id_t){0, 1},
-                                                  &(tai_id_t){0, 1}, &slot, pool);
+    const char *error = "",
+               *list = tai_redis_key(TAI_REDIS_PREFIX, TAI_REDIS_LIST, &(tai_id_t){0, 1},
+                                     &(tai_id_t){0, 1}, &slot, pool);
     int lifted;
 
     admits(&limiter);
