@@ -1,6 +1,7 @@
 #ifndef TAI_STORE_H
 #define TAI_STORE_H
 
+#include <apr_network_io.h>
 #include <apr_pools.h>
 #include <apr_tables.h>
 #include "breaker.h"
@@ -57,6 +58,7 @@ typedef struct tai_store_limits_t {
     apr_uint32_t change_ms;    /* for one that changes something: others may be at it */
     int waiting;               /* how many threads may wait that long for what others hold */
     tai_breaker_t *breaker;    /* asked before anything else; NULL: none */
+    const apr_port_t *own_ports; /* where this process listens: tai_socket_strike */
 } tai_store_limits_t;
 
 /* The sentence for one who was spared to wait for a server that gave somebody else no answer. */
@@ -71,7 +73,7 @@ extern const tai_store_limits_t tai_store_patient;
  * @param params   as in DBDParams
  * @param max      how many connections to read with at the most; further callers wait for one, those
  *                 who change something for one more that they share
- * @param limits   need not live longer, but its breaker
+ * @param limits   need not live longer, but its breaker and own_ports
  * @param p        the store is closed when this pool is destroyed
  * @param out      the store
  * @return APR_SUCCESS, or why it could not be made

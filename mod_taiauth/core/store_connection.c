@@ -165,7 +165,7 @@ static apr_status_t begin_statement(tai_connection_t *connection, const char **e
     if (tai_keeper_begin(connection->times->keeper, &connection->watch, connection->socket, due) !=
         APR_SUCCESS) {
         *error = "no thread to keep the time-out of the database with";
-        return fail(connection, TAI_LATE);
+        return fail(connection, TAI_UNASKED);
     }
     return APR_SUCCESS;
 }
@@ -307,6 +307,22 @@ static apr_status_t call_driver(tai_connection_t *connection, const char *params
     return APR_EGENERAL;
 }
 
+static const char *unwatched_text(const tai_connection_t *connection, apr_status_t rv,
+                                  apr_pool_t *p)
+{
+    const char *name = connection->database->name;
+    char text[256];
+
+    if (APR_STATUS_IS_TIMEUP(rv)) {
+        return apr_psprintf(p, "database %s: others open connections to it for longer than %u ms",
+                            name, connection->times->connect_ms);
+    }
+    return apr_psprintf(p,
+                        "database %s: no connection is opened, for its time-out cannot be kept, "
+                        "which takes a thread and /proc/self/fd: %s",
+                        name, apr_strerror(rv, text, sizeof(text)));
+}
+
 /* Of a driver that would wait for ever. */
 static apr_status_t call_watched(tai_connection_t *connection, apr_pool_t *p, const char **error)
 {
@@ -316,7 +332,8 @@ static apr_status_t call_watched(tai_connection_t *connection, apr_pool_t *p, co
                                                connection->begun + times->connect_ms, p);
 
     if (rv != APR_SUCCESS) {
-        *error = late_text(connection, times->connect_ms, p);
+        *error = unwatched_text(connection, rv, p);
+        connection->ending = TAI_UNASKED;
         return rv;
     }
     rv = call_driver(connection, database->params, p, error);
@@ -356,6 +373,7 @@ static apr_status_t open_server(tai_connection_t *connection, apr_pool_t *p, con
     apr_status_t rv;
 
     connection->begun = tai_clock_ms();
+    connection->ending = TAI_LATE; /* if it fails */
     if (driver->timed) {
         const char *params = driver->timed(database->params, connection->times->connect_ms, p);
 
@@ -367,7 +385,7 @@ static apr_status_t open_server(tai_connection_t *connection, apr_pool_t *p, con
     if (rv == APR_SUCCESS) {
         rv = take_socket(connection, p, error);
     }
-    return rv == APR_SUCCESS ? APR_SUCCESS : fail(connection, TAI_LATE);
+    return rv == APR_SUCCESS ? APR_SUCCESS : fail(connection, connection->ending);
 }
 
 /*

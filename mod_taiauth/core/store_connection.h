@@ -26,7 +26,8 @@ typedef struct tai_times_t {
 typedef enum {
     TAI_ANSWERED, /* well, or with an error that the database told, or there is no server */
     TAI_LOST,     /* the connection broke */
-    TAI_LATE      /* it could not be opened, or took too long */
+    TAI_LATE,     /* it could not be opened, or took too long */
+    TAI_UNASKED   /* nobody could be asked: that says nothing about the server */
 } tai_ending_e;
 
 /* One row of a result: a text, or NULL, for each column. */

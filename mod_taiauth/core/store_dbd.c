@@ -56,7 +56,7 @@ static apr_status_t fill(tai_store_t *store, int max)
     apr_pool_t *p = store->pool;
     apr_status_t rv;
 
-    tai_keeper_create(&store->reading.keeper, p);
+    tai_keeper_create(&store->reading.keeper, limits->own_ports, p);
     store->reading.connect_ms = limits->connect_ms;
     store->reading.statement_ms = limits->statement_ms;
     store->changing = store->reading;
@@ -181,8 +181,10 @@ static apr_status_t acquire(tai_store_t *store, tai_turns_t *turns, apr_pool_t *
 
 static void release(tai_store_t *store, tai_turns_t *turns, tai_connection_t *connection)
 {
-    if (store->limits.breaker) {
-        tai_breaker_report(store->limits.breaker, tai_connection_ending(connection) == TAI_ANSWERED,
+    const tai_ending_e ending = tai_connection_ending(connection);
+
+    if (store->limits.breaker && ending != TAI_UNASKED) {
+        tai_breaker_report(store->limits.breaker, ending != TAI_LATE && ending != TAI_LOST,
                            tai_clock_ms(), REST_MS);
     }
     tai_turns_give(turns, connection);
@@ -209,7 +211,9 @@ static apr_status_t make_ready(tai_store_t *store, tai_connection_t *connection,
 /* On a new connection it may go better; not if the server takes too long for an answer. */
 static int may_try_again(const tai_connection_t *connection, int reused)
 {
-    return reused && tai_connection_ending(connection) != TAI_LATE;
+    const tai_ending_e ending = tai_connection_ending(connection);
+
+    return reused && (ending == TAI_ANSWERED || ending == TAI_LOST);
 }
 
 static apr_status_t select_once(tai_store_t *store, tai_connection_t *connection,

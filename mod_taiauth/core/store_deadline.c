@@ -10,10 +10,13 @@
 #define SEARCH_MS 100
 
 struct tai_keeper_t {
-    pthread_mutex_t opening; /* held by the one who opens a connection */
-    pthread_mutex_t mutex;   /* guards what follows */
-    pthread_cond_t earlier;  /* there is something to be done before wakes_at */
-    apr_uint64_t wakes_at;   /* milliseconds of tai_clock_ms */
+    const apr_port_t *own_ports;
+    pthread_mutex_t opening;   /* held by the one who opens a connection */
+    pthread_mutex_t mutex;     /* guards what follows */
+    pthread_cond_t earlier;    /* there is something to be done before wakes_at */
+    pthread_cond_t looked;     /* sought has become NULL */
+    apr_uint64_t wakes_at;     /* milliseconds of tai_clock_ms */
+    const tai_watch_t *sought; /* whose sockets are being looked for, without the mutex */
     tai_watch_t *watches;
     pthread_t thread;
     int runs;
@@ -23,25 +26,17 @@ struct tai_keeper_t {
 
 /* ---- its thread ---------------------------------------------------------------------------- */
 
+/* One that is being opened: there may be another socket then, or none yet. */
 static void strike(tai_watch_t *watch, apr_uint64_t now)
 {
-    int socket = watch->socket;
-
     watch->struck = 1;
-    if (socket >= 0) {
-        shutdown(socket, SHUT_RDWR);
-        watch->due = TAI_CLOCK_NEVER;
-        return;
+    if (watch->socket >= 0) {
+        shutdown(watch->socket, SHUT_RDWR);
     }
-    socket = tai_socket_find(watch->peer, watch->before);
-    if (socket >= 0) {
-        shutdown(socket, SHUT_RDWR);
-        close(socket);
-    }
-    watch->due = now + SEARCH_MS; /* there may be another one, or none yet */
+    watch->due = watch->socket >= 0 ? TAI_CLOCK_NEVER : now + SEARCH_MS;
 }
 
-/* Returns when there is something to do again. */
+/* Sets sought, of which there is one at a time. Returns when there is something to do again. */
 static apr_uint64_t strike_late(tai_keeper_t *keeper)
 {
     const apr_uint64_t now = tai_clock_ms();
@@ -50,10 +45,23 @@ static apr_uint64_t strike_late(tai_keeper_t *keeper)
     for (tai_watch_t *watch = keeper->watches; watch; watch = watch->next) {
         if (now >= watch->due) {
             strike(watch, now);
+            keeper->sought = watch->peer ? watch : keeper->sought;
         }
         next = watch->due < next ? watch->due : next;
     }
     return next;
+}
+
+/* Where there are thousands of sockets this takes its time: nobody else waits for it. */
+static void seek(tai_keeper_t *keeper)
+{
+    const tai_watch_t *sought = keeper->sought;
+
+    pthread_mutex_unlock(&keeper->mutex);
+    tai_socket_strike(sought->peer, sought->before, keeper->own_ports);
+    pthread_mutex_lock(&keeper->mutex);
+    keeper->sought = NULL;
+    pthread_cond_broadcast(&keeper->looked);
 }
 
 static void *keep(void *data)
@@ -63,7 +71,10 @@ static void *keep(void *data)
     pthread_mutex_lock(&keeper->mutex);
     while (!keeper->ends) {
         keeper->wakes_at = strike_late(keeper);
-        if (keeper->wakes_at == TAI_CLOCK_NEVER) {
+        if (keeper->sought) {
+            seek(keeper);
+        }
+        else if (keeper->wakes_at == TAI_CLOCK_NEVER) {
             pthread_cond_wait(&keeper->earlier, &keeper->mutex);
         }
         else {
@@ -105,13 +116,15 @@ static apr_status_t end(void *data)
     return APR_SUCCESS;
 }
 
-void tai_keeper_create(tai_keeper_t **out, apr_pool_t *p)
+void tai_keeper_create(tai_keeper_t **out, const apr_port_t *own_ports, apr_pool_t *p)
 {
     tai_keeper_t *keeper = apr_pcalloc(p, sizeof(*keeper));
 
+    keeper->own_ports = own_ports;
     pthread_mutex_init(&keeper->opening, NULL); /* with no attributes it cannot fail */
     pthread_mutex_init(&keeper->mutex, NULL);
     tai_clock_condition(&keeper->earlier);
+    pthread_cond_init(&keeper->looked, NULL);
     keeper->wakes_at = TAI_CLOCK_NEVER;
     apr_pool_pre_cleanup_register(p, keeper, end);
     *out = keeper;
@@ -154,9 +167,11 @@ apr_status_t tai_keeper_begin_opening(tai_keeper_t *keeper, tai_watch_t *watch,
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    *watch =
-        (tai_watch_t){.socket = -1, .due = due, .peer = peer, .before = tai_socket_list(peer, p)};
-    rv = add(keeper, watch);
+    *watch = (tai_watch_t){.socket = -1, .due = due, .peer = peer};
+    rv = tai_socket_list(p, &watch->before);
+    if (rv == APR_SUCCESS) {
+        rv = add(keeper, watch);
+    }
     if (rv != APR_SUCCESS) {
         pthread_mutex_unlock(&keeper->opening);
     }
@@ -172,6 +187,9 @@ int tai_keeper_end(tai_keeper_t *keeper, tai_watch_t *watch)
         at = &(*at)->next;
     }
     *at = watch->next;
+    while (keeper->sought == watch) { /* the next socket that is opened is not meant */
+        pthread_cond_wait(&keeper->looked, &keeper->mutex);
+    }
     pthread_mutex_unlock(&keeper->mutex);
     if (watch->peer) {
         pthread_mutex_unlock(&keeper->opening);

@@ -17,15 +17,16 @@ typedef struct tai_watch_t {
     apr_uint64_t due;       /* milliseconds of tai_clock_ms */
     int socket;             /* -1: it is being opened by a driver, which tells nobody ... */
     const tai_peer_t *peer; /* ... but it leads there ... */
-    const apr_array_header_t *before; /* ... and was not yet among these */
+    const apr_array_header_t *before; /* ... and was not yet among these: tai_socket_list */
     int struck;
 } tai_watch_t;
 
 /**
  * Make a keeper. Its thread begins with the first watch.
- * @param p  its thread ends before this pool is destroyed; no watch may be under way then
+ * @param own_ports  see tai_socket_strike; must live as long
+ * @param p          its thread ends before this pool is destroyed; no watch may be under way then
  */
-void tai_keeper_create(tai_keeper_t **out, apr_pool_t *p);
+void tai_keeper_create(tai_keeper_t **out, const apr_port_t *own_ports, apr_pool_t *p);
 
 /**
  * Something begins that is to end by a point of time.
@@ -42,7 +43,8 @@ apr_status_t tai_keeper_begin(tai_keeper_t *keeper, tai_watch_t *watch, int sock
  * opens one at the same time waits, but not beyond his own point of time.
  * @param peer  where it will lead; must live until tai_keeper_end
  * @param p     for the moment
- * @return as tai_keeper_begin, or APR_TIMEUP: another one is being opened
+ * @return as tai_keeper_begin; or APR_TIMEUP: another one is being opened; or why the sockets of
+ *         this process cannot be looked through
  */
 apr_status_t tai_keeper_begin_opening(tai_keeper_t *keeper, tai_watch_t *watch,
                                       const tai_peer_t *peer, apr_uint64_t due, apr_pool_t *p);

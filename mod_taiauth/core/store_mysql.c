@@ -2,6 +2,7 @@
 
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,30 +21,32 @@ _Static_assert(sizeof(migrations_mysql) / sizeof(migrations_mysql[0]) == TAI_SCH
  * lost. It takes whatever it does not know for nothing, and every word that begins like one of these
  * for that one.
  */
+#define LOCAL_HOST "localhost" /* over a Unix socket */
+
 enum { HOST, PORT, SOCK, DBNAME, USER, PASS, GROUP, RECONNECT, FLAGS, WORD_COUNT };
 
 static const struct {
     const char *name;
-    const char *only; /* the only value allowed; it is added where it is not given */
+    const char *only;      /* the only value allowed; it is added where it is not given */
+    const char *otherwise; /* what the driver is told where it is not given */
 } words[WORD_COUNT] = {
-    [HOST] = {"host", NULL},
-    [PORT] = {"port", NULL},
-    [SOCK] = {"sock", NULL},
-    [DBNAME] = {"dbname", NULL},
-    [USER] = {"user", NULL},
-    [PASS] = {"pass", NULL},
-    [GROUP] = {"group", NULL},
+    /* else a file of options or the environment may lead elsewhere than is known here */
+    [HOST] = {"host", NULL, LOCAL_HOST},
+    [PORT] = {"port", NULL, "3306"},
+    [SOCK] = {"sock", NULL, NULL},
+    [DBNAME] = {"dbname", NULL, NULL},
+    [USER] = {"user", NULL, NULL},
+    [PASS] = {"pass", NULL, NULL},
+    [GROUP] = {"group", NULL, NULL},
     /* else a transaction whose server has gone goes on in a new session, without its beginning */
-    [RECONNECT] = {"reconnect", "0"},
+    [RECONNECT] = {"reconnect", "0", "0"},
     /* else a change that finds what it wants to write is taken for one that found no row */
-    [FLAGS] = {"flags", "CLIENT_FOUND_ROWS"},
+    [FLAGS] = {"flags", "CLIENT_FOUND_ROWS", "CLIENT_FOUND_ROWS"},
 };
 
 /* The longest text of a row in bytes: 2000 characters of up to four. The driver's default takes a
  * megabyte of memory for each column that might be that long. */
 #define FIELD_SIZE "fldsz=8000"
-
-#define DEFAULT_PORT 3306
 
 /* "host, port, ..., reconnect=0" */
 static const char *allowed_words(apr_pool_t *p)
@@ -128,7 +131,7 @@ static const char *write_words(const char *const values[WORD_COUNT], int for_dri
     const char *text = for_driver ? FIELD_SIZE : "";
 
     for (int i = 0; i < WORD_COUNT; i++) {
-        const char *value = for_driver && words[i].only ? words[i].only : values[i];
+        const char *value = for_driver && !values[i] ? words[i].otherwise : values[i];
 
         if (value && (for_driver || (i != PASS && !words[i].only))) {
             text = apr_pstrcat(p, text, *text ? "," : "", words[i].name, "=", value, NULL);
@@ -137,20 +140,55 @@ static const char *write_words(const char *const values[WORD_COUNT], int for_dri
     return text;
 }
 
+static int is_local(const char *const values[WORD_COUNT])
+{
+    return !values[HOST] || strcmp(values[HOST], LOCAL_HOST) == 0;
+}
+
+/* What is given holds whatever stands in a file of options: so it is known where a socket leads. */
+static const char *judge_words(const char *const values[WORD_COUNT])
+{
+    if (!values[DBNAME]) {
+        return "the database's parameters name no database: dbname=NAME";
+    }
+    if (values[GROUP] && !values[is_local(values) ? SOCK : PORT]) {
+        return "with group=NAME the database's parameters must say where the server is, host=NAME "
+               "and port=NUMBER, or sock=PATH for one on this host: what stands in the file of "
+               "options is not known when the time-out of a connection is kept";
+    }
+    return NULL;
+}
+
+/* NULL: it is a name, and stands for whatever it leads to. */
+static const char *numeric(const char *host, apr_pool_t *p)
+{
+    static const int families[] = {AF_INET, AF_INET6};
+    unsigned char address[sizeof(struct in6_addr)];
+    char *text = apr_palloc(p, INET6_ADDRSTRLEN);
+
+    for (int i = 0; host && i < 2; i++) {
+        if (inet_pton(families[i], host, address) == 1) {
+            return inet_ntop(families[i], address, text, INET6_ADDRSTRLEN);
+        }
+    }
+    return NULL;
+}
+
 static const char *resolve(const char *given, apr_pool_t *p, tai_database_t *database)
 {
     const char *values[WORD_COUNT] = {NULL};
     const char *error = read_words(given, p, values);
 
+    if (!error) {
+        error = judge_words(values);
+    }
     if (error) {
         return error;
     }
-    if (!values[DBNAME]) {
-        return "the database's parameters name no database: dbname=NAME";
-    }
     database->name = write_words(values, 0, p);
     database->params = write_words(values, 1, p);
-    database->peer.port = values[PORT] ? atoi(values[PORT]) : DEFAULT_PORT;
+    database->peer.host = numeric(values[HOST], p);
+    database->peer.port = atoi(values[PORT] ? values[PORT] : words[PORT].otherwise);
     database->peer.path = values[SOCK];
     database->options =
         apr_pstrcat(p, "--driver mysql --database '", database->name, "' and its password", NULL);

@@ -360,10 +360,20 @@ static int is_port_list(const char *ports)
     }
 }
 
+/* 0 is for ever to libpq, and 1 is 2. */
+static int is_timeout(const char *seconds)
+{
+    const apr_size_t digits = strspn(seconds, "0123456789");
+
+    return digits >= 1 && digits <= 2 && !seconds[digits] && atoi(seconds) >= 2 &&
+           atoi(seconds) <= 60;
+}
+
 /* What is none is not named: it may be a piece of a password. */
 static const char *judge_words(const apr_array_header_t *words, apr_pool_t *p)
 {
     const char *port = value_of(words, "port");
+    const char *timeout = value_of(words, "connect_timeout");
     const char *dbname = value_of(words, "dbname");
 
     for (int i = 0; i < words->nelts; i++) {
@@ -385,6 +395,10 @@ static const char *judge_words(const apr_array_header_t *words, apr_pool_t *p)
     }
     if (port && !is_port_list(port)) {
         return "port of the database must be from 1 to 65535";
+    }
+    if (timeout && !is_timeout(timeout)) {
+        return "connect_timeout of the database must be from 2 to 60, in seconds; without it "
+               "TaiAuthDatabaseTimeout says it";
     }
     if ((!dbname || !*dbname) && !value_of(words, "service")) {
         return "the parameters of the database name none: dbname=... is missing";

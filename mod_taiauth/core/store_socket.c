@@ -3,6 +3,7 @@
 #endif
 #include "store_socket.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -99,16 +100,37 @@ static int is_usual_path(const char *path)
     return 0;
 }
 
-/* The address of a server that a socket is connected with. */
+static int is_host(const tai_peer_t *peer, int family, const void *address)
+{
+    char text[INET6_ADDRSTRLEN];
+
+    return !peer->host || (inet_ntop(family, address, text, sizeof(text)) != NULL &&
+                           strcmp(text, peer->host) == 0);
+}
+
+static int port_of(const struct sockaddr_storage *address)
+{
+    switch (address->ss_family) {
+    case AF_INET:
+        return ntohs(((const struct sockaddr_in *)address)->sin_port);
+    case AF_INET6:
+        return ntohs(((const struct sockaddr_in6 *)address)->sin6_port);
+    default:
+        return 0;
+    }
+}
+
 static int is_peer(const tai_peer_t *peer, const struct sockaddr_storage *address)
 {
     const char *path = ((const struct sockaddr_un *)address)->sun_path;
 
     switch (address->ss_family) {
     case AF_INET:
-        return ntohs(((const struct sockaddr_in *)address)->sin_port) == peer->port;
+        return port_of(address) == peer->port &&
+               is_host(peer, AF_INET, &((const struct sockaddr_in *)address)->sin_addr);
     case AF_INET6:
-        return ntohs(((const struct sockaddr_in6 *)address)->sin6_port) == peer->port;
+        return port_of(address) == peer->port &&
+               is_host(peer, AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr);
     case AF_UNIX:
         return peer->path ? strcmp(path, peer->path) == 0 : is_usual_path(path);
     default:
@@ -116,28 +138,18 @@ static int is_peer(const tai_peer_t *peer, const struct sockaddr_storage *addres
     }
 }
 
-/*
- * Where a socket is to lead that nobody has answered yet: only the system's table says that. A line
- * of it: number, local and remote address as ADDRESS:PORT in hex, state (02: SYN_SENT), four columns
- * of no interest, inode.
- */
-static int is_called(const tai_peer_t *peer, ino_t inode, const char *table)
+static int is_accepted(int socket, const apr_port_t *own_ports)
 {
-    FILE *in = fopen(table, "re");
-    char line[512];
-    unsigned port, state;
-    unsigned long number;
-    int found = 0;
+    struct sockaddr_storage address = {0};
+    socklen_t length = sizeof(address);
 
-    while (in && !found && fgets(line, sizeof(line), in)) {
-        found = sscanf(line, " %*d: %*[^:]:%*x %*[^:]:%x %x %*s %*s %*s %*s %*s %lu", &port, &state,
-                       &number) == 3 &&
-                state == TCP_SYN_SENT && number == inode && (int)port == peer->port;
+    if (!own_ports || getsockname(socket, (struct sockaddr *)&address, &length) != 0) {
+        return 0;
     }
-    if (in) {
-        fclose(in);
+    while (*own_ports && *own_ports != port_of(&address)) {
+        own_ports++;
     }
-    return found;
+    return *own_ports != 0;
 }
 
 static int is_connecting(int socket)
@@ -149,33 +161,24 @@ static int is_connecting(int socket)
            info.tcpi_state == TCP_SYN_SENT;
 }
 
-/* inode: set to that of the socket */
-static int leads_to(const tai_peer_t *peer, int socket, ino_t *inode)
+/* 0: it is none */
+static ino_t inode_of(int descriptor)
 {
-    struct sockaddr_storage address = {0};
-    socklen_t length = sizeof(address);
     struct stat info;
 
-    if (fstat(socket, &info) != 0 || !S_ISSOCK(info.st_mode)) {
-        return 0;
-    }
-    *inode = info.st_ino;
-    if (getpeername(socket, (struct sockaddr *)&address, &length) == 0) {
-        return is_peer(peer, &address);
-    }
-    return errno == ENOTCONN && is_connecting(socket) &&
-           (is_called(peer, *inode, "/proc/self/net/tcp") ||
-            is_called(peer, *inode, "/proc/self/net/tcp6"));
+    return fstat(descriptor, &info) == 0 && S_ISSOCK(info.st_mode) ? info.st_ino : 0;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    const ino_t one = *(const ino_t *)a, other = *(const ino_t *)b;
+
+    return (one > other) - (one < other);
 }
 
 static int is_among(const apr_array_header_t *inodes, ino_t inode)
 {
-    int i = 0;
-
-    while (i < inodes->nelts && APR_ARRAY_IDX(inodes, i, ino_t) != inode) {
-        i++;
-    }
-    return i < inodes->nelts;
+    return bsearch(&inode, inodes->elts, (size_t)inodes->nelts, sizeof(inode), ascending) != NULL;
 }
 
 /* The next descriptor of this process, at descriptors; -1: there is none. */
@@ -183,7 +186,7 @@ static int next_descriptor(DIR *descriptors)
 {
     const struct dirent *entry;
 
-    while (descriptors && (entry = readdir(descriptors)) != NULL) {
+    while ((entry = readdir(descriptors)) != NULL) {
         if (entry->d_name[0] != '.' && atoi(entry->d_name) != dirfd(descriptors)) {
             return atoi(entry->d_name);
         }
@@ -191,40 +194,141 @@ static int next_descriptor(DIR *descriptors)
     return -1;
 }
 
-const apr_array_header_t *tai_socket_list(const tai_peer_t *peer, apr_pool_t *p)
+apr_status_t tai_socket_list(apr_pool_t *p, const apr_array_header_t **out)
 {
-    apr_array_header_t *inodes = apr_array_make(p, 16, sizeof(ino_t));
+    apr_array_header_t *inodes = apr_array_make(p, 64, sizeof(ino_t));
     DIR *descriptors = opendir("/proc/self/fd");
     ino_t inode;
-    int socket;
+    int number;
 
-    while ((socket = next_descriptor(descriptors)) >= 0) {
-        if (leads_to(peer, socket, &inode)) {
+    if (!descriptors) {
+        return APR_FROM_OS_ERROR(errno);
+    }
+    while ((number = next_descriptor(descriptors)) >= 0) {
+        inode = inode_of(number);
+        if (inode) {
             APR_ARRAY_PUSH(inodes, ino_t) = inode;
         }
     }
-    if (descriptors) {
-        closedir(descriptors);
-    }
-    return inodes;
+    closedir(descriptors);
+    qsort(inodes->elts, (size_t)inodes->nelts, sizeof(inode), ascending);
+    *out = inodes;
+    return APR_SUCCESS;
 }
 
-/* Looked at by a duplicate: a number may be given to another socket while it is looked at. */
-int tai_socket_find(const tai_peer_t *peer, const apr_array_header_t *before)
+/* Sockets that nobody has answered yet; what is above, the next look finds. */
+typedef struct callers_t {
+    int count;
+    struct {
+        int socket; /* a duplicate */
+        ino_t inode;
+    } at[16];
+} callers_t;
+
+/* By a duplicate: a number may be given to another socket while it is looked at. */
+static void strike(const tai_peer_t *peer, const apr_port_t *own_ports, int number, ino_t inode,
+                   callers_t *callers)
+{
+    struct sockaddr_storage address = {0};
+    socklen_t length = sizeof(address);
+    const int socket = fcntl(number, F_DUPFD_CLOEXEC, 0);
+
+    if (socket < 0) {
+        return;
+    }
+    if (inode_of(socket) == inode && !is_accepted(socket, own_ports)) {
+        if (getpeername(socket, (struct sockaddr *)&address, &length) == 0) {
+            if (is_peer(peer, &address)) {
+                shutdown(socket, SHUT_RDWR);
+            }
+        }
+        else if (callers->count < (int)(sizeof(callers->at) / sizeof(callers->at[0])) &&
+                 is_connecting(socket)) {
+            callers->at[callers->count].socket = socket;
+            callers->at[callers->count++].inode = inode;
+            return;
+        }
+    }
+    close(socket);
+}
+
+/* An address as a table of the system shows it: words of 32 bits as they lie in memory, in hex. */
+static void read_address(const char *hex, unsigned port, struct sockaddr_storage *address)
+{
+    struct sockaddr_in *in = (struct sockaddr_in *)address;
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)address;
+    const int is_in6 = strlen(hex) > 8;
+    char *to = is_in6 ? (char *)&in6->sin6_addr : (char *)&in->sin_addr;
+    unsigned word;
+
+    memset(address, 0, sizeof(*address));
+    address->ss_family = is_in6 ? AF_INET6 : AF_INET;
+    *(is_in6 ? &in6->sin6_port : &in->sin_port) = htons((apr_port_t)port);
+    for (; sscanf(hex, "%8x", &word) == 1; hex += 8, to += sizeof(word)) {
+        memcpy(to, &word, sizeof(word));
+    }
+}
+
+static void strike_caller(const callers_t *callers, ino_t inode)
+{
+    for (int i = 0; i < callers->count; i++) {
+        if (callers->at[i].inode == inode) {
+            shutdown(callers->at[i].socket, SHUT_RDWR);
+        }
+    }
+}
+
+/*
+ * Where a socket is to lead that nobody has answered yet, only the system's table says. A line of it:
+ * number, local and remote address as ADDRESS:PORT in hex, state (02: SYN_SENT), five columns of no
+ * interest, inode.
+ */
+static void strike_callers(const tai_peer_t *peer, const callers_t *callers, const char *table)
+{
+    FILE *in = fopen(table, "re");
+    char line[512], hex[32 + 1];
+    unsigned port, state;
+    unsigned long inode;
+
+    while (in && fgets(line, sizeof(line), in)) {
+        struct sockaddr_storage address;
+
+        if (sscanf(line, " %*d: %*[^:]:%*x %32[0-9A-F]:%x %x %*s %*s %*s %*s %*s %lu", hex, &port,
+                   &state, &inode) == 4 &&
+            state == TCP_SYN_SENT) {
+            read_address(hex, port, &address);
+            if (is_peer(peer, &address)) {
+                strike_caller(callers, inode);
+            }
+        }
+    }
+    if (in) {
+        fclose(in);
+    }
+}
+
+void tai_socket_strike(const tai_peer_t *peer, const apr_array_header_t *before,
+                       const apr_port_t *own_ports)
 {
     DIR *descriptors = opendir("/proc/self/fd");
-    int number, found = -1;
+    callers_t callers = {.count = 0};
     ino_t inode;
+    int number;
 
-    while (found < 0 && (number = next_descriptor(descriptors)) >= 0) {
-        found = fcntl(number, F_DUPFD_CLOEXEC, 0);
-        if (found >= 0 && (!leads_to(peer, found, &inode) || is_among(before, inode))) {
-            close(found);
-            found = -1;
+    while (descriptors && (number = next_descriptor(descriptors)) >= 0) {
+        inode = inode_of(number);
+        if (inode && !is_among(before, inode)) {
+            strike(peer, own_ports, number, inode, &callers);
         }
     }
     if (descriptors) {
         closedir(descriptors);
     }
-    return found;
+    if (callers.count) {
+        strike_callers(peer, &callers, "/proc/self/net/tcp");
+        strike_callers(peer, &callers, "/proc/self/net/tcp6");
+    }
+    while (callers.count) {
+        close(callers.at[--callers.count].socket);
+    }
 }

@@ -2,6 +2,7 @@
 #define TAI_STORE_SOCKET_H
 
 #include <apr_dbd.h>
+#include <apr_network_io.h>
 #include <apr_tables.h>
 
 /*
@@ -12,6 +13,7 @@
 
 /* Where a server listens. */
 typedef struct tai_peer_t {
+    const char *host; /* its address, as inet_ntop writes it; NULL: a name stands for any */
     int port;         /* over TCP */
     const char *path; /* of its Unix socket; NULL: one of the usual ones */
 } tai_peer_t;
@@ -37,17 +39,22 @@ void tai_socket_keep_alive(int socket);
 int tai_socket_is_over(int socket);
 
 /**
- * The sockets of this process that lead to a server, or are to.
- * @param p  the array lives here
- * @return array of their inodes, ino_t
+ * The sockets of this process.
+ * @param p    the array lives here
+ * @param out  set to an array of their inodes, ino_t, in ascending order
+ * @return APR_SUCCESS; else /proc/self/fd cannot be read
  */
-const apr_array_header_t *tai_socket_list(const tai_peer_t *peer, apr_pool_t *p);
+apr_status_t tai_socket_list(apr_pool_t *p, const apr_array_header_t **out);
 
 /**
- * One of them that was not yet among these.
- * @param before  as tai_socket_list
- * @return a duplicate, which the caller closes; -1: there is none
+ * Shut down those that lead to a server, or are to, but were not yet among these, and were not
+ * accepted by ourselves. No descriptor but a socket's is duplicated or closed: with any other one the
+ * locks would go that the process holds on its file (fcntl, POSIX).
+ * @param before     as tai_socket_list
+ * @param own_ports  where this process listens, 0 at the end; NULL: nowhere. Of a connection that was
+ *                   accepted the other side has chosen its port
  */
-int tai_socket_find(const tai_peer_t *peer, const apr_array_header_t *before);
+void tai_socket_strike(const tai_peer_t *peer, const apr_array_header_t *before,
+                       const apr_port_t *own_ports);
 
 #endif

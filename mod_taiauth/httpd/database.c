@@ -4,6 +4,7 @@
 
 #include "taiauth.h"
 
+#include <ap_listen.h>
 #include <ap_mpm.h>
 #include <unistd.h>
 #include "../core/clock.h"
@@ -48,12 +49,28 @@ static int may_wait(void)
     return threads > 1 ? threads / 2 : 1;
 }
 
-void taiauth_database_limits(const taiauth_server_t *conf, tai_store_limits_t *limits)
+/* The ports of whatever httpd accepts connections at, 0 at the end. */
+static const apr_port_t *own_ports(apr_pool_t *p)
+{
+    apr_array_header_t *ports = apr_array_make(p, 4, sizeof(apr_port_t));
+
+    for (const ap_listen_rec *l = ap_listeners; l; l = l->next) {
+        if (l->bind_addr && l->bind_addr->port) {
+            APR_ARRAY_PUSH(ports, apr_port_t) = l->bind_addr->port;
+        }
+    }
+    APR_ARRAY_PUSH(ports, apr_port_t) = 0;
+    return (const apr_port_t *)ports->elts;
+}
+
+void taiauth_database_limits(const taiauth_server_t *conf, apr_pool_t *p,
+                             tai_store_limits_t *limits)
 {
     limits->statement_ms = conf->database_timeout ? conf->database_timeout : DEFAULT_TIMEOUT_MS;
     limits->change_ms = CHANGE_FACTOR * limits->statement_ms;
     limits->connect_ms = conf->database_connect ? conf->database_connect : DEFAULT_TIMEOUT_MS;
     limits->waiting = may_wait();
+    limits->own_ports = own_ports(p);
     limits->breaker =
         taiauth_segment ? tai_segment_breaker(taiauth_segment, TAI_BREAKER_DATABASE) : NULL;
 }
@@ -91,7 +108,7 @@ void taiauth_database_child_init(apr_pool_t *p, server_rec *s)
         return; /* not ours, and nothing that needs it has passed the check of the configuration */
     }
     check_as_child(s, p);
-    taiauth_database_limits(conf, &limits);
+    taiauth_database_limits(conf, p, &limits);
     rv = tai_store_create(&taiauth_store, conf->dbd_driver, conf->dbd_params, max > 0 ? max : 1,
                           &limits, p);
     if (rv == APR_SUCCESS && taiauth_segment) {

@@ -101,9 +101,11 @@ static void leave(server_rec *s)
     tai_store_t *store;
     const char *text;
 
-    taiauth_database_limits(conf, &limits);
-    if (apr_pool_create(&p, NULL) == APR_SUCCESS &&
-        tai_store_create(&store, conf->dbd_driver, conf->dbd_params, 1, &limits, p) ==
+    if (apr_pool_create(&p, NULL) != APR_SUCCESS) {
+        return;
+    }
+    taiauth_database_limits(conf, p, &limits);
+    if (tai_store_create(&store, conf->dbd_driver, conf->dbd_params, 1, &limits, p) ==
             APR_SUCCESS &&
         tai_node_leave(taiauth_segment, store, p, &text) != TAI_CHANGE_DONE) {
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,

@@ -464,7 +464,8 @@ extern tai_lookup_t *taiauth_lookup; /* NULL: neither */
 int taiauth_database_check(server_rec *s, apr_pool_t *ptemp);
 void taiauth_database_child_init(apr_pool_t *p, server_rec *s);
 /* what TaiAuthDatabaseTimeout comes down to, with threads that may wait, and the breaker */
-void taiauth_database_limits(const taiauth_server_t *conf, tai_store_limits_t *limits);
+void taiauth_database_limits(const taiauth_server_t *conf, apr_pool_t *p,
+                             tai_store_limits_t *limits);
 /*
  * Log that a request got no answer of the database: at most once a second a process, and while it is
  * left alone once a minute on this host.

@@ -1,15 +1,19 @@
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
+#include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <apr_strings.h>
 #include "core/clock.h"
 #include "core/store_deadline.h"
+#include "shared.h"
 #include "unit.h"
 
 /*
@@ -23,10 +27,11 @@
 #define TURNS   300
 
 static tai_keeper_t *keeper;
+static apr_port_t own_ports[2]; /* the second one is the end */
 
 static void make_keeper(void)
 {
-    tai_keeper_create(&keeper, pool);
+    tai_keeper_create(&keeper, own_ports, pool);
 }
 
 static apr_uint64_t in(apr_uint64_t ms)
@@ -159,17 +164,24 @@ END_TEST
 
 static struct sockaddr_in address; /* of the listener */
 
-/* Nobody accepts: one connection is made and hears nothing, the next one is not even made. */
-static int listen_to_nobody(tai_peer_t *peer)
+static int listen_at(in_addr_t host, in_port_t port)
 {
     socklen_t length = sizeof(address);
     const int listener = socket(AF_INET, SOCK_STREAM, 0);
 
-    address =
-        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    address = (struct sockaddr_in){
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(host), .sin_port = htons(port)};
     ck_assert_int_eq(bind(listener, (struct sockaddr *)&address, length), 0);
     ck_assert_int_eq(listen(listener, 0), 0);
     ck_assert_int_eq(getsockname(listener, (struct sockaddr *)&address, &length), 0);
+    return listener;
+}
+
+/* Nobody accepts: one connection is made and hears nothing, the next one is not even made. */
+static int listen_to_nobody(tai_peer_t *peer)
+{
+    const int listener = listen_at(INADDR_LOOPBACK, 0);
+
     *peer = (tai_peer_t){.port = ntohs(address.sin_port)};
     return listener;
 }
@@ -224,13 +236,14 @@ START_TEST(a_server_on_a_unix_socket)
     const char *path = apr_psprintf(pool, "/tmp/store_deadline_test.%ld", (long)getpid());
     const tai_peer_t peer = {.port = 1, .path = path};
     const int listener = socket(AF_UNIX, SOCK_STREAM, 0);
-    const int caller = socket(AF_UNIX, SOCK_STREAM, 0);
     tai_watch_t watch;
+    int caller;
 
     apr_cpystrn(name.sun_path, path, sizeof(name.sun_path));
     ck_assert_int_eq(bind(listener, (struct sockaddr *)&name, sizeof(name)), 0);
     ck_assert_int_eq(listen(listener, 1), 0);
     begin_opening(&watch, &peer, in(SHORT));
+    caller = socket(AF_UNIX, SOCK_STREAM, 0);
     ck_assert_int_eq(connect(caller, (struct sockaddr *)&name, sizeof(name)), 0);
     unlink(path);
     ck_assert_int_eq(hear(caller), 0);
@@ -263,6 +276,127 @@ START_TEST(no_other_socket_is_touched)
 }
 END_TEST
 
+START_TEST(a_server_at_the_same_port_of_another_host)
+{
+    tai_peer_t peer;
+    tai_watch_t watch;
+    struct sockaddr_in wanted_address;
+    int error, other, other_caller, wanted, caller;
+
+    listen_to_nobody(&peer);
+    peer.host = "127.0.0.1";
+    wanted_address = address;
+    listen_at(INADDR_LOOPBACK + 1, (in_port_t)peer.port);
+    begin_opening(&watch, &peer, in(SHORT));
+    other = call(&error);
+    other_caller = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    ck_assert_int_eq(connect(other_caller, (struct sockaddr *)&address, sizeof(address)), -1);
+    ck_assert_int_eq(errno, EINPROGRESS);
+    address = wanted_address;
+    wanted = call(&error);
+    ck_assert_int_eq(hear(wanted), 0);
+    caller = call(&error); /* that it is struck is known when it returns */
+    ck_assert_int_ne(error, 0);
+    ck_assert_int_eq(tai_keeper_end(keeper, &watch), 1);
+    is_open(other);
+    is_open(other_caller);
+    close(caller);
+}
+END_TEST
+
+/* Of a client's connection the client has chosen the port. */
+START_TEST(a_client_that_comes_from_the_port_of_the_server)
+{
+    const int one = 1;
+    tai_peer_t peer;
+    tai_watch_t watch;
+    struct sockaddr_in from = {.sin_family = AF_INET,
+                               .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 2)};
+    struct sockaddr_in server;
+    int error, listener, client, accepted, wanted;
+
+    listen_to_nobody(&peer);
+    server = address;
+    listener = listen_at(INADDR_LOOPBACK, 0);
+    own_ports[0] = ntohs(address.sin_port);
+    begin_opening(&watch, &peer, in(SHORT));
+    client = socket(AF_INET, SOCK_STREAM, 0);
+    from.sin_port = htons((in_port_t)peer.port);
+    ck_assert_int_eq(setsockopt(client, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)), 0);
+    ck_assert_int_eq(bind(client, (struct sockaddr *)&from, sizeof(from)), 0);
+    ck_assert_int_eq(connect(client, (struct sockaddr *)&address, sizeof(address)), 0);
+    accepted = accept(listener, NULL, NULL);
+    address = server;
+    wanted = call(&error);
+    ck_assert_int_eq(hear(wanted), 0);
+    ck_assert_int_eq(tai_keeper_end(keeper, &watch), 1);
+    is_open(client);
+    is_open(accepted);
+}
+END_TEST
+
+START_TEST(a_driver_that_opens_several)
+{
+    tai_peer_t peer;
+    tai_watch_t watch;
+    int error, first, second;
+
+    ck_assert_int_eq(listen(listen_to_nobody(&peer), 2), 0);
+    begin_opening(&watch, &peer, in(SHORT));
+    first = call(&error);
+    second = call(&error);
+    ck_assert_int_eq(hear(second), 0);
+    ck_assert_int_eq(hear(first), 0);
+    ck_assert_int_eq(tai_keeper_end(keeper, &watch), 1);
+}
+END_TEST
+
+static int lock_file(FILE *file)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+
+    return fcntl(fileno(file), F_SETLK, &lock);
+}
+
+static int cannot_lock(void *file)
+{
+    return lock_file(file) == 0;
+}
+
+/* Such a lock goes as soon as its process closes any descriptor of the file. */
+START_TEST(locks_on_files_are_kept)
+{
+    tai_peer_t peer;
+    tai_watch_t watch;
+    FILE *file;
+    int error;
+
+    listen_to_nobody(&peer);
+    begin_opening(&watch, &peer, in(SHORT));
+    file = tmpfile();
+    ck_assert_int_eq(lock_file(file), 0);
+    ck_assert_int_eq(hear(call(&error)), 0);
+    ck_assert_int_eq(tai_keeper_end(keeper, &watch), 1);
+    child_succeeds(in_child(cannot_lock, file));
+}
+END_TEST
+
+/* As where there is no /proc. */
+START_TEST(where_sockets_cannot_be_looked_through)
+{
+    const struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};
+    tai_peer_t peer = {.port = 1};
+    tai_watch_t watch;
+    apr_status_t rv;
+
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    rv = tai_keeper_begin_opening(keeper, &watch, &peer, in(HOUR), pool);
+    ck_assert_int_eq(rv, EMFILE);
+    rv = tai_keeper_begin_opening(keeper, &watch, &peer, in(HOUR), pool);
+    ck_assert_int_eq(rv, EMFILE); /* and it does not go on being opened */
+}
+END_TEST
+
 START_TEST(one_is_opened_at_a_time)
 {
     tai_watch_t first, second;
@@ -290,6 +424,11 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, a_host_that_does_not_answer);
     tcase_add_test(tests, a_server_on_a_unix_socket);
     tcase_add_test(tests, no_other_socket_is_touched);
+    tcase_add_test(tests, a_server_at_the_same_port_of_another_host);
+    tcase_add_test(tests, a_client_that_comes_from_the_port_of_the_server);
+    tcase_add_test(tests, a_driver_that_opens_several);
+    tcase_add_test(tests, locks_on_files_are_kept);
+    tcase_add_test(tests, where_sockets_cannot_be_looked_through);
     tcase_add_test(tests, one_is_opened_at_a_time);
 }
 

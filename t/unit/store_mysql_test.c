@@ -13,17 +13,25 @@ static const struct {
     const char *params;
     const char *name;
 } good[] = {
-    {"dbname=d", "fldsz=8000,dbname=d," FIXED, "dbname=d"},
+    {"dbname=d", "fldsz=8000,host=localhost,port=3306,dbname=d," FIXED, "dbname=d"},
     {"host=h,port=3306,dbname=d,user=u,pass=p",
      "fldsz=8000,host=h,port=3306,dbname=d,user=u,pass=p," FIXED,
      "host=h,port=3306,dbname=d,user=u"},
     {"host=h port=1 dbname=d", "fldsz=8000,host=h,port=1,dbname=d," FIXED,
      "host=h,port=1,dbname=d"},
-    {" dbname=d;|\t\r\n, sock=/s ", "fldsz=8000,sock=/s,dbname=d," FIXED, "sock=/s,dbname=d"},
-    {"dbname=d,pass=a=b'\"\\", "fldsz=8000,dbname=d,pass=a=b'\"\\," FIXED, "dbname=d"},
-    {"dbname=d,group=g,reconnect=0", "fldsz=8000,dbname=d,group=g," FIXED, "dbname=d,group=g"},
-    {"dbname=d,flags=CLIENT_FOUND_ROWS", "fldsz=8000,dbname=d," FIXED, "dbname=d"},
-    {"dbname=d,port=65535", "fldsz=8000,port=65535,dbname=d," FIXED, "port=65535,dbname=d"},
+    {" dbname=d;|\t\r\n, sock=/s ", "fldsz=8000,host=localhost,port=3306,sock=/s,dbname=d," FIXED,
+     "sock=/s,dbname=d"},
+    {"dbname=d,pass=a=b'\"\\", "fldsz=8000,host=localhost,port=3306,dbname=d,pass=a=b'\"\\," FIXED,
+     "dbname=d"},
+    {"dbname=d,group=g,reconnect=0,sock=/s",
+     "fldsz=8000,host=localhost,port=3306,sock=/s,dbname=d,group=g," FIXED,
+     "sock=/s,dbname=d,group=g"},
+    {"dbname=d,group=g,host=db,port=3307", "fldsz=8000,host=db,port=3307,dbname=d,group=g," FIXED,
+     "host=db,port=3307,dbname=d,group=g"},
+    {"dbname=d,flags=CLIENT_FOUND_ROWS", "fldsz=8000,host=localhost,port=3306,dbname=d," FIXED,
+     "dbname=d"},
+    {"dbname=d,port=65535", "fldsz=8000,host=localhost,port=65535,dbname=d," FIXED,
+     "port=65535,dbname=d"},
 };
 
 START_TEST(parameters_mean_what_row_says)
@@ -67,6 +75,11 @@ static const struct {
     {"dbname=d,port=-1", "from 1 to 65535"},
     {"dbname=d,port=1x", "from 1 to 65535"},
     {"dbname=d,port=99999999999999999999", "from 1 to 65535"},
+    {"dbname=d,group=g", "where the server is"},
+    {"dbname=d,group=g,port=3306", "where the server is"},
+    {"dbname=d,group=g,host=localhost,port=3306", "where the server is"},
+    {"dbname=d,group=g,host=db", "where the server is"},
+    {"dbname=d,group=g,host=db,sock=/s", "where the server is"},
 };
 
 START_TEST(parameters_that_are_wrong_are_refused_by_row)
@@ -75,6 +88,32 @@ START_TEST(parameters_that_are_wrong_are_refused_by_row)
 
     ck_assert_msg(error && strstr(error, bad[_i].said), "%s: %s", bad[_i].given, error);
     ck_assert_ptr_null(strstr(error, "secret"));
+}
+END_TEST
+
+static const struct {
+    const char *given;
+    const char *host; /* NULL: any */
+    int port;
+    const char *path;
+} peers[] = {
+    {"dbname=d", NULL, 3306, NULL},
+    {"dbname=d,sock=/s", NULL, 3306, "/s"},
+    {"dbname=d,host=db,port=3307", NULL, 3307, NULL},
+    {"dbname=d,host=127.0.0.1", "127.0.0.1", 3306, NULL},
+    {"dbname=d,host=127.1", NULL, 3306, NULL},
+    {"dbname=d,host=2001:DB8:0::1", "2001:db8::1", 3306, NULL},
+    {"dbname=d,host=fe80::1%lo", NULL, 3306, NULL},
+};
+
+START_TEST(it_is_known_where_row_leads)
+{
+    tai_database_t database = {0};
+
+    ck_assert_ptr_null(tai_driver_mysql.resolve(peers[_i].given, pool, &database));
+    ck_assert_pstr_eq(database.peer.host, peers[_i].host);
+    ck_assert_int_eq(database.peer.port, peers[_i].port);
+    ck_assert_pstr_eq(database.peer.path, peers[_i].path);
 }
 END_TEST
 
@@ -256,6 +295,7 @@ static void add(TCase *tests)
 {
     tcase_add_loop_test(tests, parameters_mean_what_row_says, 0, ROWS(good));
     tcase_add_loop_test(tests, parameters_that_are_wrong_are_refused_by_row, 0, ROWS(bad));
+    tcase_add_loop_test(tests, it_is_known_where_row_leads, 0, ROWS(peers));
     if (suite_on("mysql")) {
         with_dir(tests);
         tcase_set_timeout(tests, 120);
