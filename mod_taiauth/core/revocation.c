@@ -178,10 +178,14 @@ static void apply_changes(tai_segment_t *segment, const apr_array_header_t *chan
  * ---- Rule 2. The node -----------------------------------------------------------------------
  *
  * The clock is noted before the row is there: the lease runs from then, and a revoker who does not
- * see the row yet has begun before. The row is committed before the table is emptied: a change
- * between the two is either after the row's counter, and will be read by the next sync, or it is
- * before, and the table that may know better is emptied. The other way round, a record that was
- * read before that change could be stored in the emptied table, and nobody would strike it.
+ * see the row yet has begun before. The row is committed, as that of a node that has applied nothing,
+ * before the counter is read and put into it: a revoker who has committed by then is counted, and one
+ * who commits later finds the row. Read first, the counter might miss one who then looks for rows
+ * before this one is there. Whoever dies in between is struck off like any other.
+ * All that comes before the table is emptied: a change in between is either after the row's counter,
+ * and will be read by the next sync, or it is before, and the table that may know better is emptied.
+ * The other way round, a record that was read before that change could be stored in the emptied
+ * table, and nobody would strike it.
  * The id is new each time: an old row that somebody strikes or restores says nothing of this one.
  */
 
@@ -260,8 +264,13 @@ void tai_node_configure(tai_segment_t *segment, apr_uint32_t interval_ms, apr_ui
  *
  * (a) The clock is noted first: counted from the end of a sync, the lease of a node that is stopped
  *     amid one would outlast what a revoker waits.
- * (b) One statement, so that the counter, the own row and the changes are of one moment: of a row
- *     read before the changes, one would not know whether it was there when they were made.
+ * (b) One statement, so that the own row and the changes are of one moment: of a row read before the
+ *     changes, one would not know whether it was there when they were made. The counter is of that
+ *     moment, too; on MariaDB, of one before it, by a statement of its own: InnoDB may show a commit
+ *     and not the one before, and with a counter that is ahead of the changes a node would take a gap
+ *     for what is there. Changes behind it are left for the next sync. The server says in the same
+ *     statement whether it can be written to: one that has become read-only, its connections open,
+ *     would otherwise go on renewing leases and never tell of a revocation.
  * (c) Without its row nobody waits for the node. A row that says something else is not the one that
  *     revokers and the log's clearance go by: a database restored, or changed by hand. With a gap,
  *     changes are unknown. Another lease than the configured one is told by registering, too.
@@ -615,6 +624,9 @@ apr_status_t tai_node_lease(tai_segment_t *segment, tai_store_t *store, apr_uint
  * not be waited for by the next revoker while that lease runs. The wait begins when the counter has
  * been read: that may be of a change later than his own, and counted from his own commit, a node
  * would be struck off for the later one while a lease runs that began before it.
+ * He knows the number that his change got in its own transaction. A server that does not know of it
+ * is not the one that it was written to, and what its nodes have applied says nothing: behind a name
+ * that leads elsewhere since, connections to the old one are still open.
  */
 
 /* What a revoker waits for. */
@@ -656,15 +668,12 @@ static apr_status_t sync_after(tai_segment_t *segment, wait_t *wait, apr_pool_t 
     return rv;
 }
 
-static apr_status_t count_nodes(wait_t *wait, apr_pool_t *p, apr_array_header_t **nodes,
-                                const char **error)
+static void count_nodes(wait_t *wait, const apr_array_header_t *nodes)
 {
-    apr_status_t rv = tai_store_nodes(wait->store, p, nodes, error);
-
     wait->told.applied = wait->behind = 0;
     wait->longest_ms = 0;
-    for (int i = 0; rv == APR_SUCCESS && i < (*nodes)->nelts; i++) {
-        const tai_node_row_t *row = &APR_ARRAY_IDX(*nodes, i, tai_node_row_t);
+    for (int i = 0; i < nodes->nelts; i++) {
+        const tai_node_row_t *row = &APR_ARRAY_IDX(nodes, i, tai_node_row_t);
 
         if (row->applied_seq >= wait->seq) {
             wait->told.applied++;
@@ -674,7 +683,6 @@ static apr_status_t count_nodes(wait_t *wait, apr_pool_t *p, apr_array_header_t 
             wait->longest_ms = row->lease_ms > wait->longest_ms ? row->lease_ms : wait->longest_ms;
         }
     }
-    return rv;
 }
 
 static tai_told_t nobody_told(apr_pool_t *p)
@@ -714,10 +722,12 @@ static tai_change_e strike_silent(wait_t *wait, const apr_array_header_t *nodes,
 static tai_change_e look_round(wait_t *wait, apr_pool_t *p, const char **text)
 {
     apr_array_header_t *nodes;
+    apr_int64_t ignored;
 
-    if (count_nodes(wait, p, &nodes, text) != APR_SUCCESS) {
+    if (tai_store_nodes(wait->store, wait->seq, p, &nodes, &ignored, text) != APR_SUCCESS) {
         return TAI_CHANGE_UNKNOWN;
     }
+    count_nodes(wait, nodes);
     if (wait->behind == 0) {
         return TAI_CHANGE_DONE;
     }
@@ -752,10 +762,12 @@ tai_change_e tai_node_tell(tai_segment_t *segment, tai_store_t *store, apr_pool_
                            tai_told_t *told, const char **text)
 {
     wait_t wait = {.store = store, .told = nobody_told(p)};
+    apr_array_header_t *ignored;
     tai_change_e outcome;
 
     TAI_FAULT("tell.committed");
-    if (tai_store_change_counter(store, p, &wait.seq, text) != APR_SUCCESS) {
+    if (tai_store_nodes(store, tai_store_written(store), p, &ignored, &wait.seq, text) !=
+        APR_SUCCESS) {
         return TAI_CHANGE_UNKNOWN;
     }
     wait.begun = tai_clock_ms();
@@ -771,43 +783,63 @@ tai_change_e tai_node_tell(tai_segment_t *segment, tai_store_t *store, apr_pool_
 }
 
 /* A node that is silent for long enough is dead; else it is looked at again the next time. */
-static tai_change_e strike_dead(tai_store_t *store, tai_tidying_t *tidying, apr_pool_t *p,
-                                tai_told_t *told, const char **text)
+static tai_change_e strike_dead(wait_t *wait, const apr_array_header_t *nodes,
+                                tai_tidying_t *tidying, apr_pool_t *p, const char **text)
 {
-    wait_t wait = {
-        .store = store, .begun = tidying->begun, .seq = tidying->seq, .told = nobody_told(p)};
-    apr_array_header_t *nodes;
     tai_change_e outcome = TAI_CHANGE_DONE;
 
-    if (count_nodes(&wait, p, &nodes, text) != APR_SUCCESS) {
-        return TAI_CHANGE_UNKNOWN;
-    }
-    if (wait.behind > 0 && tai_clock_ms() < wait.begun + tai_node_outlast(wait.longest_ms)) {
+    count_nodes(wait, nodes);
+    if (wait->behind > 0 && tai_clock_ms() < wait->begun + tai_node_outlast(wait->longest_ms)) {
         return TAI_CHANGE_DONE;
     }
-    if (wait.behind > 0) {
-        outcome = strike_silent(&wait, nodes, p, text);
+    if (wait->behind > 0) {
+        outcome = strike_silent(wait, nodes, p, text);
     }
-    *told = wait.told;
     tidying->begun = 0;
     return outcome;
+}
+
+/*
+ * Up to which change all have come, each at least to least. A node that registers meanwhile finds its
+ * counter behind this one.
+ */
+static apr_int64_t applied_by_all(const apr_array_header_t *nodes, apr_int64_t counter,
+                                  apr_int64_t least)
+{
+    for (int i = 0; i < nodes->nelts; i++) {
+        apr_int64_t applied = APR_ARRAY_IDX(nodes, i, tai_node_row_t).applied_seq;
+
+        applied = applied < least ? least : applied;
+        counter = applied < counter ? applied : counter;
+    }
+    return counter;
 }
 
 /* Rule 1's rows that every node has applied; a dead one would keep them for ever. */
 tai_change_e tai_node_tidy(tai_store_t *store, tai_tidying_t *tidying, apr_pool_t *p,
                            tai_told_t *told, const char **text)
 {
+    wait_t wait = {.store = store, .told = nobody_told(p)};
+    apr_array_header_t *nodes;
+    apr_int64_t counter;
     tai_change_e outcome;
 
-    *told = nobody_told(p);
-    if (tidying->begun == 0) {
-        if (tai_store_change_counter(store, p, &tidying->seq, text) != APR_SUCCESS) {
-            return TAI_CHANGE_UNKNOWN;
-        }
-        tidying->begun = tai_clock_ms();
+    *told = wait.told;
+    if (tai_store_nodes(store, 0, p, &nodes, &counter, text) != APR_SUCCESS) {
+        return TAI_CHANGE_UNKNOWN;
     }
-    outcome = strike_dead(store, tidying, p, told, text);
-    return outcome == TAI_CHANGE_DONE ? tai_store_forget_changes(store, p, text) : outcome;
+    if (tidying->begun == 0 || counter < tidying->seq) { /* or the database was restored */
+        *tidying = (tai_tidying_t){.seq = counter, .begun = tai_clock_ms()};
+    }
+    wait.seq = tidying->seq;
+    wait.begun = tidying->begun;
+    outcome = strike_dead(&wait, nodes, tidying, p, text);
+    *told = wait.told;
+    if (outcome != TAI_CHANGE_DONE) {
+        return outcome;
+    }
+    return tai_store_forget_changes(
+        store, applied_by_all(nodes, counter, tidying->begun == 0 ? wait.seq : -1), p, text);
 }
 
 /* The lease ends before the row goes: from then on nobody waits for the node. */
@@ -837,8 +869,9 @@ tai_change_e tai_node_leave(tai_segment_t *segment, tai_store_t *store, apr_pool
  *
  * A SELECT that ran before a change may be answered after it was applied; its record, stored then,
  * would stay. So the SELECT reads the counter too, by the same statement or, where that may be ahead
- * of the record (COUNTER_BEFORE), by one before it, and what is older than the segment is not used. A verdict carries the version that it rests on: of what is found in the
- * table, the one read before the record, as the record may be of an older one than that read after.
+ * of the record (COUNTER_BEFORE), by one before it, and what is older than the segment is not used.
+ * A verdict carries the version that it rests on: of what is found in the table, the one read before
+ * the record, as the record may be of an older one than that read after.
  */
 
 tai_version_t tai_node_version(tai_segment_t *segment)

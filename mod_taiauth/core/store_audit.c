@@ -93,5 +93,5 @@ tai_change_e tai_store_audit_event(tai_store_t *store, const tai_actor_t *actor,
 {
     event_t event = {actor, account_id, action, subject, detail, now};
 
-    return tai_store_change(store, add_event, &event, p, text);
+    return tai_store_change_aside(store, add_event, &event, p, text);
 }

@@ -19,6 +19,7 @@ struct tai_connection_t {
     apr_uint64_t begun;    /* the last statement, milliseconds of tai_clock_ms */
     apr_uint64_t ready_by; /* a new connection; 0: it is none any more */
     tai_ending_e ending;   /* of the last statement */
+    unsigned looked;       /* how many failures there were when it was opened or looked at */
     tai_watch_t watch;
     tai_identity_t identity; /* of the file that is open */
     apr_dbd_prepared_t *prepared[TAI_SQL_COUNT];
@@ -141,11 +142,29 @@ static const char *late_text(const tai_connection_t *connection, apr_uint32_t ms
     return apr_psprintf(p, "database %s: no answer within %u ms", connection->database->name, ms);
 }
 
+static unsigned failures(const tai_connection_t *connection)
+{
+    return connection->times->failures
+               ? __atomic_load_n(connection->times->failures, __ATOMIC_ACQUIRE)
+               : 0;
+}
+
 static apr_status_t fail(tai_connection_t *connection, tai_ending_e ending)
 {
     connection->ending = ending;
     tai_connection_drop(connection);
+    if (connection->times->failures) {
+        __atomic_add_fetch(connection->times->failures, 1, __ATOMIC_ACQ_REL);
+    }
     return APR_EGENERAL;
+}
+
+int tai_connection_doubt(tai_connection_t *connection)
+{
+    const unsigned looked = connection->looked;
+
+    connection->looked = failures(connection);
+    return connection->handle && !connection->database->path && connection->looked != looked;
 }
 
 /* Between this and its end nothing is done but by the driver. */
@@ -172,8 +191,22 @@ static apr_status_t begin_statement(tai_connection_t *connection, const char **e
 
 /*
  * Whose watch has struck has no connection any more, even if the answer came at the same moment.
- * What the server itself has ended for its length is late, too.
+ * What fails after a time at which the server ends what waits or runs for too long was ended by it:
+ * it is well.
  */
+static tai_ending_e how_it_failed(const tai_connection_t *connection, int struck, apr_uint64_t took)
+{
+    const apr_uint32_t statement_ms = connection->times->statement_ms;
+
+    if (struck) {
+        return TAI_LATE;
+    }
+    if (tai_socket_is_over(connection->socket)) {
+        return took < TAI_DRIVER_LIMIT(statement_ms) ? TAI_LOST : TAI_LATE;
+    }
+    return took < TAI_DRIVER_LOCK_LIMIT(statement_ms) ? TAI_ANSWERED : TAI_ENDED;
+}
+
 static apr_status_t end_statement(tai_connection_t *connection, int code, apr_pool_t *p,
                                   const char **error)
 {
@@ -193,10 +226,7 @@ static apr_status_t end_statement(tai_connection_t *connection, int code, apr_po
         return APR_SUCCESS;
     }
     *error = struck ? late_text(connection, statement_ms, p) : driver_text(connection, code, p);
-    if (struck || took >= TAI_DRIVER_LIMIT(statement_ms)) {
-        return fail(connection, TAI_LATE);
-    }
-    return fail(connection, tai_socket_is_over(connection->socket) ? TAI_LOST : TAI_ANSWERED);
+    return fail(connection, how_it_failed(connection, struck, took));
 }
 
 /* ---- rows ---------------------------------------------------------------------------------- */
@@ -290,6 +320,17 @@ static const char *file_changed(const tai_connection_t *connection, apr_pool_t *
     return error;
 }
 
+/* Drivers tell no number: a server that says it in another language than English is not understood. */
+static int says_full(const tai_driver_t *driver, const char *reason)
+{
+    for (const char *const *text = driver->full; text && *text; text++) {
+        if (strstr(reason, *text)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static apr_status_t call_driver(tai_connection_t *connection, const char *params, apr_pool_t *p,
                                 const char **error)
 {
@@ -301,6 +342,9 @@ static apr_status_t call_driver(tai_connection_t *connection, const char *params
         return APR_SUCCESS;
     }
     connection->handle = NULL;
+    if (says_full(database->driver, reason)) {
+        connection->ending = TAI_FULL;
+    }
     *error = apr_psprintf(p, "database %s cannot be opened: %s", database->name,
                           one_line(reason, strlen(reason), p));
     apr_pool_clear(connection->pool);
@@ -415,12 +459,33 @@ static apr_status_t open_connection(tai_connection_t *connection, apr_pool_t *p,
     if (connection->handle) {
         return APR_SUCCESS;
     }
+    connection->looked = failures(connection);
     rv = connection->database->path ? open_file(connection, p, error)
                                     : open_server(connection, p, error);
     return rv == APR_SUCCESS ? set_up(connection, p, error) : rv;
 }
 
 /* ---- what is asked ------------------------------------------------------------------------- */
+
+/* Those whose first column is the counter of changes; NULL in it: see tai_connection_select. */
+static const int has_counter[TAI_SQL_COUNT] = {
+    [TAI_SQL_LOCK_CHANGES] = 1, [TAI_SQL_CHANGE_COUNTER] = 1, [TAI_SQL_COUNTER_BEFORE] = 1,
+    [TAI_SQL_FIND_KEY] = 1,     [TAI_SQL_FIND_KEY_BY_ID] = 1, [TAI_SQL_NEWS] = 1,
+    [TAI_SQL_NODES] = 1,
+};
+
+static apr_status_t judge_counter(tai_connection_t *connection, tai_statement_e statement,
+                                  const apr_array_header_t *rows, apr_pool_t *p, const char **error)
+{
+    if (!has_counter[statement] || !rows->nelts || APR_ARRAY_IDX(rows, 0, tai_row_t)[0]) {
+        return APR_SUCCESS;
+    }
+    *error = apr_psprintf(p,
+                          "database %s has become read-only or a replica, which would tell of a "
+                          "revocation late: its connection is opened anew",
+                          connection->database->name);
+    return fail(connection, TAI_ANSWERED);
+}
 
 /*
  * Statements are prepared when they are first used: a server uses two of them. Their labels have no
@@ -496,7 +561,8 @@ apr_status_t tai_connection_select(tai_connection_t *connection, tai_statement_e
     if (!code) {
         code = copy_rows(database->dbd, results, p, rows);
     }
-    return end_statement(connection, code, p, error);
+    rv = end_statement(connection, code, p, error);
+    return rv == APR_SUCCESS ? judge_counter(connection, statement, *rows, p, error) : rv;
 }
 
 apr_status_t tai_connection_change(tai_connection_t *connection, tai_statement_e statement,

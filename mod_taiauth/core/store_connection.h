@@ -20,11 +20,15 @@ typedef struct tai_times_t {
     tai_keeper_t *keeper;
     apr_uint32_t connect_ms;   /* to be opened; for each address that the server has */
     apr_uint32_t statement_ms; /* for a statement; all that a new connection begins with is one */
+    unsigned
+        *failures; /* on all connections to it, see tai_connection_doubt; NULL: of no interest */
 } tai_times_t;
 
 /* How the last statement of a connection ended. */
 typedef enum {
     TAI_ANSWERED, /* well, or with an error that the database told, or there is no server */
+    TAI_ENDED,    /* the server has ended what took too long, or waited for somebody's lock */
+    TAI_FULL,     /* the server has no room for another connection */
     TAI_LOST,     /* the connection broke */
     TAI_LATE,     /* it could not be opened, or took too long */
     TAI_UNASKED   /* nobody could be asked: that says nothing about the server */
@@ -73,12 +77,21 @@ tai_ending_e tai_connection_ending(const tai_connection_t *connection);
 int tai_connection_current(tai_connection_t *connection, apr_pool_t *p);
 
 /**
+ * May it lead to a server that is not the one to be asked any more? A statement has failed since it
+ * was opened or this was last asked, on this connection or on another one: behind a name that leads
+ * elsewhere now, or in a server that has become read-only, others are where they were.
+ * @return 1: it is open, and to be looked at before it is used; 0: it was, or there is no server
+ */
+int tai_connection_doubt(tai_connection_t *connection);
+
+/**
  * Close it, whatever is under way; the next statement opens it again.
  */
 void tai_connection_drop(tai_connection_t *connection);
 
 /**
- * Run a statement that gives rows.
+ * Run a statement that gives rows. One whose first column is the counter of changes fails where that
+ * is NULL: so a server says in the same breath that it cannot be written to any more.
  * @param args   one text, or NULL, for each parameter; NULL: it has none
  * @param p      the rows live here
  * @param rows   set to an array of tai_row_t

@@ -2,6 +2,7 @@
 #include "clock.h"
 #include "pool.h"
 #include "scope.h"
+#include "store_nodes.h"
 #include "store_turns.h"
 
 #include <string.h>
@@ -34,6 +35,9 @@ struct tai_store_t {
     const tai_database_t *database;
     tai_store_limits_t limits;
     tai_times_t reading, changing;
+    unsigned failures;       /* see tai_connection_doubt */
+    apr_uint64_t full_until; /* nobody opens a connection before, milliseconds of tai_clock_ms */
+    apr_int64_t written;     /* the counter of changes, behind the last one made with this store */
     tai_crowd_t crowd;
     tai_turns_t *readers;
     tai_turns_t *writer; /* the connection that changes are made with */
@@ -59,6 +63,7 @@ static apr_status_t fill(tai_store_t *store, int max)
     tai_keeper_create(&store->reading.keeper, limits->own_ports, p);
     store->reading.connect_ms = limits->connect_ms;
     store->reading.statement_ms = limits->statement_ms;
+    store->reading.failures = &store->failures;
     store->changing = store->reading;
     store->changing.statement_ms = limits->change_ms;
     store->crowd.max = limits->waiting;
@@ -150,6 +155,13 @@ static apr_uint32_t turn_ms(const tai_store_t *store, const tai_turns_t *turns)
     return store->database->path ? FILE_CHANGE_WAIT_MS : store->limits.change_ms;
 }
 
+/* Whose server has no room for another connection goes on with those that are open. */
+static int has_room(tai_store_t *store, const tai_connection_t *connection)
+{
+    return tai_connection_is_open(connection) ||
+           tai_clock_ms() >= __atomic_load_n(&store->full_until, __ATOMIC_RELAXED);
+}
+
 /*
  * Where a server gives no answer, nobody waits for others to find that out, too. One who syncs with
  * a connection that is open asks in any case: he keeps nobody waiting, and finds out that a server
@@ -171,6 +183,12 @@ static apr_status_t acquire(tai_store_t *store, tai_turns_t *turns, apr_pool_t *
                               store->database->name);
         return APR_EGENERAL;
     }
+    if (!has_room(store, taken)) {
+        tai_turns_give(turns, taken);
+        *error = apr_psprintf(p, "database %s: a moment ago it had no room for another connection",
+                              store->database->name);
+        return APR_EGENERAL;
+    }
     if (!(is_node && tai_connection_is_open(taken)) && !may_ask(store)) {
         tai_turns_give(turns, taken);
         return leave_alone(error);
@@ -187,12 +205,16 @@ static void release(tai_store_t *store, tai_turns_t *turns, tai_connection_t *co
         tai_breaker_report(store->limits.breaker, ending != TAI_LATE && ending != TAI_LOST,
                            tai_clock_ms(), REST_MS);
     }
+    if (ending == TAI_FULL) {
+        __atomic_store_n(&store->full_until, tai_clock_ms() + REST_MS, __ATOMIC_RELAXED);
+    }
     tai_turns_give(turns, connection);
 }
 
 /*
  * A connection that is opened anew may lead to another database: one that was restored, or one
- * with another schema, at which a running server was restarted.
+ * with another schema, at which a running server was restarted. One that is open may lead to a server
+ * that has become read-only.
  */
 static apr_status_t make_ready(tai_store_t *store, tai_connection_t *connection, apr_pool_t *p,
                                int *reused, const char **error)
@@ -200,7 +222,7 @@ static apr_status_t make_ready(tai_store_t *store, tai_connection_t *connection,
     apr_status_t rv;
 
     *reused = tai_connection_current(connection, p);
-    if (*reused) {
+    if (*reused && !tai_connection_doubt(connection)) {
         return APR_SUCCESS;
     }
     rv = tai_store_check_schema(connection, store->database, p, error);
@@ -208,7 +230,7 @@ static apr_status_t make_ready(tai_store_t *store, tai_connection_t *connection,
     return rv;
 }
 
-/* On a new connection it may go better; not if the server takes too long for an answer. */
+/* On a new connection it may go better; not what took too long, for whatever reason. */
 static int may_try_again(const tai_connection_t *connection, int reused)
 {
     const tai_ending_e ending = tai_connection_ending(connection);
@@ -245,6 +267,44 @@ apr_status_t tai_store_select(tai_store_t *store, tai_statement_e statement, con
 }
 
 /*
+ * Its number, before it is committed: read later, by another connection, the counter may be that of
+ * another server.
+ */
+static tai_change_e read_number(tai_connection_t *connection, apr_pool_t *p, apr_int64_t *number,
+                                const char **text)
+{
+    apr_array_header_t *rows;
+
+    if (tai_connection_select(connection, TAI_SQL_CHANGE_COUNTER, NULL, p, &rows, text) !=
+        APR_SUCCESS) {
+        return TAI_CHANGE_UNKNOWN;
+    }
+    return tai_store_read_counter(rows, p, number, text);
+}
+
+/* Whatever its outcome is, in the transaction that is open. */
+static tai_change_e commit(tai_store_t *store, tai_connection_t *connection, tai_statement_e lock,
+                           apr_pool_t *p, const char **text)
+{
+    const int counted = lock == TAI_SQL_LOCK_CHANGES;
+    apr_int64_t number = 0;
+
+    if ((counted && read_number(connection, p, &number, text) != TAI_CHANGE_DONE) ||
+        tai_connection_end(connection, 1, p, text) != APR_SUCCESS) {
+        return TAI_CHANGE_UNKNOWN;
+    }
+    if (counted) {
+        __atomic_store_n(&store->written, number, __ATOMIC_RELEASE);
+    }
+    return TAI_CHANGE_DONE;
+}
+
+apr_int64_t tai_store_written(const tai_store_t *store)
+{
+    return __atomic_load_n(&store->written, __ATOMIC_ACQUIRE);
+}
+
+/*
  * again: it failed before it came to a commit, and would not fail in the same way again: on a
  * connection opened earlier, which a server may have closed, or amid its statements, where somebody
  * who does not lock in our order may have been preferred. A file that is locked has been waited for.
@@ -259,6 +319,7 @@ static tai_change_e change_once(tai_store_t *store, tai_connection_t *connection
 
     *again = 0;
     if (make_ready(store, connection, p, &reused, text) != APR_SUCCESS) {
+        *again = may_try_again(connection, reused);
         return TAI_CHANGE_UNKNOWN;
     }
     if (tai_connection_begin(connection, lock, p, text) != APR_SUCCESS) {
@@ -267,8 +328,7 @@ static tai_change_e change_once(tai_store_t *store, tai_connection_t *connection
     }
     outcome = change(connection, data, p, text);
     if (outcome == TAI_CHANGE_DONE) {
-        return tai_connection_end(connection, 1, p, text) == APR_SUCCESS ? TAI_CHANGE_DONE
-                                                                         : TAI_CHANGE_UNKNOWN;
+        return commit(store, connection, lock, p, text);
     }
     tai_connection_end(connection, 0, p, &ignored);
     *again = may_try_again(connection, reused || !store->database->path) &&
@@ -300,8 +360,8 @@ tai_change_e tai_store_change(tai_store_t *store, tai_change_fn *change, void *d
     return change_with(store, TAI_SQL_LOCK_CHANGES, change, data, p, text);
 }
 
-tai_change_e tai_store_change_slowly(tai_store_t *store, tai_change_fn *change, void *data,
-                                     apr_pool_t *p, const char **text)
+tai_change_e tai_store_change_aside(tai_store_t *store, tai_change_fn *change, void *data,
+                                    apr_pool_t *p, const char **text)
 {
     return change_with(store, TAI_SQL_LOCK_LATER, change, data, p, text);
 }

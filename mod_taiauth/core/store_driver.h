@@ -11,10 +11,11 @@
 /*
  * Of the time that a statement has, what a server gets for it, milliseconds: one that is well says
  * what is wrong before it is taken for one that does not answer. Whoever waits for somebody's lock
- * is told still sooner: that says nothing about the server.
+ * is told still sooner: in whole seconds, as MariaDB counts, or in less than one.
  */
-#define TAI_DRIVER_LIMIT(statement_ms)      ((statement_ms) / 5 * 4)
-#define TAI_DRIVER_LOCK_LIMIT(statement_ms) ((statement_ms) / 2)
+#define TAI_DRIVER_LIMIT(statement_ms) ((statement_ms) / 5 * 4)
+#define TAI_DRIVER_LOCK_LIMIT(statement_ms) \
+    ((statement_ms) < 2000 ? (statement_ms) / 2 : (statement_ms) / 2000 * 1000)
 
 /* After so long a silence amid a transaction a server ends it: it keeps all others from theirs. */
 #define TAI_DRIVER_IDLE_S 15
@@ -43,6 +44,7 @@ struct tai_driver_t {
      */
     const char *(*limit)(apr_uint32_t statement_ms, apr_pool_t *p);
 
+    const char *const *full;   /* pieces of what a server says that has no room for a connection */
     const char *socket_symbol; /* see tai_socket_of; NULL: there is no server */
 
     const char *begin; /* of a transaction that writes */

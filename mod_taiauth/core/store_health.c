@@ -39,7 +39,7 @@ apr_status_t tai_store_health(tai_store_t *store, apr_pool_t *p, tai_health_t *h
                               const char **text)
 {
     *health = (tai_health_t){.server = NULL};
-    if (tai_store_change(store, revoke_nothing, NULL, p, text) != TAI_CHANGE_DONE) {
+    if (tai_store_change_aside(store, revoke_nothing, NULL, p, text) != TAI_CHANGE_DONE) {
         health->unwritable = *text;
     }
     return ask(store, p, health, text);

@@ -233,11 +233,19 @@ static const char *limit(apr_uint32_t statement_ms, apr_pool_t *p)
     " at BIGINT PATH '$[1]', admitted BIGINT PATH '$[2]', refused BIGINT PATH '$[3]')) AS used" \
     " JOIN api_keys k ON k.id = used.key_id"
 
+/* c.seq, or NULL: see store_statements.h. SET GLOBAL read_only ends no connection. */
+#define SEQ "CASE WHEN @@global.read_only THEN NULL ELSE c.seq END"
+
+#define SLICE_OF(table, which) "DELETE FROM " table " WHERE " which " LIMIT %lld"
+
+static const char *const full[] = {"Too many connections", "max_user_connections", NULL};
+
 const tai_driver_t tai_driver_mysql = {
     .name = "mysql",
     .resolve = resolve,
     .setup = setup,
     .limit = limit,
+    .full = full,
     .socket_symbol = "mysql_get_socket",
     .begin = "START TRANSACTION",
     .begin_tries = 1,
@@ -264,12 +272,21 @@ const tai_driver_t tai_driver_mysql = {
              * shows a commit and not the one before. Whatever is up to a counter that was read by a
              * statement before, the next one shows.
              */
-            [TAI_SQL_COUNTER_BEFORE] = "SELECT seq FROM change_counter",
+            [TAI_SQL_COUNTER_BEFORE] = TAI_SQL_COUNTER_OF(SEQ),
+            [TAI_SQL_LOCK_CHANGES] = TAI_SQL_COUNTER_OF(SEQ) " FOR UPDATE",
+            [TAI_SQL_CHANGE_COUNTER] = TAI_SQL_COUNTER_OF(SEQ),
+            [TAI_SQL_NODES] = TAI_SQL_NODES_OF(SEQ),
             /* a LEFT JOIN would read the whole log; without a row, the node is gone */
-            [TAI_SQL_NEWS] =
-                "SELECT NULL, n.lease_ms, n.applied_seq, k.seq, k.key_hash, k.account_id"
-                " FROM nodes n LEFT JOIN key_changes k ON k.seq > n.applied_seq"
-                " WHERE n.id = %s ORDER BY k.seq LIMIT 10000",
+            [TAI_SQL_NEWS] = "SELECT 0, n.lease_ms, n.applied_seq, k.seq, k.key_hash, k.account_id"
+                             " FROM nodes n LEFT JOIN key_changes k ON k.seq > n.applied_seq"
+                             " WHERE n.id = %s ORDER BY k.seq LIMIT 10000",
+            /* a subquery of the same table has no LIMIT */
+            [TAI_SQL_FORGET_CHANGES] = SLICE_OF("key_changes", "seq <= %lld"),
+            [TAI_SQL_SWEEP_IDLE_SESSIONS] = SLICE_OF("sessions", "used_at <= %lld"),
+            [TAI_SQL_SWEEP_OLD_SESSIONS] = SLICE_OF("sessions", "created_at <= %lld"),
+            [TAI_SQL_SWEEP_TICKETS] = SLICE_OF("tickets", "expires_at <= %lld"),
+            [TAI_SQL_SWEEP_USAGE] = SLICE_OF("key_usage", "day < %s"),
+            [TAI_SQL_SWEEP_AUDIT] = SLICE_OF("audit_log", "account_id IS NULL AND at < %lld"),
             [TAI_SQL_END_IDLEST_SESSIONS] =
                 "DELETE FROM sessions WHERE user_id = %s AND id_hash NOT IN"
                 " (SELECT id_hash FROM (SELECT s.id_hash FROM sessions s WHERE s.user_id = %s"

@@ -1,5 +1,6 @@
 #include "store_nodes.h"
 #include "store_private.h"
+#include "fault.h"
 
 #include <apr_escape.h>
 #include <apr_general.h>
@@ -12,23 +13,6 @@ static apr_int64_t number(const char *text)
     apr_int64_t value = tai_store_seconds(text);
 
     return value >= 0 ? value : TAI_MALFORMED;
-}
-
-static tai_change_e read_counter(const char *text, apr_pool_t *p, apr_int64_t *seq,
-                                 const char **error)
-{
-    *seq = number(text);
-    if (*seq >= 0) {
-        return TAI_CHANGE_DONE;
-    }
-    *error = apr_pstrdup(p, "the database is damaged: change_counter holds no number");
-    return TAI_CHANGE_UNKNOWN;
-}
-
-/* The one value of a result that is to have one. */
-static const char *first(const apr_array_header_t *rows)
-{
-    return rows->nelts == 1 ? APR_ARRAY_IDX(rows, 0, tai_row_t)[0] : NULL;
 }
 
 /* One of nonsense is behind every change, and its lease is the longest there is. */
@@ -138,7 +122,7 @@ static tai_change_e read_news(tai_connection_t *connection, void *data, apr_pool
             APR_SUCCESS) {
         return TAI_CHANGE_UNKNOWN;
     }
-    outcome = read_counter(tai_store_counter(before, rows), p, &news->seq, text);
+    outcome = tai_store_read_counter(before->nelts ? before : rows, p, &news->seq, text);
     news->own = read_own(rows, question->id, p);
     news->changes = read_changes(rows, news->seq, p);
     return outcome;
@@ -166,7 +150,11 @@ static apr_status_t new_id(apr_pool_t *p, const char **id, const char **text)
     return APR_SUCCESS;
 }
 
-/* Under a new name each time that it is tried: the row of a try that failed may be there. */
+/*
+ * The row is there, and has applied nothing, before the counter is read: whoever has committed by then
+ * is counted, and whoever commits later finds the row, and waits for it. It waits for nobody itself.
+ * Under a new name each time that it is tried: the row of a try that failed may be there.
+ */
 static tai_change_e add_node(tai_connection_t *connection, void *data, apr_pool_t *p,
                              const char **text)
 {
@@ -174,16 +162,25 @@ static tai_change_e add_node(tai_connection_t *connection, void *data, apr_pool_
     const char *lease = tai_store_number(node->lease_ms, p);
     const char *now = tai_store_number(apr_time_sec(apr_time_now()), p);
     apr_array_header_t *rows;
+    int there;
 
     if (new_id(p, &node->id, text) != APR_SUCCESS ||
         tai_connection_change(connection, TAI_SQL_ADD_NODE,
                               TAI_ARGS(node->id, node->name, lease, now, now), p, NULL,
-                              text) != APR_SUCCESS ||
-        tai_connection_select(connection, TAI_SQL_NODE, TAI_ARGS(node->id), p, &rows, text) !=
-            APR_SUCCESS) {
+                              text) != APR_SUCCESS) {
         return TAI_CHANGE_UNKNOWN;
     }
-    return read_counter(first(rows), p, &node->applied_seq, text);
+    TAI_FAULT("node.added");
+    if (tai_connection_select(connection, TAI_SQL_CHANGE_COUNTER, NULL, p, &rows, text) !=
+            APR_SUCCESS ||
+        tai_store_read_counter(rows, p, &node->applied_seq, text) != TAI_CHANGE_DONE ||
+        tai_connection_change(connection, TAI_SQL_ACKNOWLEDGE,
+                              TAI_ARGS(tai_store_number(node->applied_seq, p), now, node->id), p,
+                              &there, text) != APR_SUCCESS) {
+        return TAI_CHANGE_UNKNOWN;
+    }
+    *text = "the row of this node was struck off while it was registered";
+    return there ? TAI_CHANGE_DONE : TAI_CHANGE_UNKNOWN;
 }
 
 apr_status_t tai_store_add_node(tai_store_t *store, tai_node_row_t *node, apr_pool_t *p,
@@ -223,37 +220,67 @@ apr_status_t tai_store_remove_node(tai_store_t *store, const char *id, apr_pool_
 
 /* ---- what a revoker asks ------------------------------------------------------------------- */
 
-apr_status_t tai_store_change_counter(tai_store_t *store, apr_pool_t *p, apr_int64_t *seq,
-                                      const char **error)
+/* The columns of NODES; where there is no node, all but the counter are NULL. */
+enum { NODES_COUNTER, NODE_ID, NODE_LEASE, NODE_APPLIED, NODE_REGISTERED, NODE_NAME, NODE_SYNCED };
+
+static apr_array_header_t *read_nodes(const apr_array_header_t *rows, apr_pool_t *p)
 {
-    apr_array_header_t *rows;
-    apr_status_t rv = tai_store_select(store, TAI_SQL_CHANGE_COUNTER, NULL, p, &rows, error);
+    apr_array_header_t *nodes = apr_array_make(p, rows->nelts, sizeof(tai_node_row_t));
 
-    if (rv == APR_SUCCESS && read_counter(first(rows), p, seq, error) != TAI_CHANGE_DONE) {
-        rv = APR_EGENERAL;
-    }
-    return rv;
-}
-
-apr_status_t tai_store_nodes(tai_store_t *store, apr_pool_t *p, apr_array_header_t **nodes,
-                             const char **error)
-{
-    apr_array_header_t *rows;
-    apr_status_t rv = tai_store_select(store, TAI_SQL_NODES, NULL, p, &rows, error);
-
-    if (rv != APR_SUCCESS) {
-        return rv;
-    }
-    *nodes = apr_array_make(p, rows->nelts, sizeof(tai_node_row_t));
     for (int i = 0; i < rows->nelts; i++) {
         tai_row_t row = APR_ARRAY_IDX(rows, i, tai_row_t);
-        tai_node_row_t node = read_node(row[0], row[1], row[2]);
+        tai_node_row_t node = read_node(row[NODE_ID], row[NODE_LEASE], row[NODE_APPLIED]);
 
-        node.registered_at = tai_store_seconds(row[3]);
-        node.name = row[4];
-        node.synced_at = tai_store_seconds(row[5]);
-        APR_ARRAY_PUSH(*nodes, tai_node_row_t) = node;
+        if (node.id != NULL) {
+            node.registered_at = tai_store_seconds(row[NODE_REGISTERED]);
+            node.name = row[NODE_NAME];
+            node.synced_at = tai_store_seconds(row[NODE_SYNCED]);
+            APR_ARRAY_PUSH(nodes, tai_node_row_t) = node;
+        }
     }
+    return nodes;
+}
+
+typedef struct roll_call_t {
+    apr_int64_t least; /* change that the database must know of */
+    apr_int64_t seq;
+    apr_array_header_t *nodes;
+} roll_call_t;
+
+/* A connection to a server that does not know of the change is of no use for anything else either. */
+static tai_change_e call_roll(tai_connection_t *connection, void *data, apr_pool_t *p,
+                              const char **text)
+{
+    roll_call_t *call = data;
+    apr_array_header_t *rows;
+
+    if (tai_connection_select(connection, TAI_SQL_NODES, NULL, p, &rows, text) != APR_SUCCESS ||
+        tai_store_read_counter(rows, p, &call->seq, text) != TAI_CHANGE_DONE) {
+        return TAI_CHANGE_UNKNOWN;
+    }
+    call->nodes = read_nodes(rows, p);
+    if (call->seq >= call->least) {
+        return TAI_CHANGE_DONE;
+    }
+    *text = apr_psprintf(p,
+                         "the database has %" APR_INT64_T_FMT " changes, and not the one that was "
+                         "made here as number %" APR_INT64_T_FMT ": it is another one, or has lost "
+                         "what was committed",
+                         call->seq, call->least);
+    tai_connection_drop(connection);
+    return TAI_CHANGE_UNKNOWN;
+}
+
+apr_status_t tai_store_nodes(tai_store_t *store, apr_int64_t least, apr_pool_t *p,
+                             apr_array_header_t **nodes, apr_int64_t *seq, const char **error)
+{
+    roll_call_t call = {.least = least};
+
+    if (tai_store_view(store, call_roll, &call, p, error) != TAI_CHANGE_DONE) {
+        return APR_EGENERAL;
+    }
+    *nodes = call.nodes;
+    *seq = call.seq;
     return APR_SUCCESS;
 }
 
@@ -261,7 +288,7 @@ tai_change_e tai_store_strike_node(tai_store_t *store, const char *id, apr_int64
                                    apr_pool_t *p, int *struck, const char **text)
 {
     order_t order = {TAI_SQL_STRIKE_NODE, TAI_ARGS(id, tai_store_number(seq, p)), 0};
-    tai_change_e outcome = tai_store_change(store, carry_out, &order, p, text);
+    tai_change_e outcome = tai_store_change_aside(store, carry_out, &order, p, text);
 
     *struck = order.count > 0;
     return outcome;
@@ -277,9 +304,9 @@ tai_change_e tai_store_disown_nodes(tai_store_t *store, apr_pool_t *p, int *coun
     return outcome;
 }
 
-tai_change_e tai_store_forget_changes(tai_store_t *store, apr_pool_t *p, const char **text)
+tai_change_e tai_store_forget_changes(tai_store_t *store, apr_int64_t seq, apr_pool_t *p,
+                                      const char **text)
 {
-    order_t order = {TAI_SQL_FORGET_CHANGES, NULL, 0};
-
-    return tai_store_change(store, carry_out, &order, p, text);
+    return tai_store_delete_slices(store, TAI_SQL_FORGET_CHANGES, tai_store_number(seq, p), p,
+                                   text);
 }

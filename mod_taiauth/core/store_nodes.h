@@ -88,18 +88,20 @@ apr_status_t tai_store_remove_node(tai_store_t *store, const char *id, apr_pool_
                                    const char **error);
 
 /**
- * @param seq  set to the counter: of the last change that is committed
- * @return APR_SUCCESS, or APR_EGENERAL: the database gave no answer
+ * @return the counter of changes behind the last one that tai_store_change has made with this store;
+ *         0: it has made none
  */
-apr_status_t tai_store_change_counter(tai_store_t *store, apr_pool_t *p, apr_int64_t *seq,
-                                      const char **error);
+apr_int64_t tai_store_written(const tai_store_t *store);
 
 /**
+ * The nodes, and by the same statement the counter of changes.
+ * @param least  a change that the database has to know of, or its nodes tell nothing; 0: none
  * @param nodes  set to an array of tai_node_row_t
- * @return APR_SUCCESS, or APR_EGENERAL: the database gave no answer
+ * @param seq    set to the counter: of the last change that is committed
+ * @return APR_SUCCESS, or APR_EGENERAL: the database gave no answer, or does not know of that change
  */
-apr_status_t tai_store_nodes(tai_store_t *store, apr_pool_t *p, apr_array_header_t **nodes,
-                             const char **error);
+apr_status_t tai_store_nodes(tai_store_t *store, apr_int64_t least, apr_pool_t *p,
+                             apr_array_header_t **nodes, apr_int64_t *seq, const char **error);
 
 /**
  * Strike off a node that has not applied a change yet.
@@ -120,9 +122,11 @@ tai_change_e tai_store_disown_nodes(tai_store_t *store, apr_pool_t *p, int *coun
                                     const char **text);
 
 /**
- * Remove from the log what every node has applied; where there is no node, all.
+ * Remove changes from the log, or as many of them as one may at a time.
+ * @param seq  up to this one: every node has applied it
  * @return DONE or UNKNOWN
  */
-tai_change_e tai_store_forget_changes(tai_store_t *store, apr_pool_t *p, const char **text);
+tai_change_e tai_store_forget_changes(tai_store_t *store, apr_int64_t seq, apr_pool_t *p,
+                                      const char **text);
 
 #endif

@@ -469,12 +469,21 @@ static const char *limit(apr_uint32_t statement_ms, apr_pool_t *p)
     " CAST(used ->> 2 AS BIGINT) AS admitted, CAST(used ->> 3 AS BIGINT) AS refused" \
     " FROM JSONB_ARRAY_ELEMENTS(CAST(%s AS JSONB)) AS used)"
 
+/* c.seq, or NULL: see store_statements.h. The role, the database or the server may say read-only. */
+#define SEQ                                                                            \
+    "CASE WHEN PG_IS_IN_RECOVERY() OR CURRENT_SETTING('transaction_read_only') = 'on'" \
+    " THEN NULL ELSE c.seq END"
+
+static const char *const full[] = {"too many clients already", "too many connections for",
+                                   "remaining connection slots are reserved", NULL};
+
 const tai_driver_t tai_driver_pgsql = {
     .name = "pgsql",
     .resolve = resolve,
     .setup = setup,
     .timed = timed,
     .limit = limit,
+    .full = full,
     .socket_symbol = "PQsocket",
     .begin = "BEGIN",
     .begin_tries = 1,
@@ -496,6 +505,14 @@ const tai_driver_t tai_driver_pgsql = {
                 " default_transaction_read_only must be off for this role and database'"
                 " WHEN GETDATABASEENCODING() <> 'UTF8' THEN 'has another encoding than UTF8:"
                 " create it with ENCODING ''UTF8'' TEMPLATE template0' END",
+            [TAI_SQL_LOCK_CHANGES] = TAI_SQL_COUNTER_OF(SEQ) " FOR UPDATE",
+            [TAI_SQL_CHANGE_COUNTER] = TAI_SQL_COUNTER_OF(SEQ),
+            [TAI_SQL_FIND_KEY] = TAI_SQL_SELECT_RECORD(SEQ, "k.key_hash = %s"),
+            [TAI_SQL_FIND_KEY_BY_ID] = TAI_SQL_SELECT_RECORD(SEQ, "k.id = %s"),
+            [TAI_SQL_NEWS] = TAI_SQL_NEWS_OF(SEQ),
+            [TAI_SQL_NODES] = TAI_SQL_NODES_OF(SEQ),
+            /* new keys and sessions, which look at this row by their foreign keys, need not wait */
+            [TAI_SQL_LOCK_USER] = "SELECT id FROM users WHERE id = %s FOR NO KEY UPDATE",
             [TAI_SQL_WRITE_LAST_USE] = TAI_SQL_LAST_USE_OF(USED),
             [TAI_SQL_WRITE_USAGE] = TAI_SQL_USAGE_OF(USED),
         },

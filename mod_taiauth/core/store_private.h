@@ -52,11 +52,25 @@ tai_change_e tai_store_change(tai_store_t *store, tai_change_fn *change, void *d
                               const char **text);
 
 /**
- * The same for what takes long. On servers others go on changing things meanwhile: it takes their
- * lock itself (TAI_SQL_LOCK_CHANGES), at its end, and looks then whether what it rests on still holds.
+ * The same without the lock of those who change what keys may do: for what nodes need not hear of,
+ * usage and log-ins above all, which would have revocations wait. On servers others go on changing
+ * things meanwhile. What takes long, and is to be heard of, takes that lock itself
+ * (TAI_SQL_LOCK_CHANGES), at its end, and looks then whether what it rests on still holds.
  */
-tai_change_e tai_store_change_slowly(tai_store_t *store, tai_change_fn *change, void *data,
-                                     apr_pool_t *p, const char **text);
+tai_change_e tai_store_change_aside(tai_store_t *store, tai_change_fn *change, void *data,
+                                    apr_pool_t *p, const char **text);
+
+/**
+ * Delete what is old in slices, each a transaction of its own: nobody waits long for one, and what has
+ * become very many rows is not too much for the time that one has. At most TAI_SLICES_MAX at a time.
+ * @param statement  one of TAI_SQL_SLICE_OF
+ * @param bound      its first parameter
+ * @return DONE, or UNKNOWN: what was deleted by then is
+ */
+#define TAI_SLICE      5000 /* rows */
+#define TAI_SLICES_MAX 20
+tai_change_e tai_store_delete_slices(tai_store_t *store, tai_statement_e statement,
+                                     const char *bound, apr_pool_t *p, const char **text);
 
 /**
  * Run several statements on one connection. No transaction: what others change in between may be
@@ -221,6 +235,14 @@ tai_change_e tai_store_same_principal(tai_connection_t *connection, const tai_pr
  * The first column of rows as a list for a text: "free, claimed, pro".
  */
 const char *tai_store_first_column(const apr_array_header_t *rows, apr_pool_t *p);
+
+/**
+ * Read the counter of changes out of the first column of the first row.
+ * @param seq  set to it
+ * @return DONE, or UNKNOWN: there is no number
+ */
+tai_change_e tai_store_read_counter(const apr_array_header_t *rows, apr_pool_t *p, apr_int64_t *seq,
+                                    const char **text);
 
 /**
  * The counter of changes that what was read goes with.

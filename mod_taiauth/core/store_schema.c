@@ -25,7 +25,7 @@ static apr_status_t connect_once(const tai_database_t *database, const tai_store
     tai_times_t *times;
 
     if (rv == APR_SUCCESS) {
-        times = apr_palloc(*pool, sizeof(*times));
+        times = apr_pcalloc(*pool, sizeof(*times));
         times->connect_ms = limits->connect_ms;
         times->statement_ms = limits->change_ms;
         tai_keeper_create(&times->keeper, NULL, *pool);

@@ -44,8 +44,15 @@ static tai_change_e begin_session(tai_connection_t *connection, void *data, apr_
     const request_t *request = data;
     const tai_principal_t *principal = request->principal;
     const char *now = tai_store_number(request->now, p);
-    tai_change_e outcome = tai_store_same_principal(connection, principal, p, text);
+    tai_change_e outcome;
+    apr_array_header_t *rows;
 
+    /* else his password might be changed in between, which would end all sessions but this one */
+    if (tai_connection_select(connection, TAI_SQL_LOCK_USER, TAI_ARGS(principal->user_id), p, &rows,
+                              text) != APR_SUCCESS) {
+        return TAI_CHANGE_UNKNOWN;
+    }
+    outcome = tai_store_same_principal(connection, principal, p, text);
     if (outcome == TAI_CHANGE_DONE) {
         outcome = make_room(connection, request, p, text);
     }
@@ -68,7 +75,7 @@ tai_change_e tai_store_begin_session(tai_store_t *store, const tai_principal_t *
 {
     request_t request = {principal, id_hash, {principal->username, client}, now};
 
-    return tai_store_change(store, begin_session, &request, p, text);
+    return tai_store_change_aside(store, begin_session, &request, p, text);
 }
 
 /* ---- finding ------------------------------------------------------------------------------ */
@@ -148,5 +155,5 @@ tai_change_e tai_store_end_session(tai_store_t *store, const tai_principal_t *pr
 {
     request_t request = {principal, id_hash, {principal->username, client}, now};
 
-    return tai_store_change(store, end_session, &request, p, text);
+    return tai_store_change_aside(store, end_session, &request, p, text);
 }

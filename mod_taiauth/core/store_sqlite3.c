@@ -91,8 +91,8 @@ const tai_driver_t tai_driver_sqlite3 = {
     .statements =
         {
             [TAI_SQL_JOURNAL] = "PRAGMA journal_mode = WAL",
-            [TAI_SQL_LOCK_CHANGES] = "",                /* BEGIN IMMEDIATE has done it */
-            [TAI_SQL_ADD_NODE] = TAI_SQL_ADD_NODE_TEXT, /* nobody writes beside it */
+            [TAI_SQL_LOCK_CHANGES] = "", /* BEGIN IMMEDIATE has done it */
+            [TAI_SQL_LOCK_USER] = "",
             [TAI_SQL_SCHEMA_TABLES] = "SELECT name FROM sqlite_master"
                                       " WHERE type = 'table' AND name = 'schema_version'",
             [TAI_SQL_HEALTH] = "SELECT 'SQLite ' || SQLITE_VERSION(),"

@@ -16,22 +16,45 @@ static const struct {
     {TAI_SQL_SWEEP_AUDIT, TAI_AUDIT_KEPT_DAYS *DAY, tai_store_number},
 };
 
-static tai_change_e sweep(tai_connection_t *connection, void *data, apr_pool_t *p,
-                          const char **text)
-{
-    const apr_int64_t now = *(const apr_int64_t *)data;
+typedef struct slice_t {
+    tai_statement_e statement;
+    const char *bound;
+    int count; /* rows that are gone */
+} slice_t;
 
-    for (apr_size_t i = 0; i < sizeof(swept) / sizeof(swept[0]); i++) {
-        if (tai_connection_change(connection, swept[i].statement,
-                                  TAI_ARGS(swept[i].text(now - swept[i].age, p)), p, NULL,
-                                  text) != APR_SUCCESS) {
-            return TAI_CHANGE_UNKNOWN;
-        }
-    }
-    return TAI_CHANGE_DONE;
+static tai_change_e delete_slice(tai_connection_t *connection, void *data, apr_pool_t *p,
+                                 const char **text)
+{
+    slice_t *slice = data;
+
+    return tai_connection_change(connection, slice->statement,
+                                 TAI_ARGS(slice->bound, tai_store_number(TAI_SLICE, p)), p,
+                                 &slice->count, text) == APR_SUCCESS
+               ? TAI_CHANGE_DONE
+               : TAI_CHANGE_UNKNOWN;
+}
+
+tai_change_e tai_store_delete_slices(tai_store_t *store, tai_statement_e statement,
+                                     const char *bound, apr_pool_t *p, const char **text)
+{
+    slice_t slice = {.statement = statement, .bound = bound};
+    tai_change_e outcome;
+    int slices = 0;
+
+    do {
+        outcome = tai_store_change_aside(store, delete_slice, &slice, p, text);
+    } while (outcome == TAI_CHANGE_DONE && slice.count == TAI_SLICE && ++slices < TAI_SLICES_MAX);
+    return outcome;
 }
 
 tai_change_e tai_store_sweep(tai_store_t *store, apr_int64_t now, apr_pool_t *p, const char **text)
 {
-    return tai_store_change(store, sweep, &now, p, text);
+    tai_change_e outcome = TAI_CHANGE_DONE;
+
+    for (apr_size_t i = 0; outcome == TAI_CHANGE_DONE && i < sizeof(swept) / sizeof(swept[0]);
+         i++) {
+        outcome = tai_store_delete_slices(store, swept[i].statement,
+                                          swept[i].text(now - swept[i].age, p), p, text);
+    }
+    return outcome;
 }

@@ -27,8 +27,10 @@ tai_change_e tai_store_leave_ticket(tai_store_t *store, const char *ticket_hash,
 {
     request_t request = {ticket_hash, order_json, now};
 
-    return tai_store_change(store, leave_ticket, &request, p, text);
+    return tai_store_change_aside(store, leave_ticket, &request, p, text);
 }
+
+static const char no_ticket[] = "there is no such ticket, or it was taken, or its time is over";
 
 /* By itself, it keeps who makes tickets up from the turn of a writer. */
 static tai_change_e see_ticket(tai_connection_t *connection, void *data, apr_pool_t *p,
@@ -43,27 +45,30 @@ static tai_change_e see_ticket(tai_connection_t *connection, void *data, apr_poo
         return TAI_CHANGE_UNKNOWN;
     }
     if (rows->nelts == 0) {
-        *text = "there is no such ticket, or it was taken, or its time is over";
+        *text = no_ticket;
         return TAI_CHANGE_NOT_FOUND;
     }
     request->order_json = APR_ARRAY_IDX(rows, 0, tai_row_t)[0];
     return TAI_CHANGE_DONE;
 }
 
-/* The transaction writes from its first statement on: nobody else reads the ticket meanwhile. */
+/* Of two who see the ticket at once one takes it: of the other's DELETE no row is left. */
 static tai_change_e take_ticket(tai_connection_t *connection, void *data, apr_pool_t *p,
                                 const char **text)
 {
     request_t *request = data;
     tai_change_e outcome = see_ticket(connection, data, p, text);
+    int taken;
 
     if (outcome != TAI_CHANGE_DONE) {
         return outcome;
     }
-    return tai_connection_change(connection, TAI_SQL_END_TICKET, TAI_ARGS(request->ticket_hash), p,
-                                 NULL, text) == APR_SUCCESS
-               ? TAI_CHANGE_DONE
-               : TAI_CHANGE_UNKNOWN;
+    if (tai_connection_change(connection, TAI_SQL_END_TICKET, TAI_ARGS(request->ticket_hash), p,
+                              &taken, text) != APR_SUCCESS) {
+        return TAI_CHANGE_UNKNOWN;
+    }
+    *text = no_ticket;
+    return taken ? TAI_CHANGE_DONE : TAI_CHANGE_NOT_FOUND;
 }
 
 tai_change_e tai_store_take_ticket(tai_store_t *store, const char *ticket_hash, apr_int64_t now,
@@ -74,7 +79,7 @@ tai_change_e tai_store_take_ticket(tai_store_t *store, const char *ticket_hash, 
 
     *order_json = NULL;
     if (outcome == TAI_CHANGE_DONE) {
-        outcome = tai_store_change(store, take_ticket, &request, p, text);
+        outcome = tai_store_change_aside(store, take_ticket, &request, p, text);
     }
     if (outcome == TAI_CHANGE_DONE) {
         *order_json = request.order_json;

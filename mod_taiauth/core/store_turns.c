@@ -1,6 +1,7 @@
 #include "store_turns.h"
 
 #include <pthread.h>
+#include <string.h>
 #include "clock.h"
 
 /*
@@ -59,7 +60,15 @@ tai_connection_t *tai_turns_take(tai_turns_t *turns, apr_uint32_t wait_ms)
 void tai_turns_give(tai_turns_t *turns, tai_connection_t *connection)
 {
     pthread_mutex_lock(&turns->mutex);
-    turns->idle[turns->idle_count++] = connection;
+    if (!tai_connection_is_open(connection)) { /* taken last: it may be that none can be opened */
+        memmove(turns->idle + 1, turns->idle,
+                (apr_size_t)turns->idle_count * sizeof(turns->idle[0]));
+        turns->idle[0] = connection;
+        turns->idle_count++;
+    }
+    else {
+        turns->idle[turns->idle_count++] = connection;
+    }
     pthread_cond_signal(&turns->given);
     pthread_mutex_unlock(&turns->mutex);
 }

@@ -5,8 +5,8 @@
 #include "store_connection.h"
 
 /*
- * Connections that threads take turns with. The one given back last is taken first, so that no more
- * of them are opened than are needed at once.
+ * Connections that threads take turns with. Of those that are open the one given back last is taken
+ * first, so that no more of them are opened than are needed at once.
  */
 typedef struct tai_turns_t tai_turns_t;
 

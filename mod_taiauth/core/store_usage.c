@@ -2,6 +2,7 @@
 #include "store_private.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <apr_strings.h>
 #include <jansson.h>
 
@@ -31,12 +32,23 @@ static json_t *make_list(const apr_array_header_t *used)
     return list;
 }
 
-static const char *used_text(const apr_array_header_t *used, apr_pool_t *p)
+static int compare_used(const void *a, const void *b)
 {
-    json_t *list = make_list(used);
-    char *dumped = json_dumps(list, JSON_COMPACT);
-    const char *text = apr_pstrdup(p, dumped);
+    return strcmp(((const tai_used_t *)a)->key_id, ((const tai_used_t *)b)->key_id);
+}
 
+/* By key, so that of two nodes none waits for a row of the other's while that one waits for his. */
+static const char *used_text(const apr_array_header_t *given, apr_pool_t *p)
+{
+    const apr_array_header_t *used = apr_array_copy(p, given);
+    json_t *list;
+    const char *text;
+    char *dumped;
+
+    qsort(used->elts, (apr_size_t)used->nelts, sizeof(tai_used_t), compare_used);
+    list = make_list(used);
+    dumped = json_dumps(list, JSON_COMPACT);
+    text = apr_pstrdup(p, dumped);
     free(dumped);
     json_decref(list);
     return text;
@@ -65,7 +77,7 @@ tai_change_e tai_store_write_usage(tai_store_t *store, const apr_array_header_t 
         *text = "no memory to write down what keys were used for";
         return TAI_CHANGE_UNKNOWN;
     }
-    return tai_store_change(store, write_usage, &request, p, text);
+    return tai_store_change_aside(store, write_usage, &request, p, text);
 }
 
 static tai_change_e key_usage(tai_connection_t *connection, void *data, apr_pool_t *p,

@@ -17,6 +17,17 @@ const char *tai_store_counter(const apr_array_header_t *before, const apr_array_
     return from->nelts ? APR_ARRAY_IDX(from, 0, tai_row_t)[0] : NULL;
 }
 
+tai_change_e tai_store_read_counter(const apr_array_header_t *rows, apr_pool_t *p, apr_int64_t *seq,
+                                    const char **text)
+{
+    *seq = rows->nelts ? tai_store_seconds(APR_ARRAY_IDX(rows, 0, tai_row_t)[0]) : TAI_MALFORMED;
+    if (*seq >= 0) {
+        return TAI_CHANGE_DONE;
+    }
+    *text = apr_pstrdup(p, "the database is damaged: change_counter holds no number");
+    return TAI_CHANGE_UNKNOWN;
+}
+
 /* Digits alone, and few enough for 64 bits: a negative time must not be taken for TAI_NEVER. */
 apr_int64_t tai_store_seconds(const char *text)
 {

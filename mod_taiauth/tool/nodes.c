@@ -39,7 +39,8 @@ apr_status_t taictl_count_nodes(tai_store_t *store, apr_pool_t *p, int *count, i
                                 const char **text)
 {
     apr_array_header_t *nodes;
-    apr_status_t rv = tai_store_nodes(store, p, &nodes, text);
+    apr_int64_t ignored;
+    apr_status_t rv = tai_store_nodes(store, 0, p, &nodes, &ignored, text);
 
     *count = rv == APR_SUCCESS ? nodes->nelts : 0;
     *silent = 0;
@@ -123,8 +124,7 @@ int taictl_nodes(taictl_t *run)
     if (store == NULL) {
         return TAICTL_FAILED;
     }
-    if (tai_store_change_counter(store, run->pool, &counter, &text) != APR_SUCCESS ||
-        tai_store_nodes(store, run->pool, &nodes, &text) != APR_SUCCESS) {
+    if (tai_store_nodes(store, 0, run->pool, &nodes, &counter, &text) != APR_SUCCESS) {
         return taictl_fail(text);
     }
     list = json_array();
@@ -155,6 +155,7 @@ int taictl_nodes_clear(taictl_t *run)
     tai_store_t *store = taictl_store(run);
     apr_array_header_t *nodes;
     tai_told_t told;
+    apr_int64_t ignored;
     const char *text;
     int cleared;
 
@@ -165,7 +166,8 @@ int taictl_nodes_clear(taictl_t *run)
         return taictl_fail(text);
     }
     text = taictl_tell(run, store, &told);
-    if (text != NULL || tai_store_nodes(store, run->pool, &nodes, &text) != APR_SUCCESS) {
+    if (text != NULL ||
+        tai_store_nodes(store, 0, run->pool, &nodes, &ignored, &text) != APR_SUCCESS) {
         return taictl_fail(text);
     }
     return print_cleared(run, cleared, nodes->nelts);

@@ -264,6 +264,16 @@ static inline void raw_allow(const char *event, const char *table)
     }
 }
 
+/* Somebody else's transaction, which is left open. */
+static inline raw_t raw_hold(const char *sql)
+{
+    raw_t raw = raw_open(path);
+
+    ck_assert_ptr_null(raw_query(&raw, on("mysql") ? "START TRANSACTION" : "BEGIN"));
+    ck_assert_ptr_null(raw_query(&raw, sql));
+    return raw;
+}
+
 /* A text of that many digits, in SQL. */
 static inline const char *raw_digits(int length)
 {

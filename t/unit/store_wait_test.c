@@ -44,19 +44,9 @@ static void is_well(void)
     ck_assert_uint_eq(breaker.retry_at, 0);
 }
 
-/* Somebody else's transaction. */
-static raw_t hold(const char *sql)
-{
-    raw_t raw = raw_open(path);
-
-    ck_assert_ptr_null(raw_query(&raw, on("pgsql") ? "BEGIN" : "START TRANSACTION"));
-    ck_assert_ptr_null(raw_query(&raw, sql));
-    return raw;
-}
-
 START_TEST(a_row_that_somebody_holds_is_no_fault_of_the_server)
 {
-    raw_t other = hold("UPDATE change_counter SET seq = seq + 1");
+    raw_t other = raw_hold("UPDATE change_counter SET seq = seq + 1");
 
     is_well();
     ck_assert_int_eq(change(), TAI_CHANGE_UNKNOWN);
@@ -80,14 +70,9 @@ START_TEST(a_server_ends_what_takes_too_long)
                    " EXECUTE FUNCTION slow()");
     }
     ck_assert_int_eq(change(), TAI_CHANGE_UNKNOWN);
-    ck_assert_uint_eq(breaker.opened, 1);
-    ck_assert_int_ne(look_up(), APR_SUCCESS);
-    ck_assert_str_eq(text, tai_store_left_alone);
-    while (tai_breaker_rests(&breaker, tai_clock_ms())) {
-        apr_sleep(10000);
-    }
+    ck_assert_ptr_nonnull(strstr(text, by_driver("", "statement timeout", "max_statement_time")));
     is_well();
-    ck_assert_uint_eq(breaker.opened, 1);
+    ck_assert_uint_eq(breaker.opened, 0);
 }
 END_TEST
 

@@ -278,7 +278,8 @@ START_TEST(a_row_that_goes_before_it_is_acknowledged)
     const char *id = apr_pstrdup(pool, node->id);
 
     raw_run(path, "UPDATE api_keys SET revoked_at = 1");
-    raw_hook("UPDATE", "nodes", "DELETE FROM nodes", "", "");
+    raw_hook("UPDATE", "nodes", apr_psprintf(pool, "DELETE FROM nodes WHERE id = '%s'", id), "",
+             "");
     sync_node(segment);
     has_registered_anew(id, 1);
 }

@@ -145,6 +145,35 @@ START_TEST(his_own_node_cannot_sync)
 }
 END_TEST
 
+/* The name leads to another server now, or a failover has lost what was committed. */
+START_TEST(a_database_that_does_not_know_of_the_change)
+{
+    revoked(key_id, NOW);
+    raw_run(path, "DELETE FROM key_changes WHERE seq = (SELECT seq FROM change_counter)");
+    raw_run(path, "UPDATE change_counter SET seq = seq - 1");
+    ck_assert_int_eq(tai_node_tell(segment, store, pool, &told, &text), TAI_CHANGE_UNKNOWN);
+    ck_assert_ptr_nonnull(strstr(text, "has lost what was committed"));
+    ck_assert_int_eq(tai_node_tell(NULL, store, pool, &told, &text), TAI_CHANGE_UNKNOWN);
+    ck_assert_int_ge(row_has(other, "applied_seq"), 0);
+
+    /* done again, it is in force */
+    revoked(key_id, NOW);
+    must(tai_node_tell(segment, store, pool, &told, &text));
+    told_is(2, 0);
+}
+END_TEST
+
+/* What it has forgotten is no reason to take all nodes for dead. */
+START_TEST(a_database_that_was_restored_is_tidied)
+{
+    tai_tidying_t tidying = {.seq = 1000, .begun = 1};
+
+    must(tai_node_tidy(store, &tidying, pool, &told, &text));
+    ck_assert_int_eq(told.silent, 0);
+    ck_assert_int_ge(row_has(other, "applied_seq"), 0);
+}
+END_TEST
+
 START_TEST(somebody_else_keeps_the_sync)
 {
     ck_assert_int_eq(tai_mutex_try(&tai_segment_node(segment)->syncing), APR_SUCCESS);
@@ -191,7 +220,7 @@ START_TEST(the_log_forgets_what_all_have_applied)
 
     ck_assert_int_gt(counted("SELECT COUNT(*) FROM key_changes"), 0);
     revoked(key_id, NOW);
-    must(tai_store_forget_changes(store, pool, &text));
+    must(tai_store_forget_changes(store, row_has(other, "applied_seq"), pool, &text));
     ck_assert_int_eq(counted("SELECT COUNT(*) FROM key_changes"), 1);
 
     /* one that is silent is not waited for: what keeps a child busy keeps it from ending */
@@ -270,6 +299,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, taictl_is_no_node);
     tcase_add_test(tests, his_own_node_syncs_after_the_commit);
     tcase_add_test(tests, his_own_node_cannot_sync);
+    tcase_add_test(tests, a_database_that_does_not_know_of_the_change);
+    tcase_add_test(tests, a_database_that_was_restored_is_tidied);
     tcase_add_test(tests, somebody_else_keeps_the_sync);
     tcase_add_test(tests, the_database_is_away);
     tcase_add_test(tests, one_that_has_answered_is_not_struck_off);
