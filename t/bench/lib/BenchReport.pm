@@ -20,7 +20,12 @@ sub new {
 
 sub table {
     my ($self, $title, $columns, $rows, @notes) = @_;
-    my $table = { title => $title, columns => $columns, rows => $rows, notes => \@notes };
+    $self->add({ title => $title, columns => $columns, rows => $rows, notes => \@notes });
+    return;
+}
+
+sub add {
+    my ($self, $table) = @_;
     push @{$self->{tables}}, $table;
     print "\n", markdown($table);
     return;
@@ -52,11 +57,16 @@ sub shown {
 sub conclude {
     my ($self, $others) = @_;
     @{$self->{machine}}{qw(others_percent quiet)} = ($others, $others <= $QUIET ? JSON::PP::true : JSON::PP::false);
-    my @rows = map { [$_->{what}, "$_->{aim} $_->{unit}", $_->{measured}, $_->{met} ? 'yes' : '**no**'] } @{$self->{aims}};
-    my $note = sprintf 'Of the processor time that was used meanwhile, %.0f %% was that of others.', $others;
-    $note .= ' **That is too much: measure on a machine that does nothing else.**' if $others > $QUIET;
-    $self->table('Aims', ['what', 'aim', 'measured', 'met'], \@rows, $note) if @rows;
+    $self->add(aims_table($self->{aims}, $self->{machine})) if @{$self->{aims}};
     return;
+}
+
+sub aims_table {
+    my ($aims, $machine) = @_;
+    my @rows = map { [$_->{what}, "$_->{aim} $_->{unit}", $_->{measured}, $_->{met} ? 'yes' : '**no**'] } @$aims;
+    my $note = sprintf 'Of the processor time that was used meanwhile, %.0f %% was that of others.', $machine->{others_percent};
+    $note .= ' **That is too much: measure on a machine that does nothing else.**' unless $machine->{quiet};
+    return { title => 'Aims', columns => ['what', 'aim', 'measured', 'met'], rows => \@rows, notes => [$note] };
 }
 
 sub markdown {

@@ -25,7 +25,7 @@ sub measure {
     my (@rows, %figures);
     for my $database (grep { !$skipped{$_->[0]} } @DATABASES) {
         my ($driver, $called) = @$database;
-        my $service = $driver eq 'sqlite3' ? undef : BenchService->start($run, $driver);
+        my ($service, $where) = $driver eq 'sqlite3' ? (undef, '') : (BenchService->start($run, $driver), " on $called");
         for my $nodes (1, 3) {
             my $keys = BenchKeys->new($run, "revocation$nodes", $service);
             my %took = revocations($run, $keys, $nodes, "$driver$nodes");
@@ -34,7 +34,7 @@ sub measure {
                 my ($median, $most) = (median(@{$took{$way}}), (sort { $b <=> $a } @{$took{$way}})[0]);
                 push @rows, [$title, $called, $nodes, map { sprintf '%.2f', $_ } $median, $most];
                 $figures{$driver}{$way}{$nodes} = { median => $median, most => $most };
-                $report->aim("$title, $called, $nodes live node" . ($nodes > 1 ? 's' : '') . ", the slowest of $REVOKED",
+                $report->aim("$title$where, $nodes live node" . ($nodes > 1 ? 's' : '') . ", the slowest of $REVOKED",
                     'sync intervals', '<=', 2, $most);
             }
         }
