@@ -29,6 +29,7 @@ typedef struct node_t {
     int first; /* address to begin with: the one before has failed */
     tai_redis_question_t *question;
     int waiting; /* threads that wait for its answer */
+    int users;   /* threads that ask this node, or are about to */
     tai_redis_connection_t *idle;
     int idles;
     tai_breaker_t breaker; /* of a cluster: what one node does not answer, others may */
@@ -42,7 +43,7 @@ struct tai_redis_client_t {
     pthread_mutex_t mutex;
     pthread_cond_t free;      /* one of those that wait may go on: busy has fallen */
     int busy;                 /* connections in use */
-    node_t *nodes[NODES_MAX]; /* first: that of the configuration; none ever goes */
+    node_t *nodes[NODES_MAX]; /* first: that of the configuration, which never goes */
     int n;
     int entry;            /* node to ask for a slot that nobody is known to have */
     apr_uint16_t *owners; /* of each slot: node + 1; 0: not known. NULL: it is no cluster */
@@ -136,9 +137,29 @@ static void free_node(node_t *node)
     free(node);
 }
 
-/* @return the number of a node, new or not; -1: there are too many, or no memory */
+/*
+ * A node that has no slot, as far as is known, and that nobody asks: in a cluster whose addresses come
+ * and go, one that is no more. @return its number; that of a new one, if there is none
+ */
+static int free_number(const tai_redis_client_t *client)
+{
+    char has_slot[NODES_MAX + 1] = {0};
+    unsigned slot;
+    int i = 1;
+
+    for (slot = 0; slot < TAI_REDIS_SLOTS; slot++) {
+        has_slot[client->owners[slot]] = 1;
+    }
+    while (i < client->n && (has_slot[i + 1] || client->nodes[i]->users > 0)) {
+        i++;
+    }
+    return i;
+}
+
+/* Of a cluster. @return the number of a node, new or not; -1: there are too many, or no memory */
 static int node_at(tai_redis_client_t *client, const char *host, apr_port_t port)
 {
+    node_t *made;
     int i;
 
     for (i = 0; i < client->n; i++) {
@@ -148,10 +169,19 @@ static int node_at(tai_redis_client_t *client, const char *host, apr_port_t port
             return i;
         }
     }
-    if (client->n == NODES_MAX || (client->nodes[client->n] = make_node(host, port)) == NULL) {
+    i = free_number(client);
+    made = i < NODES_MAX ? make_node(host, port) : NULL;
+    if (made == NULL) {
         return -1;
     }
-    return client->n++;
+    if (i < client->n) {
+        free_node(client->nodes[i]);
+    }
+    else {
+        client->n++;
+    }
+    client->nodes[i] = made;
+    return i;
 }
 
 static const char *name_of(const tai_redis_client_t *client, int number, apr_pool_t *p)
@@ -193,7 +223,8 @@ apr_uint64_t tai_redis_client_deadline(const tai_redis_client_t *client)
     return tai_clock_us() + (apr_uint64_t)client->config->timeout_ms * 1000;
 }
 
-static int node_of(tai_redis_client_t *client, unsigned slot)
+/* Who is to be asked for a slot. It stays what it is until leave. */
+static int enter(tai_redis_client_t *client, unsigned slot)
 {
     int number = 0;
 
@@ -201,11 +232,19 @@ static int node_of(tai_redis_client_t *client, unsigned slot)
     if (client->owners != NULL) {
         number = client->owners[slot] != 0 ? client->owners[slot] - 1 : client->entry;
     }
+    client->nodes[number]->users++;
     unlock(client);
     return number;
 }
 
-/* @return the node that a slot is with; -1: it cannot be remembered */
+static void leave(tai_redis_client_t *client, int number)
+{
+    lock(client);
+    client->nodes[number]->users--;
+    unlock(client);
+}
+
+/* From one node to that which a slot is with. @return its number; -1: it cannot be remembered */
 static int follow(tai_redis_client_t *client, const tai_redis_redirect_t *redirect, int from)
 {
     const char *host = redirect->host;
@@ -220,6 +259,10 @@ static int follow(tai_redis_client_t *client, const tai_redis_redirect_t *redire
     }
     if (number >= 0 && !redirect->ask) {
         client->owners[redirect->slot] = (apr_uint16_t)(number + 1);
+    }
+    if (number >= 0) {
+        client->nodes[number]->users++;
+        client->nodes[from]->users--;
     }
     unlock(client);
     return number;
@@ -473,7 +516,10 @@ static apr_status_t judge(const tai_redis_client_t *client, const redisReply *re
     if (is_error(reply, "CROSSSLOT")) {
         return TAI_REDIS_CROSSSLOT;
     }
-    return tai_redis_redirect_parse(reply->str, redirect, p) ? REDIRECTED : refused(reply);
+    /* a cluster has no database but 0: whoever redirects from another one is no Redis */
+    return client->config->db == 0 && tai_redis_redirect_parse(reply->str, redirect, p)
+               ? REDIRECTED
+               : refused(reply);
 }
 
 /* ---- the nodes of a cluster that fail -------------------------------------------------------- */
@@ -580,7 +626,7 @@ static apr_status_t ask_owner(tai_redis_client_t *client, tai_redis_call_t *call
                               apr_uint64_t deadline, apr_pool_t *p, const char **error)
 {
     tai_redis_redirect_t redirect = {.ask = 0};
-    int number = node_of(client, call->slot), moved = 0, asking = 0;
+    int number = enter(client, call->slot), moved = 0, asking = 0;
     apr_status_t rv;
 
     while ((rv = ask_node(client, number, call, asking, &redirect, deadline, p, error)) ==
@@ -594,13 +640,14 @@ static apr_status_t ask_owner(tai_redis_client_t *client, tai_redis_call_t *call
         }
         number = to;
     }
-    if (rv == APR_SUCCESS || rv == TAI_REDIS_CROSSSLOT) {
-        return rv;
+    if (rv != APR_SUCCESS && rv != TAI_REDIS_CROSSSLOT) {
+        if (rv != RESTS && (rv != TAI_LIMITER_UNABLE || tai_redis_client_is_cluster(client))) {
+            doubt(client, number);
+        }
+        rv = failure_of(client, rv);
     }
-    if (rv != RESTS && (rv != TAI_LIMITER_UNABLE || tai_redis_client_is_cluster(client))) {
-        doubt(client, number);
-    }
-    return failure_of(client, rv);
+    leave(client, number);
+    return rv;
 }
 
 apr_status_t tai_redis_call(tai_redis_client_t *client, tai_redis_call_t *call,
@@ -624,16 +671,21 @@ apr_status_t tai_redis_call(tai_redis_client_t *client, tai_redis_call_t *call,
 
 /* ---- its life ------------------------------------------------------------------------------- */
 
-static apr_status_t destroy(void *data)
+/*
+ * Mutex and condition are never destroyed: they hold nothing but their memory, and to destroy a
+ * condition waits for who waits for it. A signal may end this process out of a call: then all stays
+ * where it is, and the end of the process frees it.
+ */
+static apr_status_t close_client(void *data)
 {
     tai_redis_client_t *client = data;
 
-    while (client->n > 0) {
+    while (client->busy == 0 && client->n > 0) {
         free_node(client->nodes[--client->n]);
     }
-    free(client->owners);
-    pthread_cond_destroy(&client->free);
-    pthread_mutex_destroy(&client->mutex);
+    if (client->n == 0) {
+        free(client->owners);
+    }
     return APR_SUCCESS;
 }
 
@@ -662,7 +714,7 @@ apr_status_t tai_redis_client_new(const tai_redis_config_t *config, int connecti
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&client->free, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    apr_pool_cleanup_register(p, client, destroy, apr_pool_cleanup_null);
+    apr_pool_cleanup_register(p, client, close_client, apr_pool_cleanup_null);
     *out = client;
     return APR_SUCCESS;
 }

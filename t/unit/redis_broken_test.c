@@ -1,4 +1,6 @@
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include "redis.h"
 #include "shared.h"
 
@@ -9,11 +11,12 @@
 
 static int *accepted; /* connections that the server has had */
 static pid_t *asker;  /* who is stopped while he waits */
+static int *moves;    /* how often the slot has moved */
 
 /* What the server does with a connection. */
 typedef struct play_t {
     const char *reply; /* to whatever comes; %d becomes the server's port */
-    enum { ONCE, AGAIN_AND_AGAIN, DRIPPING, CLOSING, STOPPING } how;
+    enum { ONCE, AGAIN_AND_AGAIN, DRIPPING, CLOSING, STOPPING, MOVING } how;
 } play_t;
 
 static void send_text(int fd, const char *text, size_t len)
@@ -63,6 +66,17 @@ static void stop_asker(int fd, const char *text)
     kill(*asker, SIGCONT);
 }
 
+#define MOVES 1100 /* to more nodes than are kept */
+
+/* The slot is with yet another address each time, where nobody listens; at last it is here. */
+static void move_on(int fd, const char *text)
+{
+    const int n = *moves < MOVES ? ++*moves : 0;
+    const char *reply = apr_psprintf(pool, "-MOVED 7 127.1.%d.%d:1\r\n", n / 250, 1 + n % 250);
+
+    send_text(fd, n > 0 ? reply : text, strlen(n > 0 ? reply : text));
+}
+
 static void play_to(int fd, const play_t *play, const char *reply)
 {
     char request[4096];
@@ -73,6 +87,9 @@ static void play_to(int fd, const play_t *play, const char *reply)
         }
         else if (play->how == STOPPING) {
             stop_asker(fd, reply);
+        }
+        else if (play->how == MOVING) {
+            move_on(fd, reply);
         }
         else if (play->how == AGAIN_AND_AGAIN) {
             flood(fd, reply);
@@ -121,6 +138,7 @@ static void prepare(void)
     ck_assert_int_eq(tai_digest_init(pool), APR_SUCCESS);
     accepted = shared_block(sizeof(*accepted));
     asker = shared_block(sizeof(*asker));
+    moves = shared_block(sizeof(*moves));
 }
 
 static apr_status_t charge(const tai_limiter_t *l, const char **error)
@@ -338,6 +356,113 @@ START_TEST(a_connection_is_used_again)
 }
 END_TEST
 
+/* ---- whoever says to be a cluster ------------------------------------------------------------- */
+
+static const play_t moving = {"*5\r\n:1\r\n:1\r\n:0\r\n:1\r\n:5\r\n", MOVING};
+
+/* Those that have no slot any more give their place to others. */
+START_TEST(any_number_of_nodes_may_come_and_go)
+{
+    const tai_limiter_t l =
+        limiter_at("redis://127.0.0.1:%d", serve(&moving), 10 * CALL_MS, tai_redis_time);
+    const char *error = "";
+    int i;
+
+    for (i = 0; i < MOVES; i++) {
+        ck_assert_int_ne(charge(&l, &error), APR_SUCCESS);
+        ck_assert_msg(strncmp(error, "127.1.", 6) == 0, "%s", error);
+    }
+    ck_assert_msg(charge(&l, &error) == APR_SUCCESS, "%s", error);
+}
+END_TEST
+
+START_TEST(a_database_is_in_no_cluster)
+{
+    static const play_t redirects = {"+OK\r\n-MOVED 7 127.0.0.2:%d\r\n", ONCE};
+    const tai_limiter_t l =
+        limiter_at("redis://127.0.0.1:%d/1", serve(&redirects), CALL_MS, tai_redis_time);
+    const char *error = "";
+
+    ck_assert_int_ne(charge(&l, &error), APR_SUCCESS);
+    ck_assert_msg(strstr(error, "/1: it answers charge with \"MOVED 7 ") != NULL, "%s", error);
+}
+END_TEST
+
+/* ---- a process that ends amid a call ---------------------------------------------------------- */
+
+static tai_limiter_t asked;
+static apr_pool_t *its_pool;
+
+static void *ask(void *waits)
+{
+    tai_charge_t one = {.id = {1, 1}, .limit = {5, 60000}};
+    apr_pool_t *p;
+    const char *error;
+    int admitted;
+
+    ck_assert_int_eq(apr_pool_create(&p, NULL), APR_SUCCESS);
+    asked.ops->charge(asked.self, &one, 1, NULL, 0, &admitted, p, &error);
+    return waits;
+}
+
+/* A thread of this process sleeps. */
+static int sleeps(pid_t thread)
+{
+    char text[400] = "";
+    FILE *stat = fopen(apr_psprintf(pool, "/proc/self/task/%d/stat", (int)thread), "r");
+    const char *state;
+
+    ck_assert_ptr_nonnull(stat);
+    ck_assert_uint_gt(fread(text, 1, sizeof(text) - 1, stat), 0);
+    fclose(stat);
+    state = strrchr(text, ')');
+    return state != NULL && state[2] == 'S';
+}
+
+static void end_process(int signal)
+{
+    (void)signal;
+    apr_pool_destroy(its_pool);
+    _exit(0);
+}
+
+static void *end_who_waits(void *thread)
+{
+    while (!sleeps(getpid())) {
+        sched_yield();
+    }
+    pthread_kill(*(pthread_t *)thread, SIGUSR1);
+    return NULL;
+}
+
+/* One has the only connection, another one waits for it: out of that wait a signal ends all. */
+static int end_amid_a_call(void *data)
+{
+    pthread_t first, ender, self = pthread_self();
+
+    (void)data;
+    signal(SIGUSR1, end_process);
+    pthread_create(&first, NULL, ask, NULL);
+    while (__atomic_load_n(accepted, __ATOMIC_RELAXED) < 1) {
+        sched_yield();
+    }
+    pthread_create(&ender, NULL, end_who_waits, &self);
+    ask(NULL);
+    return 1;
+}
+
+START_TEST(a_signal_may_end_a_process_amid_a_call)
+{
+    static const play_t silent = {"", ONCE};
+    const tai_redis_config_t *config = configured("redis://127.0.0.1:%d", serve(&silent), 5000);
+
+    apr_pool_create(&its_pool, NULL);
+    ck_assert_int_eq(tai_redis_limiter_open(config, 1, tai_redis_time, its_pool, &asked),
+                     APR_SUCCESS);
+    child_succeeds(in_child(end_amid_a_call, NULL));
+}
+END_TEST
+
 /* A port that nobody listens at, an address that nobody has: the network says so or says nothing. */
 static const char *const nowhere[] = {"redis://127.0.0.1:1", "redis://[::1]:1",
                                       "redis://240.0.0.1:1", "unix:///nowhere/redis.sock"};
@@ -362,6 +487,9 @@ static void add(TCase *tests)
     tcase_add_test(tests, an_answer_that_is_there_is_heard);
     tcase_add_loop_test(tests, no_connection_is_used_after_a_failure, 0, ROWS(failing));
     tcase_add_test(tests, a_connection_is_used_again);
+    tcase_add_test(tests, any_number_of_nodes_may_come_and_go);
+    tcase_add_test(tests, a_database_is_in_no_cluster);
+    tcase_add_test(tests, a_signal_may_end_a_process_amid_a_call);
     tcase_add_loop_test(tests, nobody_is_there, 0, ROWS(nowhere));
 }
 
