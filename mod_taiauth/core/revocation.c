@@ -178,14 +178,13 @@ static void apply_changes(tai_segment_t *segment, const apr_array_header_t *chan
  * ---- Rule 2. The node -----------------------------------------------------------------------
  *
  * The clock is noted before the row is there: the lease runs from then, and a revoker who does not
- * see the row yet has begun before. The row is committed, as that of a node that has applied nothing,
- * before the counter is read and put into it: a revoker who has committed by then is counted, and one
- * who commits later finds the row. Read first, the counter might miss one who then looks for rows
- * before this one is there. Whoever dies in between is struck off like any other.
- * All that comes before the table is emptied: a change in between is either after the row's counter,
- * and will be read by the next sync, or it is before, and the table that may know better is emptied.
- * The other way round, a record that was read before that change could be stored in the emptied
- * table, and nobody would strike it.
+ * see the row yet has begun before. The row is committed before the table is emptied: a change
+ * between the two is either after the row's counter, and will be read by the next sync, or it is
+ * before, and the table that may know better is emptied. The other way round, a record that was
+ * read before that change could be stored in the emptied table, and nobody would strike it.
+ * The INSERT takes no lock of changes under way: one that is committed behind the counter it has read,
+ * and before the row is there, does not wait for the node; but whatever this answers from is read
+ * after that. With the lock, somebody's open transaction would keep a node from starting.
  * The id is new each time: an old row that somebody strikes or restores says nothing of this one.
  */
 
@@ -563,14 +562,14 @@ static apr_status_t sync_for_lease(tai_segment_t *segment, tai_store_t *store, a
 /* Who waits for whoever is at it is one of those who wait for what others hold. */
 static apr_status_t await_syncing(tai_node_t *node, tai_store_t *store)
 {
-    tai_crowd_t *crowd = tai_store_crowd(store);
+    apr_uint64_t came;
     apr_status_t rv;
 
     if (GET(node->failed_at) != 0) {
         return tai_mutex_wait(&node->syncing, 0);
     }
-    rv = tai_mutex_wait(&node->syncing, tai_crowd_join(crowd, TAI_LEASE_WAIT_MS));
-    tai_crowd_leave(crowd);
+    rv = tai_mutex_wait(&node->syncing, tai_store_join(store, TAI_LEASE_WAIT_MS, &came));
+    tai_store_leave(store, came);
     return rv;
 }
 
@@ -606,7 +605,7 @@ apr_status_t tai_node_lease(tai_segment_t *segment, tai_store_t *store, apr_uint
     if (runs && now < GET(node->overdue_at)) {
         return APR_SUCCESS;
     }
-    if (runs) {
+    if (runs && !tai_store_rests(store)) {
         tai_node_sync(segment, store, p, error); /* the lease runs, whatever comes of it */
         *error = NULL;
     }

@@ -1,6 +1,5 @@
 #include "store_nodes.h"
 #include "store_private.h"
-#include "fault.h"
 
 #include <apr_escape.h>
 #include <apr_general.h>
@@ -150,11 +149,7 @@ static apr_status_t new_id(apr_pool_t *p, const char **id, const char **text)
     return APR_SUCCESS;
 }
 
-/*
- * The row is there, and has applied nothing, before the counter is read: whoever has committed by then
- * is counted, and whoever commits later finds the row, and waits for it. It waits for nobody itself.
- * Under a new name each time that it is tried: the row of a try that failed may be there.
- */
+/* Under a new name each time that it is tried: the row of a try that failed may be there. */
 static tai_change_e add_node(tai_connection_t *connection, void *data, apr_pool_t *p,
                              const char **text)
 {
@@ -162,25 +157,16 @@ static tai_change_e add_node(tai_connection_t *connection, void *data, apr_pool_
     const char *lease = tai_store_number(node->lease_ms, p);
     const char *now = tai_store_number(apr_time_sec(apr_time_now()), p);
     apr_array_header_t *rows;
-    int there;
 
     if (new_id(p, &node->id, text) != APR_SUCCESS ||
         tai_connection_change(connection, TAI_SQL_ADD_NODE,
                               TAI_ARGS(node->id, node->name, lease, now, now), p, NULL,
-                              text) != APR_SUCCESS) {
+                              text) != APR_SUCCESS ||
+        tai_connection_select(connection, TAI_SQL_NODE, TAI_ARGS(node->id), p, &rows, text) !=
+            APR_SUCCESS) {
         return TAI_CHANGE_UNKNOWN;
     }
-    TAI_FAULT("node.added");
-    if (tai_connection_select(connection, TAI_SQL_CHANGE_COUNTER, NULL, p, &rows, text) !=
-            APR_SUCCESS ||
-        tai_store_read_counter(rows, p, &node->applied_seq, text) != TAI_CHANGE_DONE ||
-        tai_connection_change(connection, TAI_SQL_ACKNOWLEDGE,
-                              TAI_ARGS(tai_store_number(node->applied_seq, p), now, node->id), p,
-                              &there, text) != APR_SUCCESS) {
-        return TAI_CHANGE_UNKNOWN;
-    }
-    *text = "the row of this node was struck off while it was registered";
-    return there ? TAI_CHANGE_DONE : TAI_CHANGE_UNKNOWN;
+    return tai_store_read_counter(rows, p, &node->applied_seq, text);
 }
 
 apr_status_t tai_store_add_node(tai_store_t *store, tai_node_row_t *node, apr_pool_t *p,

@@ -191,9 +191,10 @@
     /* an id of a node is hexadecimal: these are nobody's */                                    \
     X(DISOWN_NODES, "UPDATE nodes SET id = 'x' || SUBSTR(id, 2), applied_seq = -1")             \
     X(CHANGE_COUNTER, TAI_SQL_COUNTER_OF("c.seq"))                                              \
-    /* it has applied nothing: whoever changes something from now on waits for it */            \
+    /* it waits for nobody: rule 2 of revocation.c says why it need not */                      \
     X(ADD_NODE, "INSERT INTO nodes (id, name, lease_ms, applied_seq, registered_at, synced_at)" \
-                " VALUES (%s, %s, %lld, -1, %lld, %lld)")                                       \
+                " SELECT %s, %s, %lld, seq, %lld, %lld FROM change_counter")                    \
+    X(NODE, "SELECT applied_seq FROM nodes WHERE id = %s")                                      \
     X(ACKNOWLEDGE, "UPDATE nodes SET applied_seq = %lld, synced_at = %lld WHERE id = %s")       \
     X(NOTE_SYNC, "UPDATE nodes SET name = %s, synced_at = %lld WHERE id = %s")                  \
     X(REMOVE_NODE, "DELETE FROM nodes WHERE id = %s")                                           \
