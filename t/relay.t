@@ -145,6 +145,17 @@ subtest 'answer' => sub {
     is $relay->counts->{answered}, 2, 'counted';
 };
 
+subtest 'led elsewhere' => sub {
+    my $relay = TaiRelay->start(to => $tcp->sockport);
+    my $before = dial($relay);
+    is say_and_hear($before, 'a'), 'a', 'open';
+    $relay->lead_to(TaiHttpd::free_port());
+    is say_and_hear(dial($relay), 'b'), '', 'who comes is led to where nobody is';
+    is say_and_hear($before, 'c'), 'c', 'who is there stays';
+    $relay->lead_to($path);
+    is say_and_hear(dial($relay), 'd'), 'd', 'led to another one';
+};
+
 subtest 'a server that is not there' => sub {
     my $relay = TaiRelay->start(to => TaiHttpd::free_port());
     is say_and_hear(dial($relay), 'a'), '', 'its clients are sent away';

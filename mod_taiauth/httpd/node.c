@@ -69,14 +69,21 @@ void taiauth_node_sync(server_rec *s, apr_pool_t *p)
     }
 }
 
-/* Of a database that cannot be written to others complain: this is for people alone. */
+/* It is for people alone; but where it fails, revocations and all other changes do so as well. */
 void taiauth_node_note_sync(server_rec *s, apr_pool_t *p)
 {
+    static apr_uint64_t not_before; /* of this process: one child has the watchdog */
+    const apr_uint64_t now = tai_clock_ms();
     const char *error;
 
-    if (tai_node_note_sync(taiauth_segment, taiauth_store, p, &error) != APR_SUCCESS) {
-        ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, s,
-                     "taiauth: when this node has last synced cannot be written: %s", error);
+    if (tai_node_note_sync(taiauth_segment, taiauth_store, p, &error) != APR_SUCCESS &&
+        now >= not_before) {
+        not_before = now + TAI_SEGMENT_COMPLAIN_MS;
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     "taiauth: the database cannot be written to: %s; keys are answered for, but "
+                     "none can be made or revoked here, and taictl nodes does not know that this "
+                     "node syncs",
+                     error);
     }
 }
 

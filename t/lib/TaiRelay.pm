@@ -74,6 +74,9 @@ sub stall { $_[0]->order(mode => 'stall') }
 # Forward everything so many milliseconds later, in each direction.
 sub delay { $_[0]->order(mode => 'pass', delay => $_[1] / 1000) }
 
+# Lead whoever comes from now on to another port, or path; connections that are open stay where they are.
+sub lead_to { $_[0]->order(to => $_[1]) }
+
 # Instead of what the server says next, on whatever connection, these bytes; the same for the next so
 # many times (default 1). A reply is what comes at once.
 sub answer { $_[0]->order(answer => unpack('H*', $_[1]), times => $_[2] // 1) }
@@ -166,6 +169,7 @@ sub obey {
     my $order = JSON::PP::decode_json($1);
     $self->{answer} = pack 'H*', $order->{answer} if defined $order->{answer};
     $self->{answers} = $order->{times} if defined $order->{times};
+    $self->{to} = $order->{to} if defined $order->{to};
     $self->turn($order->{mode}, $order->{delay} // 0) if $order->{mode};
     my %counts = (%{$self->{counts}}, open => scalar($self->halves) / 2);
     syswrite $self->{orders}, JSON::PP::encode_json(\%counts) . "\n";
