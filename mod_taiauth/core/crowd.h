@@ -4,23 +4,39 @@
 #include <apr.h>
 
 /*
- * The threads of a process that wait for what others hold: a connection, or the answer to the same
- * question. Only so many wait for long, so that however slow the database is, threads are left for
- * requests that need none; the others wait for as long as is not unusual where all is well.
+ * The threads of all processes of a host that wait for a database: for an answer, for a connection,
+ * or for what another one asks. Only so many may at a time, so that however slow it is, threads are
+ * left for requests that need none. It is part of shared memory; zeroed, nobody is there.
+ *
+ * Counted by the period in which they came: one who is killed while he waits is counted no more when
+ * that has gone from the ring, and nor is one who stays for longer.
  */
+#define TAI_CROWD_PERIOD_MS 4000
+#define TAI_CROWD_PERIODS   16
+
 typedef struct tai_crowd_t {
-    int max;               /* how many may wait for long */
-    apr_uint32_t brief_ms; /* how long the others wait, milliseconds */
-    int waiting;           /* how many wait; changed by __atomic_* */
+    apr_uint64_t
+        came[TAI_CROWD_PERIODS]; /* number of the period << 24 | how many of it are there */
 } tai_crowd_t;
 
 /**
- * Begin to wait. The caller ends it by tai_crowd_leave, whatever comes of it.
- * @param patience_ms  how long he would wait, milliseconds
- * @return how long he may
+ * Become one of them.
+ * @param max   how many there may be, below 2^24
+ * @param now   milliseconds of tai_clock_ms
+ * @param came  set to what tai_crowd_leave wants, never 0
+ * @return 1; 0: there are so many already, nothing has changed
  */
-apr_uint32_t tai_crowd_join(tai_crowd_t *crowd, apr_uint32_t patience_ms);
+int tai_crowd_join(tai_crowd_t *crowd, int max, apr_uint64_t now, apr_uint64_t *came);
 
-void tai_crowd_leave(tai_crowd_t *crowd);
+/**
+ * @param came  as tai_crowd_join has set it
+ */
+void tai_crowd_leave(tai_crowd_t *crowd, apr_uint64_t came);
+
+/**
+ * @param now  milliseconds of tai_clock_ms
+ * @return how many are there
+ */
+int tai_crowd_size(const tai_crowd_t *crowd, apr_uint64_t now);
 
 #endif

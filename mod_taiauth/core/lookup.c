@@ -292,13 +292,13 @@ static tai_lookup_e lead(tai_lookup_t *lookup, flight_t *flight, apr_uint64_t no
 /* Under the mutex. */
 static void await_landing(tai_lookup_t *lookup, flight_t *flight)
 {
-    tai_crowd_t *crowd = tai_store_crowd(lookup->store);
+    apr_uint64_t came;
     const apr_uint64_t until =
-        tai_clock_ms() + tai_crowd_join(crowd, tai_store_patience(lookup->store));
+        tai_clock_ms() + tai_store_join(lookup->store, tai_store_patience(lookup->store), &came);
 
     while (!flight->landed && tai_clock_wait(&flight->landing, &lookup->mutex, until)) {
     }
-    tai_crowd_leave(crowd);
+    tai_store_leave(lookup->store, came);
 }
 
 /* What another one was answered is remembered, unless it could not be. */

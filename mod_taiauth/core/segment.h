@@ -2,6 +2,7 @@
 #define TAI_SEGMENT_H
 
 #include "breaker.h"
+#include "crowd.h"
 #include "metrics.h"
 #include "node.h"
 #include "records.h"
@@ -11,7 +12,7 @@
 /*
  * The one block of shared memory:
  *
- *   tai_segment_t (magic, layout, size, secrets, metrics, slots, breakers, node) | records | known |
+ *   tai_segment_t (magic, layout, size, secrets, metrics, slots, breakers, crowd, node) | records | known |
  *   unknown | windows | addresses | clients | pairs | usernames | usage
  *
  * records    the key table; as large as TaiAuthKeyCache says, the others share what is left
@@ -124,6 +125,11 @@ typedef enum { TAI_BREAKER_DATABASE, TAI_BREAKER_LIMITER, TAI_BREAKER_COUNT } ta
  * @return what spares all processes of the host the wait for it
  */
 tai_breaker_t *tai_segment_breaker(tai_segment_t *segment, tai_breaker_of_e of);
+
+/**
+ * @return those of all its processes who wait for the database
+ */
+tai_crowd_t *tai_segment_crowd(tai_segment_t *segment);
 
 /* How often one thing is complained of, milliseconds. */
 #define TAI_SEGMENT_COMPLAIN_MS 60000

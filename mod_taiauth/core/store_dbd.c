@@ -11,8 +11,12 @@
 /* How long nobody asks a server that gave no answer, milliseconds. */
 #define REST_MS 1000
 
-/* Where enough wait already, others wait for this part of the time. */
-#define BRIEFLY 4
+/* Where enough wait already, others wait for this part of the time, but milliseconds at the most. */
+#define BRIEFLY    4
+#define BRIEFLY_MS 500
+
+/* How often one who waits for a place among them looks, milliseconds. */
+#define LOOK_MS 20
 
 /* How long one waits who changes something in a file, while others do, milliseconds. */
 #define FILE_CHANGE_WAIT_MS 10000
@@ -34,11 +38,13 @@ struct tai_store_t {
     int abandoned;
     const tai_database_t *database;
     tai_store_limits_t limits;
-    tai_times_t reading, changing;
-    unsigned failures;       /* see tai_connection_doubt */
+    tai_times_t reading, changing, own; /* own: the node's */
+    unsigned failures;                  /* see tai_connection_doubt */
     apr_uint64_t full_until; /* nobody opens a connection before, milliseconds of tai_clock_ms */
     apr_int64_t written;     /* the counter of changes, behind the last one made with this store */
-    tai_crowd_t crowd;
+    tai_crowd_t alone;       /* the crowd, where it is not shared */
+    tai_crowd_t *crowd;
+    apr_uint32_t brief_ms;
     tai_turns_t *readers;
     tai_turns_t *writer; /* the connection that changes are made with */
     tai_turns_t *node;   /* the one that the node syncs with */
@@ -54,6 +60,11 @@ static apr_status_t close_store(void *data)
     return APR_SUCCESS;
 }
 
+static apr_uint32_t at_most(apr_uint32_t ms, apr_uint32_t max_ms)
+{
+    return max_ms && ms > max_ms ? max_ms : ms;
+}
+
 static apr_status_t fill(tai_store_t *store, int max)
 {
     const tai_store_limits_t *limits = &store->limits;
@@ -66,15 +77,17 @@ static apr_status_t fill(tai_store_t *store, int max)
     store->reading.failures = &store->failures;
     store->changing = store->reading;
     store->changing.statement_ms = limits->change_ms;
-    store->crowd.max = limits->waiting;
-    store->crowd.brief_ms = limits->statement_ms / BRIEFLY;
-    rv = tai_turns_create(&store->readers, store->database, &store->reading, max, &store->crowd, p);
+    store->own = store->reading;
+    store->own.connect_ms = at_most(limits->connect_ms, limits->node_ms);
+    store->own.statement_ms = at_most(limits->statement_ms, limits->node_ms);
+    store->crowd = limits->crowd ? limits->crowd : &store->alone;
+    store->brief_ms = at_most(limits->statement_ms / BRIEFLY, BRIEFLY_MS);
+    rv = tai_turns_create(&store->readers, store->database, &store->reading, max, p);
     if (rv == APR_SUCCESS) {
-        rv = tai_turns_create(&store->writer, store->database, &store->changing, 1, &store->crowd,
-                              p);
+        rv = tai_turns_create(&store->writer, store->database, &store->changing, 1, p);
     }
     if (rv == APR_SUCCESS) {
-        rv = tai_turns_create(&store->node, store->database, &store->reading, 1, &store->crowd, p);
+        rv = tai_turns_create(&store->node, store->database, &store->own, 1, p);
     }
     return rv;
 }
@@ -117,9 +130,25 @@ void tai_store_hurry(tai_store_t *store)
     tai_keeper_hurry(store->reading.keeper);
 }
 
-tai_crowd_t *tai_store_crowd(tai_store_t *store)
+apr_uint32_t tai_store_join(tai_store_t *store, apr_uint32_t patience_ms, apr_uint64_t *came)
 {
-    return &store->crowd;
+    if (tai_crowd_join(store->crowd, store->limits.waiting, tai_clock_ms(), came)) {
+        return patience_ms;
+    }
+    *came = 0;
+    return at_most(patience_ms, store->brief_ms);
+}
+
+void tai_store_leave(tai_store_t *store, apr_uint64_t came)
+{
+    if (came) {
+        tai_crowd_leave(store->crowd, came);
+    }
+}
+
+int tai_store_rests(const tai_store_t *store)
+{
+    return store->limits.breaker && tai_breaker_rests(store->limits.breaker, tai_clock_ms());
 }
 
 /* He may have to wait for a connection, find that it broke, and open it again. */
@@ -162,44 +191,84 @@ static int has_room(tai_store_t *store, const tai_connection_t *connection)
            tai_clock_ms() >= __atomic_load_n(&store->full_until, __ATOMIC_RELAXED);
 }
 
+/* What is held between acquire and release. */
+typedef struct hold_t {
+    tai_turns_t *turns; /* whose connection it is to be */
+    tai_connection_t *connection;
+    apr_uint64_t came; /* of tai_crowd_join; 0: not one of them */
+} hold_t;
+
+/* The node is none of them: in each process one at a time syncs. */
+static int find_place(tai_store_t *store, hold_t *hold)
+{
+    const apr_uint64_t until = tai_clock_ms() + store->brief_ms;
+
+    hold->came = 0;
+    while (hold->turns != store->node &&
+           !tai_crowd_join(store->crowd, store->limits.waiting, tai_clock_ms(), &hold->came)) {
+        if (tai_clock_ms() >= until) {
+            hold->came = 0;
+            return 0;
+        }
+        apr_sleep(apr_time_from_msec(LOOK_MS));
+    }
+    return 1;
+}
+
+static void give(tai_store_t *store, const hold_t *hold)
+{
+    tai_turns_give(hold->turns, hold->connection);
+    tai_store_leave(store, hold->came);
+}
+
+static apr_status_t take(tai_store_t *store, hold_t *hold, apr_pool_t *p, const char **error)
+{
+    const char *name = store->database->name;
+
+    if (!find_place(store, hold)) {
+        *error = apr_psprintf(p, "database %s: as many wait for it as may", name);
+        return APR_EGENERAL;
+    }
+    hold->connection = tai_turns_take(hold->turns, turn_ms(store, hold->turns));
+    if (!hold->connection) {
+        tai_store_leave(store, hold->came);
+        *error = apr_psprintf(p, "database %s: no connection became free in time", name);
+        return APR_EGENERAL;
+    }
+    return APR_SUCCESS;
+}
+
 /*
  * Where a server gives no answer, nobody waits for others to find that out, too. One who syncs with
  * a connection that is open asks in any case: he keeps nobody waiting, and finds out that a server
  * is back, or that it is well and only has too many connections for another one.
  */
-static apr_status_t acquire(tai_store_t *store, tai_turns_t *turns, apr_pool_t *p,
-                            tai_connection_t **connection, const char **error)
+static apr_status_t acquire(tai_store_t *store, hold_t *hold, apr_pool_t *p, const char **error)
 {
-    const int is_node = turns == store->node;
-    tai_connection_t *taken;
+    const int is_node = hold->turns == store->node;
 
-    if (!is_node && store->limits.breaker &&
-        tai_breaker_rests(store->limits.breaker, tai_clock_ms())) {
+    if (!is_node && tai_store_rests(store)) {
         return leave_alone(error);
     }
-    taken = tai_turns_take(turns, turn_ms(store, turns));
-    if (!taken) {
-        *error = apr_psprintf(p, "database %s: no connection became free in time",
-                              store->database->name);
+    if (take(store, hold, p, error) != APR_SUCCESS) {
         return APR_EGENERAL;
     }
-    if (!has_room(store, taken)) {
-        tai_turns_give(turns, taken);
+    if (!has_room(store, hold->connection)) {
+        give(store, hold);
         *error = apr_psprintf(p, "database %s: a moment ago it had no room for another connection",
                               store->database->name);
         return APR_EGENERAL;
     }
-    if (!(is_node && tai_connection_is_open(taken)) && !may_ask(store)) {
-        tai_turns_give(turns, taken);
+    if (!(is_node && tai_connection_is_open(hold->connection)) && !may_ask(store)) {
+        give(store, hold);
         return leave_alone(error);
     }
-    *connection = taken;
     return APR_SUCCESS;
 }
 
-static void release(tai_store_t *store, tai_turns_t *turns, tai_connection_t *connection)
+static void release(tai_store_t *store, const hold_t *hold)
 {
-    const tai_ending_e ending = tai_connection_ending(connection);
+    const tai_ending_e ending = tai_connection_ending(hold->connection);
 
     if (store->limits.breaker && ending != TAI_UNASKED) {
         tai_breaker_report(store->limits.breaker, ending != TAI_LATE && ending != TAI_LOST,
@@ -208,7 +277,7 @@ static void release(tai_store_t *store, tai_turns_t *turns, tai_connection_t *co
     if (ending == TAI_FULL) {
         __atomic_store_n(&store->full_until, tai_clock_ms() + REST_MS, __ATOMIC_RELAXED);
     }
-    tai_turns_give(turns, connection);
+    give(store, hold);
 }
 
 /*
@@ -251,18 +320,18 @@ static apr_status_t select_once(tai_store_t *store, tai_connection_t *connection
 apr_status_t tai_store_select(tai_store_t *store, tai_statement_e statement, const char **args,
                               apr_pool_t *p, apr_array_header_t **rows, const char **error)
 {
-    tai_connection_t *connection;
-    apr_status_t rv = acquire(store, store->readers, p, &connection, error);
+    hold_t hold = {.turns = store->readers};
+    apr_status_t rv = acquire(store, &hold, p, error);
     int reused;
 
     if (rv != APR_SUCCESS) {
         return rv;
     }
-    rv = select_once(store, connection, statement, args, p, rows, &reused, error);
-    if (rv != APR_SUCCESS && may_try_again(connection, reused)) {
-        rv = select_once(store, connection, statement, args, p, rows, &reused, error);
+    rv = select_once(store, hold.connection, statement, args, p, rows, &reused, error);
+    if (rv != APR_SUCCESS && may_try_again(hold.connection, reused)) {
+        rv = select_once(store, hold.connection, statement, args, p, rows, &reused, error);
     }
-    release(store, store->readers, connection);
+    release(store, &hold);
     return rv;
 }
 
@@ -339,18 +408,18 @@ static tai_change_e change_once(tai_store_t *store, tai_connection_t *connection
 static tai_change_e change_with(tai_store_t *store, tai_statement_e lock, tai_change_fn *change,
                                 void *data, apr_pool_t *p, const char **text)
 {
-    tai_connection_t *connection;
+    hold_t hold = {.turns = store->writer};
     tai_change_e outcome;
     int again;
 
-    if (acquire(store, store->writer, p, &connection, text) != APR_SUCCESS) {
+    if (acquire(store, &hold, p, text) != APR_SUCCESS) {
         return TAI_CHANGE_UNKNOWN;
     }
-    outcome = change_once(store, connection, lock, change, data, p, &again, text);
+    outcome = change_once(store, hold.connection, lock, change, data, p, &again, text);
     if (again) {
-        outcome = change_once(store, connection, lock, change, data, p, &again, text);
+        outcome = change_once(store, hold.connection, lock, change, data, p, &again, text);
     }
-    release(store, store->writer, connection);
+    release(store, &hold);
     return outcome;
 }
 
@@ -374,21 +443,32 @@ static tai_change_e view_once(tai_store_t *store, tai_connection_t *connection, 
                : TAI_CHANGE_UNKNOWN;
 }
 
+/*
+ * Of the node's connection it is known at once whether it alone was lost, in a firewall say: a new one
+ * is tried, for while this one was waited for, a good part of the lease has gone.
+ */
+static int may_view_again(const tai_store_t *store, const hold_t *hold, int reused)
+{
+    return may_try_again(hold->connection, reused) ||
+           (reused && hold->turns == store->node &&
+            tai_connection_ending(hold->connection) == TAI_LATE);
+}
+
 static tai_change_e view_with(tai_store_t *store, tai_turns_t *turns, tai_change_fn *view,
                               void *data, apr_pool_t *p, const char **text)
 {
-    tai_connection_t *connection;
+    hold_t hold = {.turns = turns};
     tai_change_e outcome;
     int reused;
 
-    if (acquire(store, turns, p, &connection, text) != APR_SUCCESS) {
+    if (acquire(store, &hold, p, text) != APR_SUCCESS) {
         return TAI_CHANGE_UNKNOWN;
     }
-    outcome = view_once(store, connection, view, data, p, &reused, text);
-    if (outcome == TAI_CHANGE_UNKNOWN && may_try_again(connection, reused)) {
-        outcome = view_once(store, connection, view, data, p, &reused, text);
+    outcome = view_once(store, hold.connection, view, data, p, &reused, text);
+    if (outcome == TAI_CHANGE_UNKNOWN && may_view_again(store, &hold, reused)) {
+        outcome = view_once(store, hold.connection, view, data, p, &reused, text);
     }
-    release(store, turns, connection);
+    release(store, &hold);
     return outcome;
 }
 

@@ -9,7 +9,6 @@
  * the process while somebody waits.
  */
 struct tai_turns_t {
-    tai_crowd_t *crowd;
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t given;
     int idle_count;
@@ -17,12 +16,11 @@ struct tai_turns_t {
 };
 
 apr_status_t tai_turns_create(tai_turns_t **out, const tai_database_t *database,
-                              const tai_times_t *times, int max, tai_crowd_t *crowd, apr_pool_t *p)
+                              const tai_times_t *times, int max, apr_pool_t *p)
 {
     tai_turns_t *turns = apr_palloc(p, sizeof(*turns) + (apr_size_t)max * sizeof(turns->idle[0]));
     apr_status_t rv = APR_SUCCESS;
 
-    turns->crowd = crowd;
     pthread_mutex_init(&turns->mutex, NULL); /* with no attributes it cannot fail */
     tai_clock_condition(&turns->given);
     for (turns->idle_count = 0; rv == APR_SUCCESS && turns->idle_count < max; turns->idle_count++) {
@@ -35,11 +33,10 @@ apr_status_t tai_turns_create(tai_turns_t **out, const tai_database_t *database,
 /* Under the mutex. */
 static void await_turn(tai_turns_t *turns, apr_uint32_t wait_ms)
 {
-    const apr_uint64_t until = tai_clock_ms() + tai_crowd_join(turns->crowd, wait_ms);
+    const apr_uint64_t until = tai_clock_ms() + wait_ms;
 
     while (turns->idle_count == 0 && tai_clock_wait(&turns->given, &turns->mutex, until)) {
     }
-    tai_crowd_leave(turns->crowd);
 }
 
 tai_connection_t *tai_turns_take(tai_turns_t *turns, apr_uint32_t wait_ms)

@@ -1,7 +1,6 @@
 #ifndef TAI_STORE_TURNS_H
 #define TAI_STORE_TURNS_H
 
-#include "crowd.h"
 #include "store_connection.h"
 
 /*
@@ -14,16 +13,15 @@ typedef struct tai_turns_t tai_turns_t;
  * @param database   must live as long
  * @param times      of each connection; must live as long
  * @param max        how many connections
- * @param crowd      of those who wait; must live as long
  * @param p          all lives here; the connections are closed with it
  * @return APR_SUCCESS, or why they could not be made
  */
 apr_status_t tai_turns_create(tai_turns_t **out, const tai_database_t *database,
-                              const tai_times_t *times, int max, tai_crowd_t *crowd, apr_pool_t *p);
+                              const tai_times_t *times, int max, apr_pool_t *p);
 
 /**
  * Wait for a connection.
- * @param wait_ms  how long at the most, milliseconds; less where the crowd is large
+ * @param wait_ms  how long at the most, milliseconds
  * @return it, for this thread alone until it is given back; NULL: none became free
  */
 tai_connection_t *tai_turns_take(tai_turns_t *turns, apr_uint32_t wait_ms);

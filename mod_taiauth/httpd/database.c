@@ -12,6 +12,7 @@
 #define DEFAULT_CONNECTIONS 10 /* DBDMax's own default */
 #define DEFAULT_TIMEOUT_MS  2000
 #define CHANGE_FACTOR       5 /* so much longer a change may wait for others */
+#define NODE_SHARE          4 /* of the lease: a connection that was lost must not cost it */
 #define TELL_MS             60000
 
 tai_store_t *taiauth_store;
@@ -40,13 +41,15 @@ int taiauth_database_check(server_rec *s, apr_pool_t *ptemp)
 
 /* ---- how long, and how many --------------------------------------------------------------- */
 
-/* Half of the threads of a child are left for what does not need the database. */
+/* Half of the threads of all children are left for what does not need the database. */
 static int may_wait(void)
 {
-    int threads = 0;
+    int children = 0, threads = 0, all;
 
+    ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &children);
     ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
-    return threads > 1 ? threads / 2 : 1;
+    all = children * (threads > 1 ? threads : 1);
+    return all > 1 ? all / 2 : 1;
 }
 
 /* The ports of whatever httpd accepts connections at, 0 at the end. */
@@ -69,7 +72,9 @@ void taiauth_database_limits(const taiauth_server_t *conf, apr_pool_t *p,
     limits->statement_ms = conf->database_timeout ? conf->database_timeout : DEFAULT_TIMEOUT_MS;
     limits->change_ms = CHANGE_FACTOR * limits->statement_ms;
     limits->connect_ms = conf->database_connect ? conf->database_connect : DEFAULT_TIMEOUT_MS;
+    limits->node_ms = taiauth_lease(conf) / NODE_SHARE;
     limits->waiting = may_wait();
+    limits->crowd = taiauth_segment ? tai_segment_crowd(taiauth_segment) : NULL;
     limits->own_ports = own_ports(p);
     limits->breaker =
         taiauth_segment ? tai_segment_breaker(taiauth_segment, TAI_BREAKER_DATABASE) : NULL;

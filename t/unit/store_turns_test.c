@@ -13,7 +13,6 @@
 #define TURNS   5000
 
 static const tai_times_t times; /* nothing is opened */
-static tai_crowd_t crowd;
 static tai_turns_t *turns;
 static int holders; /* of connections, now */
 
@@ -22,10 +21,9 @@ static void make_turns(void)
     const tai_database_t *database;
     const char *error;
 
-    crowd = (tai_crowd_t){.max = 1, .brief_ms = SHORT};
     ck_assert_int_eq(tai_database_resolve("sqlite3", "/nowhere.db", pool, &database, &error),
                      APR_SUCCESS);
-    ck_assert_int_eq(tai_turns_create(&turns, database, &times, MAX, &crowd, pool), APR_SUCCESS);
+    ck_assert_int_eq(tai_turns_create(&turns, database, &times, MAX, pool), APR_SUCCESS);
 }
 
 static void take_all(tai_connection_t *taken[MAX])
@@ -48,15 +46,15 @@ START_TEST(each_is_one_thread_s_alone)
 }
 END_TEST
 
-START_TEST(the_one_given_back_last_is_taken_first)
+START_TEST(of_those_that_are_not_open_each_has_its_turn)
 {
     tai_connection_t *taken[MAX];
 
     take_all(taken);
     tai_turns_give(turns, taken[2]);
     tai_turns_give(turns, taken[0]);
-    ck_assert_ptr_eq(tai_turns_take(turns, 0), taken[0]);
     ck_assert_ptr_eq(tai_turns_take(turns, 0), taken[2]);
+    ck_assert_ptr_eq(tai_turns_take(turns, 0), taken[0]);
 }
 END_TEST
 
@@ -68,7 +66,6 @@ START_TEST(who_waits_in_vain_gives_up)
     take_all(taken);
     ck_assert_ptr_null(tai_turns_take(turns, SHORT));
     ck_assert_uint_ge(tai_clock_ms() - begun, SHORT);
-    ck_assert_int_eq(crowd.waiting, 0);
 }
 END_TEST
 
@@ -76,13 +73,6 @@ static void *wait_for_one(void *ignored)
 {
     (void)ignored;
     return tai_turns_take(turns, HOUR);
-}
-
-static void await_waiting(int count)
-{
-    while (__atomic_load_n(&crowd.waiting, __ATOMIC_RELAXED) < count) {
-        sched_yield();
-    }
 }
 
 START_TEST(who_waits_is_given_one)
@@ -93,26 +83,9 @@ START_TEST(who_waits_is_given_one)
 
     take_all(taken);
     ck_assert_int_eq(pthread_create(&thread, NULL, wait_for_one, NULL), 0);
-    await_waiting(1);
     tai_turns_give(turns, taken[1]);
     pthread_join(thread, &got);
     ck_assert_ptr_eq(got, taken[1]);
-}
-END_TEST
-
-START_TEST(where_enough_wait_others_do_not)
-{
-    tai_connection_t *taken[MAX];
-    pthread_t thread;
-    void *got;
-
-    take_all(taken);
-    ck_assert_int_eq(pthread_create(&thread, NULL, wait_for_one, NULL), 0);
-    await_waiting(1);
-    ck_assert_ptr_null(tai_turns_take(turns, HOUR)); /* or this test takes one */
-    tai_turns_give(turns, taken[0]);
-    pthread_join(thread, &got);
-    ck_assert_ptr_eq(got, taken[0]);
 }
 END_TEST
 
@@ -133,14 +106,12 @@ START_TEST(many_threads_share_a_few)
 {
     pthread_t threads[THREADS];
 
-    crowd.max = THREADS;
     for (int i = 0; i < THREADS; i++) {
         ck_assert_int_eq(pthread_create(&threads[i], NULL, take_turns, NULL), 0);
     }
     for (int i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
     }
-    ck_assert_int_eq(crowd.waiting, 0);
 }
 END_TEST
 
@@ -149,10 +120,9 @@ static void add_tests(TCase *tests)
     tcase_add_checked_fixture(tests, make_turns, NULL);
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, each_is_one_thread_s_alone);
-    tcase_add_test(tests, the_one_given_back_last_is_taken_first);
+    tcase_add_test(tests, of_those_that_are_not_open_each_has_its_turn);
     tcase_add_test(tests, who_waits_in_vain_gives_up);
     tcase_add_test(tests, who_waits_is_given_one);
-    tcase_add_test(tests, where_enough_wait_others_do_not);
     tcase_add_test(tests, many_threads_share_a_few);
 }
 

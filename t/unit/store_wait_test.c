@@ -122,6 +122,31 @@ START_TEST(nothing_waits_for_who_is_in_a_hurry)
 }
 END_TEST
 
+START_TEST(where_enough_wait_others_fail_soon)
+{
+    static tai_crowd_t crowd;
+    const tai_store_limits_t limits = {.connect_ms = WAIT_MS,
+                                       .statement_ms = WAIT_MS,
+                                       .change_ms = WAIT_MS,
+                                       .waiting = 1,
+                                       .crowd = &crowd,
+                                       .breaker = &breaker};
+    apr_uint64_t came;
+
+    ck_assert_int_eq(tai_store_create(&store, driver, path, 2, &limits, pool), APR_SUCCESS);
+    is_well();
+    ck_assert_int_eq(tai_crowd_join(&crowd, 1, tai_clock_ms(), &came), 1);
+    ck_assert_int_ne(look_up(), APR_SUCCESS);
+    ck_assert_ptr_nonnull(strstr(text, "as many wait for it as may"));
+    ck_assert_int_eq(change(), TAI_CHANGE_UNKNOWN);
+    ck_assert_uint_eq(breaker.opened, 0);
+    tai_crowd_leave(&crowd, came);
+    is_well();
+    ck_assert_int_eq(change(), TAI_CHANGE_DONE);
+    ck_assert_int_eq(tai_crowd_size(&crowd, tai_clock_ms()), 0);
+}
+END_TEST
+
 START_TEST(a_refusal_is_an_answer)
 {
     ck_assert_int_eq(tai_store_set_plan(store, "nobody", "pro", &actor, NOW, pool, &text),
@@ -174,6 +199,7 @@ static void add_tests(TCase *tests)
     tcase_add_checked_fixture(tests, be_impatient, NULL);
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, a_refusal_is_an_answer);
+    tcase_add_test(tests, where_enough_wait_others_fail_soon);
     if (suite_on("sqlite3")) {
         tcase_add_test(tests, a_file_is_never_left_alone);
         return;
