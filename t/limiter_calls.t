@@ -1,5 +1,5 @@
 # What a limiter that servers share is asked, counted at its side: one call of an admitted request,
-# two at the most of one that fails; and a pair that is locked out learns no more with the right token
+# two at the most of one that fails, none of one that it has refused a moment ago; and a pair that is locked out learns no more with the right token
 # than with a wrong one, however the request ends.
 use strict;
 use warnings;
@@ -8,6 +8,7 @@ use Test::More;
 use TaiApi qw(administrator api elsewhere);
 use TaiKeys;
 use TaiLimited;
+use TaiLimits qw(now);
 use TaiLogin;
 use TaiOrders;
 use TaiRedis;
@@ -27,6 +28,21 @@ sub costs {
     return $answer;
 }
 
+# What it says of limits, but for seconds, which pass; and that these are as they were, or a few less.
+my %seconds;
+
+sub fields {
+    my ($answer) = @_;
+    my $text = join "\n", map { $answer->header($_) } qw(RateLimit-Policy RateLimit);
+    my @now = ($answer->header('Retry-After'), $text =~ /;t=(\d+)/g);
+    my $shape = $text =~ s/;t=\d+/;t=N/gr;
+    if (my $before = $seconds{$shape}) {
+        is scalar(grep { $now[$_] > $before->[$_] || $now[$_] < $before->[$_] - 60 } 0 .. $#now), 0, 'seconds pass';
+    }
+    $seconds{$shape} = \@now;
+    return $shape . $answer->body =~ s/("retry_after": ?)\d+/$1N/r;
+}
+
 sub pair_of { return [@{$_[0]}{qw(key token)}] }
 
 # --- single keys ----------------------------------------------------------------------------------
@@ -36,7 +52,15 @@ costs('/free/x', '200 0', 'no limit: nothing is asked', key => $key);
 costs('/limited/x', '200 1', 'one limit', key => $key);
 costs('/many/x', '200 1', 'five limits', key => $key);
 ask_at($server, '/limited/x', key => $key) for 1 .. 4;
-costs('/limited/x', '429 1', 'a limit that is reached', key => $key);
+my $said = costs('/limited/x', '429 1', 'a limit that is reached', key => $key);
+my $again = costs('/limited/x', '429 0', '... and was a moment ago', key => $key);
+is fields($again), fields($said), '... with the same to say';
+ask_at($server, '/many/x', key => $key) for 1 .. 68; # one was above
+my @same = (key => $key, client => new_client());
+costs('/many/x', '200 1', 'five limits, the last that is admitted', @same);
+$said = costs('/many/x', '429 1', '... one is reached', @same);
+$again = costs('/many/x', '429 0', '... and was a moment ago', @same);
+is fields($again), fields($said), '... with the same to say of each';
 costs('/locked/x', '200 0', 'a lockout: a key that is remembered', key => $key);
 costs('/locked/x', '200 1', '... one that is not', key => make_key($account)->{key});
 my $client = new_client();
@@ -44,7 +68,7 @@ my $unknown = unknown_key();
 costs('/locked/x', '401 2', 'an unknown key', key => $unknown, client => $client);
 costs('/locked/x', '401 1', '... that is remembered as unknown', key => $unknown, client => $client);
 costs('/locked/x', '401 1', 'a malformed one', key => 'x', client => $client);
-costs('/locked/x', '429 1', 'and locked out', key => 'x', client => $client);
+costs('/locked/x', '429 0', 'and locked out', key => 'x', client => $client);
 costs('/locked/x', '401 0', 'no key', client => $client);
 costs('/locked/x', '200 0', 'a good one from there', key => $key, client => $client);
 
@@ -66,7 +90,10 @@ costs('/pair/limited', '200 1', '... with one', pair => $good);
 costs('/pair/status', '200 1', '... at the status page', pair => $good);
 costs('/pair-chosen/', '200 1', '... a page with fragments, behind a redirect', pair => $good);
 ask_at($server, '/pair/two', pair => $good) for 1, 2;
-costs('/pair/two', '429 1', 'a limit that is reached', pair => $good);
+my $elsewhere_too = new_client();
+costs('/pair/two', '429 1', 'a limit that is reached', pair => $good, client => $elsewhere_too);
+costs('/pair/two', '429 0', '... and was a moment ago: its lock, too', pair => $good, client => $elsewhere_too);
+costs('/pair/two', '429 1', '... from elsewhere nobody knows of the lock', pair => $good);
 
 my @refusing = (
     ['/pair/scope',         403, 'a scope'],
@@ -89,8 +116,8 @@ for my $row (@refusing) {
 
 my $elsewhere = new_client();
 costs('/pair/x', '401 1', 'a wrong token', pair => wrong($pair), client => $elsewhere) for 1 .. 3;
-costs('/pair/x', '429 1', 'and locked out', pair => wrong($pair), client => $elsewhere);
-costs('/pair/x', '429 1', 'with the right token too', pair => $good, client => $elsewhere);
+costs('/pair/x', '429 0', 'and locked out', pair => wrong($pair), client => $elsewhere);
+costs('/pair/x', '429 0', 'with the right token too', pair => $good, client => $elsewhere);
 costs('/pair/x', '200 1', 'not so elsewhere', pair => $good);
 
 # --- a locked pair --------------------------------------------------------------------------------
@@ -166,7 +193,7 @@ sub log_in_costs {
 $client = address();
 log_in_costs('201 2', 'a log-in: its beginning and its end', client => $client);
 log_in_costs('401 2', 'one that fails', client => $client, password => password()) for 1 .. 3;
-log_in_costs('429 1', 'and locked out', client => $client);
+log_in_costs('429 0', 'and locked out', client => $client);
 log_in_costs('201 2', 'not so elsewhere', client => address());
 
 # --- the management API ---------------------------------------------------------------------------
@@ -189,6 +216,28 @@ $locked = lock_pair($server, $pair);
 is locks_lifted(key => $pair->{id}, $locked), 1, 'the lock of a pair is lifted';
 is locks_lifted(client => $locked), 1, 'and that of its client';
 costs('/pair/x', '200 1', 'and is none any more', pair => $good, client => $locked);
+
+# --- floods ---------------------------------------------------------------------------------------
+
+# What is refused is asked about once in five seconds, however often that is.
+sub flood {
+    my ($path, $status, $name, %want) = @_;
+    ask_at($server, $path, %want) until ask_at($server, $path, %want)->status == 429;
+    my ($calls, $began, %seen) = ($redis->calls, now());
+    $seen{ask_at($server, $path, %want)->status}++ for 1 .. 1000;
+    my $most = 1 + int((now() - $began) / 5);
+    is_deeply \%seen, { 429 => 1000 }, "a thousand more: $name";
+    cmp_ok $redis->calls - $calls, '<=', $most, "... cost $most at the most";
+    return;
+}
+my $recalled = $server->metric('limiter_recalled_total');
+flood('/limited/x', 429, 'a limit that is reached', key => make_key($account)->{key}, client => new_client());
+flood('/locked/x', 429, 'malformed keys of a client', key => 'x', client => new_client());
+$pair = make_key($account, token => 1);
+flood('/pair/x', 429, 'wrong tokens for a key', pair => wrong($pair), client => new_client());
+cmp_ok $server->metric('limiter_recalled_total') - $recalled, '>=', 2000, 'the metrics count them';
+
+# --- the end --------------------------------------------------------------------------------------
 
 my $explained = order($server->port, explain => 'GET', '/pair/limited', '--key-id', $pair->{id}, '--client', lock_pair($server, $pair));
 my %step = map { $_->{step} => $_ } @{$explained->{answer}{steps}};

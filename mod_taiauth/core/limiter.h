@@ -73,7 +73,7 @@ typedef struct tai_limiter_ops_t {
     apr_status_t (*unlock)(void *self, const tai_count_t *counts, int n, apr_uint64_t now,
                            int *locks, apr_pool_t *p, const char **error);
 
-    /* Tries of log-ins: as the functions of logins.h. */
+    /* Tries of log-ins: as the functions of logins.h, locked_ms included. */
     apr_status_t (*login_begin)(void *self, tai_login_t *login, apr_uint64_t now,
                                 apr_uint64_t *left_ms, apr_pool_t *p, const char **error);
     apr_status_t (*login_fail)(void *self, const tai_login_t *login, apr_uint64_t now,

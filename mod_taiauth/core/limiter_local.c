@@ -157,6 +157,38 @@ static apr_status_t refund(void *self, const tai_charge_t *charges, int n, apr_u
     return rv;
 }
 
+apr_status_t tai_limiter_local_note(tai_segment_t *segment, tai_charge_t *charges, int n,
+                                    apr_uint64_t now)
+{
+    tai_charge_t folded[TAI_TABLE_LOCK_MAX];
+    apr_status_t rv = APR_EINVAL;
+    int i;
+
+    if (fold_charges(segment, charges, n, folded)) {
+        rv = tai_windows_note(folded, n, now);
+    }
+    for (i = 0; i < n && rv == APR_SUCCESS; i++) {
+        charges[i].noted_at = folded[i].at;
+    }
+    return rv;
+}
+
+apr_status_t tai_limiter_local_unnote(tai_segment_t *segment, const tai_charge_t *charges, int n,
+                                      apr_uint64_t now)
+{
+    apr_status_t rv = APR_SUCCESS;
+    int i;
+
+    for (i = 0; i < n && rv == APR_SUCCESS; i++) {
+        tai_charge_t folded = charges[i];
+
+        folded.id = fold(segment, charges[i].id);
+        folded.at = charges[i].noted_at;
+        rv = tai_windows_refund(&folded, 1, now);
+    }
+    return rv;
+}
+
 /* ---- log-ins -------------------------------------------------------------------------------- */
 
 /* By the low half, which counts of one user name share, they are found when it is unlocked. */
@@ -181,6 +213,7 @@ static apr_status_t login_begin(void *self, tai_login_t *login, apr_uint64_t now
     const apr_status_t rv = SHM->login_begin(self, &folded, now, left_ms, p, error);
 
     memcpy(login->at, folded.at, sizeof(login->at));
+    memcpy(login->locked_ms, folded.locked_ms, sizeof(login->locked_ms));
     return rv;
 }
 

@@ -95,6 +95,7 @@ apr_status_t tai_login_begin(tai_login_t *login, apr_uint64_t now, apr_uint64_t 
     for (i = 0; i < TAI_LOGIN_COUNT; i++) {
         const apr_uint64_t left = no_room_ms(places[i].entry, &login->lockouts[i], now);
 
+        login->locked_ms[i] = tai_failures_left(places[i].entry, now);
         *left_ms = left > *left_ms ? left : *left_ms;
     }
     for (i = 0; i < TAI_LOGIN_COUNT && *left_ms == 0; i++) {

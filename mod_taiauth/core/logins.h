@@ -32,6 +32,8 @@ typedef struct tai_login_t {
     tai_id_t ids[TAI_LOGIN_COUNT];
     tai_lockout_t lockouts[TAI_LOGIN_COUNT];
     apr_uint64_t at[TAI_LOGIN_COUNT]; /* when each count has it, milliseconds of tai_clock_ms */
+    apr_uint64_t
+        locked_ms[TAI_LOGIN_COUNT]; /* of tai_login_begin: what is left of a lock that runs */
 } tai_login_t;
 
 struct tai_limiter_t;

@@ -17,6 +17,7 @@ typedef struct tai_metrics_t {
     apr_uint64_t limiter_calls;     /* of a limiter that several hosts share */
     apr_uint64_t limiter_failures;  /* of them, the ones that got no answer */
     apr_uint64_t limiter_fallbacks; /* decisions made without it */
+    apr_uint64_t limiter_recalled;  /* refusals that it had said before: no call was made */
     apr_uint64_t long_responses;    /* that are being sent: one for each key that one rests on */
     apr_uint64_t cut;               /* connections that were shut down amid a response */
     apr_uint64_t lookups;           /* SELECTs for a key */

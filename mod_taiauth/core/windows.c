@@ -34,7 +34,7 @@ static int test_all(tai_charge_t *charges, int n, apr_uint64_t now, const tai_pl
     return pass;
 }
 
-static void charge_one(tai_charge_t *charge, apr_uint64_t now, tai_place_t *place)
+static void admit_one(tai_charge_t *charge, apr_uint64_t now, tai_place_t *place)
 {
     tai_window_t *w;
 
@@ -45,7 +45,12 @@ static void charge_one(tai_charge_t *charge, apr_uint64_t now, tai_place_t *plac
     TAI_FAULT("windows.charge");
     tai_window_admit(w, &charge->limit, now);
     charge->at = w->newest;
-    tai_window_admitted(w, &charge->limit, now, &charge->view);
+}
+
+static void charge_one(tai_charge_t *charge, apr_uint64_t now, tai_place_t *place)
+{
+    admit_one(charge, now, place);
+    tai_window_admitted(place->entry, &charge->limit, now, &charge->view);
 }
 
 /* Unlocked by the caller, where the answer is APR_SUCCESS. */
@@ -89,6 +94,23 @@ apr_status_t tai_windows_charge(tai_charge_t *charges, int n, apr_uint64_t now, 
         charge_one(&charges[i], now, &places[i]);
     }
     TAI_FAULT("windows.charged");
+    tai_table_unlock(places, n);
+    return APR_SUCCESS;
+}
+
+apr_status_t tai_windows_note(tai_charge_t *charges, int n, apr_uint64_t now)
+{
+    tai_place_t places[TAI_TABLE_LOCK_MAX];
+    apr_status_t rv =
+        n < 1 || n > TAI_TABLE_LOCK_MAX ? APR_EINVAL : lock_charges(charges, n, places);
+    int i;
+
+    if (rv != APR_SUCCESS) {
+        return rv;
+    }
+    for (i = 0; i < n; i++) {
+        admit_one(&charges[i], now, &places[i]);
+    }
     tai_table_unlock(places, n);
     return APR_SUCCESS;
 }

@@ -17,6 +17,7 @@ typedef struct tai_charge_t {
     tai_limit_t limit;
     tai_window_view_t view; /* out: after the charge where admitted, as tested where refused */
     apr_uint64_t at;        /* out: time of the admission as recorded; for a refund */
+    apr_uint64_t noted_at;  /* the same of tai_limiter_local_note; 0: not noted */
 } tai_charge_t;
 
 /* bytes of an entry of a table of windows */
@@ -38,6 +39,15 @@ apr_status_t tai_windows_charge(tai_charge_t *charges, int n, apr_uint64_t now, 
  * @param admitted  set to 1: each would let one more pass
  */
 apr_status_t tai_windows_test(tai_charge_t *charges, int n, apr_uint64_t now, int *admitted);
+
+/**
+ * Charge all limits without a test: somebody else has admitted it.
+ * @param charges  at is set, views are not
+ * @param n        1 to TAI_TABLE_LOCK_MAX
+ * @param now      milliseconds of tai_clock_ms
+ * @return APR_SUCCESS; else nothing was charged
+ */
+apr_status_t tai_windows_note(tai_charge_t *charges, int n, apr_uint64_t now);
 
 /**
  * Take back what an admitted charge has recorded: the request was refused after all. What has left its

@@ -8,6 +8,7 @@
 #include "../core/clock.h"
 #include "../core/limiter_local.h"
 #include "../core/limiter_shm.h"
+#include "../core/said.h"
 
 /* ---- identities --------------------------------------------------------------------------- */
 
@@ -51,6 +52,7 @@ typedef struct call_t {
     tai_count_t *counts;
     int counted; /* how many they are; of a charge: 1: there is a lock */
     int admitted;
+    tai_said_e said; /* of the charges, before it was asked */
     int locks;
     tai_login_t *login;
     tai_login_count_e which;
@@ -140,6 +142,96 @@ static apr_status_t login_fail_anew(const tai_limiter_t *l, void *call, const ch
     return rv == APR_SUCCESS && !c->left_ms ? login_fail(l, call, error) : rv;
 }
 
+/* ---- what it has said --------------------------------------------------------------------- */
+
+/*
+ * The windows of who shows a token are told from memory only beside his lock: by the one without the
+ * other he would learn that the token is right.
+ */
+static int recall_charge(call_t *c, apr_uint64_t trust_ms)
+{
+    const tai_said_e lock =
+        c->counted ? tai_said_locked(taiauth_segment, c->counts, c->now, trust_ms) : TAI_SAID_YES;
+
+    if (lock == TAI_SAID_NO) {
+        return 1;
+    }
+    c->said = c->charged ? tai_said_full(taiauth_segment, c->charges, c->charged, c->now, trust_ms)
+                         : TAI_SAID_NOTHING;
+    return c->said == TAI_SAID_NO && (lock == TAI_SAID_YES || trust_ms == TAI_SAID_TO_THE_END);
+}
+
+/* An admission counts here, too, where this host may come to stand in. */
+static void note_charge(call_t *c)
+{
+    const apr_uint64_t now = tai_clock_ms();
+    const int is_locked = c->counted && c->counts->left_ms;
+
+    if (c->charged && c->admitted && taiauth_shared.conf->on_error == TAIAUTH_ERROR_LOCAL) {
+        (void)tai_limiter_local_note(taiauth_segment, c->charges, c->charged, now);
+    }
+    if (c->charged && !is_locked && (!c->admitted || c->said != TAI_SAID_NOTHING)) {
+        tai_said_note_full(taiauth_segment, c->charges, c->charged, c->admitted, now);
+    }
+    if (c->counted) {
+        tai_said_note_locked(taiauth_segment, c->counts, !c->admitted, now);
+    }
+}
+
+/* The first that runs ends it, as it ends the counting. */
+static int recall_locks(call_t *c, apr_uint64_t trust_ms)
+{
+    int i;
+
+    for (i = 0; i < c->counted; i++) {
+        c->counts[i].left_ms = 0;
+        c->counts[i].started = 0;
+    }
+    return tai_said_locked(taiauth_segment, c->counts, c->now, trust_ms) == TAI_SAID_NO;
+}
+
+static void note_locks(call_t *c)
+{
+    int i;
+
+    for (i = 0; i < c->counted; i++) {
+        tai_said_note_locked(taiauth_segment, &c->counts[i], 0, tai_clock_ms());
+    }
+}
+
+static int recall_login(call_t *c, apr_uint64_t trust_ms)
+{
+    return tai_said_login(taiauth_segment, c->login, c->now, trust_ms, &c->left_ms) == TAI_SAID_NO;
+}
+
+static void note_login(call_t *c)
+{
+    tai_said_note_login(taiauth_segment, c->login, 0, tai_clock_ms());
+}
+
+/* What is asked, what may be told instead without asking, and what is noted of the answer. */
+typedef struct question_t {
+    taiauth_operation_fn *run;
+    int (*recall)(call_t *c, apr_uint64_t trust_ms); /* 1: it is refused; NULL: always asked */
+    void (*note)(call_t *c);
+} question_t;
+
+static const question_t to_charge = {charge, recall_charge, note_charge};
+static const question_t to_test = {test, NULL, NULL};
+static const question_t to_lock = {locked, recall_locks, note_locks};
+static const question_t to_fail = {fail, recall_locks, note_locks};
+static const question_t to_begin = {login_begin, recall_login, note_login};
+static const question_t to_fail_anew = {login_fail_anew, recall_login, NULL};
+
+static int recalls(const question_t *question, call_t *call, apr_uint64_t trust_ms)
+{
+    if (!question->recall || !question->recall(call, trust_ms)) {
+        return 0;
+    }
+    tai_metrics_add(&tai_segment_metrics(taiauth_segment)->limiter_recalled);
+    return 1;
+}
+
 /* ---- decisions ---------------------------------------------------------------------------- */
 
 static tai_reason_e ask_segment(const tai_limiter_ops_t *ops, taiauth_operation_fn *operation,
@@ -151,53 +243,72 @@ static tai_reason_e ask_segment(const tai_limiter_ops_t *ops, taiauth_operation_
     return operation(&limiter, call, &error) == APR_SUCCESS ? TAI_ADMITTED : TAI_SHARED_MEMORY;
 }
 
-/* In the place of a shared one that does not answer. */
-static tai_reason_e fall_back(taiauth_operation_fn *operation, call_t *call,
-                              taiauth_counted_e *where)
+/* @return 1: the shared one has decided, now or a moment ago */
+static int ask(const question_t *question, call_t *call)
+{
+    const char *error;
+
+    if (recalls(question, call, TAI_SAID_TRUST_MS)) {
+        return 1;
+    }
+    if (!taiauth_shared_ask(question->run, call, &error)) {
+        return 0;
+    }
+    if (question->note) {
+        question->note(call);
+    }
+    return 1;
+}
+
+/* In the place of a shared one that has not decided. */
+static tai_reason_e fall_back(const question_t *question, call_t *call, taiauth_counted_e *where)
 {
     tai_metrics_add(&tai_segment_metrics(taiauth_segment)->limiter_fallbacks);
     *where = TAIAUTH_COUNTED_LOCALLY;
-    return taiauth_shared.conf->on_error == TAIAUTH_ERROR_DENY
-               ? TAI_LIMITER
-               : ask_segment(&tai_limiter_local, operation, call);
+    if (taiauth_shared.conf->on_error == TAIAUTH_ERROR_DENY) {
+        return TAI_LIMITER;
+    }
+    if (call->said != TAI_SAID_NOTHING) { /* of several, what is not remembered is told as well */
+        (void)ask_segment(&tai_limiter_local, test, call);
+        call->admitted = 0;
+    }
+    return recalls(question, call, TAI_SAID_TO_THE_END)
+               ? TAI_ADMITTED
+               : ask_segment(&tai_limiter_local, question->run, call);
 }
 
-static tai_reason_e decide(taiauth_operation_fn *operation, call_t *call, taiauth_counted_e *where)
+static tai_reason_e decide(const question_t *question, call_t *call, taiauth_counted_e *where)
 {
-    const char *error;
-
     *where = TAIAUTH_COUNTED;
     if (!taiauth_shared.conf) {
-        return ask_segment(&tai_limiter_shm, operation, call);
+        return ask_segment(&tai_limiter_shm, question->run, call);
     }
-    return taiauth_shared_ask(operation, call, &error) ? TAI_ADMITTED
-                                                       : fall_back(operation, call, where);
+    return ask(question, call) ? TAI_ADMITTED : fall_back(question, call, where);
 }
 
 /* As decide, but no window is counted in the place of a shared one where none is to hold. */
-static tai_reason_e decide_limit(taiauth_operation_fn *operation, call_t *call,
-                                 taiauth_counted_e *where)
+static tai_reason_e decide_limit(const question_t *question, call_t *call, taiauth_counted_e *where)
 {
-    const char *error;
+    tai_reason_e reason = TAI_ADMITTED;
 
     if (!taiauth_shared.conf || taiauth_shared.conf->on_error != TAIAUTH_ERROR_ALLOW) {
-        return decide(operation, call, where);
+        return decide(question, call, where);
     }
     *where = TAIAUTH_COUNTED;
-    if (taiauth_shared_ask(operation, call, &error)) {
+    if (ask(question, call)) {
         return TAI_ADMITTED;
     }
     call->charged = 0;
     call->admitted = 1;
     if (call->counted) {
-        const tai_reason_e reason = fall_back(charge, call, where);
-
-        *where = TAIAUTH_COUNTED_NOWHERE;
-        return reason;
+        call->admitted = 0;
+        reason = fall_back(&to_charge, call, where);
     }
-    tai_metrics_add(&tai_segment_metrics(taiauth_segment)->limiter_fallbacks);
+    else {
+        tai_metrics_add(&tai_segment_metrics(taiauth_segment)->limiter_fallbacks);
+    }
     *where = TAIAUTH_COUNTED_NOWHERE;
-    return TAI_ADMITTED;
+    return reason;
 }
 
 static tai_reason_e charge_shared(tai_charge_t *charges, int n, tai_count_t *lock, apr_uint64_t now,
@@ -209,8 +320,13 @@ static tai_reason_e charge_shared(tai_charge_t *charges, int n, tai_count_t *loc
                    .charged = n,
                    .counts = lock,
                    .counted = lock != NULL};
-    const tai_reason_e reason = decide_limit(charge, &call, where);
+    tai_reason_e reason;
+    int i;
 
+    for (i = 0; i < n; i++) {
+        charges[i].noted_at = 0;
+    }
+    reason = decide_limit(&to_charge, &call, where);
     *admitted = reason == TAI_ADMITTED && call.admitted;
     return reason;
 }
@@ -235,7 +351,7 @@ tai_reason_e taiauth_limiter_test(tai_charge_t *charges, int n, apr_uint64_t now
                                   int *admitted, taiauth_counted_e *where)
 {
     call_t call = {.p = p, .now = now, .charges = charges, .charged = n};
-    const tai_reason_e reason = decide_limit(test, &call, where);
+    const tai_reason_e reason = decide_limit(&to_test, &call, where);
 
     *admitted = reason == TAI_ADMITTED && call.admitted;
     return reason;
@@ -246,11 +362,16 @@ void taiauth_limiter_refund(const tai_charge_t *charges, int n, apr_pool_t *p,
 {
     call_t call = {.p = p, .now = tai_clock_ms(), .charges = (tai_charge_t *)charges, .charged = n};
     const char *error;
+    int i;
 
     if (where == TAIAUTH_COUNTED_LOCALLY) {
         (void)ask_segment(&tai_limiter_local, refund, &call);
     }
     else if (taiauth_shared.conf) {
+        (void)tai_limiter_local_unnote(taiauth_segment, charges, n, call.now);
+        for (i = 0; i < n; i++) {
+            tai_said_note_full(taiauth_segment, &charges[i], 1, 1, call.now);
+        }
         (void)taiauth_shared_ask(refund, &call, &error);
     }
     else {
@@ -263,14 +384,14 @@ tai_reason_e taiauth_limiter_locked(tai_count_t *counts, int n, apr_uint64_t now
     call_t call = {.p = p, .now = now, .counts = counts, .counted = n};
     taiauth_counted_e where;
 
-    return decide(locked, &call, &where);
+    return decide(&to_lock, &call, &where);
 }
 
 tai_reason_e taiauth_limiter_fail(tai_count_t *counts, int n, apr_uint64_t now, apr_pool_t *p)
 {
     call_t call = {.p = p, .now = now, .counts = counts, .counted = n};
     taiauth_counted_e where;
-    const tai_reason_e reason = decide(fail, &call, &where);
+    const tai_reason_e reason = decide(&to_fail, &call, &where);
     int i;
 
     for (i = 0; i < n && reason == TAI_ADMITTED; i++) {
@@ -287,7 +408,7 @@ tai_reason_e taiauth_limiter_login_begin(taiauth_tries_t *tries, apr_uint64_t no
                                          apr_uint64_t *left_ms)
 {
     call_t call = {.p = p, .now = now, .login = &tries->login};
-    const tai_reason_e reason = decide(login_begin, &call, &tries->where);
+    const tai_reason_e reason = decide(&to_begin, &call, &tries->where);
 
     *left_ms = call.left_ms;
     return reason;
@@ -307,7 +428,10 @@ tai_reason_e taiauth_limiter_login_fail(taiauth_tries_t *tries, apr_uint64_t now
         reason = ask_segment(&tai_limiter_shm, login_fail, &call);
     }
     else if (!taiauth_shared_ask(login_fail, &call, &error)) {
-        reason = fall_back(login_fail_anew, &call, &tries->where);
+        reason = fall_back(&to_fail_anew, &call, &tries->where);
+    }
+    else if (call.started) {
+        tai_said_note_login(taiauth_segment, call.login, call.started, tai_clock_ms());
     }
     *started = call.started;
     return reason;
@@ -335,11 +459,15 @@ tai_reason_e taiauth_limiter_login_end(taiauth_tries_t *tries, apr_uint64_t now,
 
 /* ---- an operator's orders ----------------------------------------------------------------- */
 
-/* In both: what this server has counted in the place of a shared one holds when that fails again. */
-static const char *lift(taiauth_operation_fn *operation, call_t *call, int *locks)
+/*
+ * In what this server has counted in the place of a shared one, there, and in what it remembers of it:
+ * that last, for who asked before may have noted a lock meanwhile.
+ */
+static const char *lift(taiauth_operation_fn *operation, apr_status_t (*forget)(const call_t *c),
+                        call_t *call, int *locks)
 {
     const tai_limiter_ops_t *ops = taiauth_shared.conf ? &tai_limiter_local : &tai_limiter_shm;
-    const char *error;
+    const char *error = NULL;
 
     call->now = tai_clock_ms();
     if (ask_segment(ops, operation, call) != TAI_ADMITTED) {
@@ -349,19 +477,34 @@ static const char *lift(taiauth_operation_fn *operation, call_t *call, int *lock
     if (!taiauth_shared.conf) {
         return NULL;
     }
+    call->locks = 0;
     if (!taiauth_shared_ask(operation, call, &error)) {
-        return apr_psprintf(call->p, "the limiter %s does not answer: %s; locks there may stand",
-                            taiauth_shared_address(), error);
+        error = apr_psprintf(call->p, "the limiter %s does not answer: %s; locks there may stand",
+                             taiauth_shared_address(), error);
+    }
+    else {
+        error = NULL;
     }
     *locks += call->locks;
-    return NULL;
+    return forget(call) == APR_SUCCESS ? error
+                                       : "shared memory cannot be used; some locks may stand";
+}
+
+static apr_status_t forget_locks(const call_t *c)
+{
+    return tai_said_unlock(taiauth_segment, c->counts, c->counted, c->now);
+}
+
+static apr_status_t forget_login(const call_t *c)
+{
+    return tai_said_login_unlock(taiauth_segment, c->login, c->which, c->now);
 }
 
 const char *taiauth_limiter_unlock(const tai_count_t *counts, int n, apr_pool_t *p, int *locks)
 {
     call_t call = {.p = p, .counts = (tai_count_t *)counts, .counted = n};
 
-    return n ? lift(unlock, &call, locks) : NULL;
+    return n ? lift(unlock, forget_locks, &call, locks) : NULL;
 }
 
 const char *taiauth_limiter_login_unlock(const tai_login_t *login, tai_login_count_e which,
@@ -369,5 +512,5 @@ const char *taiauth_limiter_login_unlock(const tai_login_t *login, tai_login_cou
 {
     call_t call = {.p = p, .login = (tai_login_t *)login, .which = which};
 
-    return lift(login_unlock, &call, locks);
+    return lift(login_unlock, forget_login, &call, locks);
 }

@@ -194,6 +194,9 @@ static const number_t limiter_numbers[] = {
     {"limiter_fallbacks_total", "counter",
      "Decisions made in the place of a shared limiter that did not answer.",
      offsetof(tai_metrics_t, limiter_fallbacks)},
+    {"limiter_recalled_total", "counter",
+     "Refusals that a shared limiter had said before: no call was made.",
+     offsetof(tai_metrics_t, limiter_recalled)},
 };
 
 static void write_limiter(request_rec *r, const tai_metrics_t *m)

@@ -53,6 +53,7 @@ static void unbegin(tai_redis_operation_t *op, int below)
 
     for (i = 0; i < back.n; i++) {
         back.items[i].args[3] = (apr_uint64_t)undone[i]->out[0];
+        undone[i]->out[0] = 0; /* no lock runs there */
     }
     (void)tai_redis_operation_run(&back);
 }
@@ -69,7 +70,10 @@ apr_status_t tai_redis_login_begin(void *self, tai_login_t *login, apr_uint64_t 
     (void)now;
     *left_ms = (apr_uint64_t)left;
     for (i = 0; i < TAI_LOGIN_COUNT && rv == APR_SUCCESS; i++) {
-        login->at[i] = (apr_uint64_t)op.items[i].out[0];
+        const apr_uint64_t said = (apr_uint64_t)op.items[i].out[0];
+
+        login->at[i] = left == 0 ? said : 0;
+        login->locked_ms[i] = left == 0 ? 0 : said;
     }
     return rv;
 }

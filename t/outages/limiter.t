@@ -5,6 +5,7 @@ use warnings;
 
 use Test::More;
 use TaiApi qw(administrator api elsewhere);
+use TaiClients;
 use TaiKeys;
 use TaiLimited;
 use TaiLimits;
@@ -30,7 +31,7 @@ sub answers_again {
 # How it goes away, and comes back.
 my @outages = (
     ['stands still', sub { $_[0]->pause }, sub { $_[0]->go_on }],
-    ['is killed',    sub { $_[0]->crash }, sub { $_[0]->start_again }],
+    ['is killed',    sub { $_[0]->crash }, sub { $_[0]->start_again }], # the relay answers, and breaks off
 );
 
 # --- local ------------------------------------------------------------------------------------------
@@ -41,24 +42,33 @@ my $server = limited_server($redis->conf('timeout=100ms', $relay->port));
 for my $outage (@outages) {
     my ($how, $go, $come) = @$outage;
     my ($before, $amid) = map { fresh_key(token => 1) } 1, 2;
-    my $key = fresh_key()->{key};
+    my ($key, $half, $new) = map { fresh_key()->{key} } 1 .. 3;
     my $locked = lock_pair($server, $before);
     is statuses_at($server, '/limited/x', 6, key => $key), '200 200 200 200 200 429', "Redis $how; before: shared";
-    my $told = () = $server->log =~ /does not answer/g;
+    is statuses_at($server, '/limited/x', 3, key => $half), '200 200 200', '... three of five';
 
+    my %before = map { $_ => $server->metric("limiter_$_") } qw(calls_total failures_total opened_total fallbacks_total);
+    my $since = sub { $server->metric("limiter_$_[0]") - $before{$_[0]} };
     $go->($redis);
-    my $calls = $server->metric('limiter_calls_total');
-    is statuses_at($server, '/limited/x', 6, key => $key), '200 200 200 200 200 429', "local: windows begin empty";
-    like ask_at($server, '/limited/x', key => $key)->head, $LIMIT_FIELDS, '... and tell what is left';
-    is ask_at($server, '/pair/x', client => $locked, pair => pair_of($before))->status, 200, '... and no lock is known';
+    my $tried = 0;
+    until ($since->('opened_total') || $tried == 10) {
+        is ask_at($server, '/locked/x', key => 'x')->status, 401, 'a failure that is counted here';
+        $tried++;
+    }
+    is $tried, 3, 'nobody asks behind the first three';
+
+    is statuses_at($server, '/limited/x', 6, key => $key), join(' ', (429) x 6), 'local: what was full is';
+    is statuses_at($server, '/limited/x', 4, key => $half), '200 200 429 429', '... what was admitted here counts';
+    is statuses_at($server, '/limited/x', 6, key => $new), '200 200 200 200 200 429', '... what nobody has used begins empty';
+    like ask_at($server, '/limited/x', key => $new)->head, $LIMIT_FIELDS, '... and tells what is left';
+    is ask_at($server, '/pair/x', client => $locked, pair => pair_of($before))->status, 429, '... and a lock that was found runs';
     my $hurt = new_client();
     is statuses_at($server, '/pair/x', 4, client => $hurt, pair => wrong($amid)), '401 401 401 429', '... and failures lock';
     is ask_at($server, '/pair/scope', client => $hurt, pair => pair_of($amid))->status, 429, '... the right token too';
     is ask_at($server, '/pair/scope', pair => pair_of($amid))->status, 403, '... not elsewhere';
-    my $asked = $server->metric('limiter_calls_total') - $calls;
-    my $failed = $server->metric('limiter_failures_total');
+    my $asked = $since->('calls_total');
     cmp_ok $asked, '<', 15, "of all these only $asked have asked Redis";
-    cmp_ok $server->metric('limiter_fallbacks_total'), '>=', 14, 'what was decided without it is counted';
+    cmp_ok $since->('fallbacks_total'), '>=', 20, 'what was decided without it is counted';
     is $server->metric('limiter_open'), 1, 'and so is that it is left alone';
     like $server->get('/server-status?auto')->body, qr/^TaiAuth-LimiterOpen: 1$/m, 'the status page says it';
 
@@ -74,8 +84,12 @@ for my $outage (@outages) {
     answers_again($server);
     is $server->metric('limiter_open'), 0, 'Redis is back, by itself';
     my $kept = $how =~ /still/;
-    is ask_at($server, '/limited/x', key => $key)->status, $kept ? 429 : 200, 'what it has counted counts' . ($kept ? '' : ', nothing');
-    is ask_at($server, '/pair/x', client => $locked, pair => pair_of($before))->status, $kept ? 429 : 200, '... locks too';
+    my $counted = sub {
+        join ' ', ask_at($server, '/limited/x', key => $key)->status,
+            ask_at($server, '/pair/x', client => $locked, pair => pair_of($before))->status;
+    };
+    wait_for(sub { $counted->() eq '200 200' }, 'what it has said to be too old') unless $kept;
+    is $counted->(), $kept ? '429 429' : '200 200', 'what it has counted counts, locks too' . ($kept ? '' : ': nothing');
     is ask_at($server, '/pair/x', client => $hurt, pair => pair_of($amid))->status, 200, 'what was locked without it is not';
 }
 my $log = $server->log;
@@ -85,13 +99,42 @@ is_deeply [@lines[1, 4]], ['does not answer', 'answers again'], '... in that ord
 is $lines[0], 'redis://127.0.0.1:' . $relay->port . '/0', '... naming it';
 like $lines[2], qr/; until it does, this server counts by itself \(on-error=local\)/, '... and what is done meanwhile';
 
+# --- many at once -----------------------------------------------------------------------------------
+
+# Each client waits once, with those that were under way when it came out; from then on one a second and
+# the watchdog try.
+my $PARALLEL = 32;
+my $path = '/hundred/x';
+my $headers = { 'X-API-Key' => fresh_key()->{key} };
+is ask($server->port, $path, $headers), 200, 'a key is remembered';
+my %before = map { $_ => $server->metric("limiter_$_") } qw(failures_total opened_total);
+$redis->pause;
+my $began = now();
+my $seen = tally(TaiClients->start($PARALLEL, sub {
+    my %seen;
+    $seen{ask($server->port, $path, $headers)}++ for 1 .. 20;
+    return \%seen;
+})->results);
+my $tries = 2 * (1 + int(now() - $began));
+is_deeply $seen, { 200 => 99, 429 => 541 }, 'Redis stands still, 32 clients: 100 in all, one of which it knows of';
+my $waited = $server->metric('limiter_failures_total') - $before{failures_total};
+cmp_ok $waited, '>=', 3, "$waited of 640 have waited, three at the least";
+cmp_ok $waited, '<=', $PARALLEL + $tries, '... each client once, and who tries';
+is $server->metric('limiter_opened_total') - $before{opened_total}, 1, '... one outage';
+$redis->go_on;
+# Nobody asks: the watchdog does.
+wait_for(sub { $server->metric('limiter_open') == 0 }, 'Redis to be found without traffic');
+like $server->log, qr/the limiter redis\S+ answers again/, '... and the log has it';
+
 # --- a charge is given back where it was made -----------------------------------------------------
 
 my $key = fresh_key()->{key};
 is statuses_at($server, '/refunded/x', 2, key => $key), '200 200', 'shared: two of three';
 $relay->cut; # what Redis never gets it does not count later
+is ask_at($server, '/refunded/to', key => $key)->status, 403, 'amid an outage';
+is $server->metric('limiter_open'), 1, '... where a connection is refused, one call finds it out';
 is statuses_at($server, '/refunded/to', 5, key => $key), '403 403 403 403 403', 'amid an outage: charged and refunded here';
-is statuses_at($server, '/refunded/x', 4, key => $key), '200 200 200 429', '... all of it';
+is statuses_at($server, '/refunded/x', 2, key => $key), '200 429', '... all of it';
 $relay->pass;
 answers_again($server);
 is statuses_at($server, '/refunded/x', 2, key => $key), '200 429', '... and nothing of what is shared';

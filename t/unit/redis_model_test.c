@@ -415,11 +415,15 @@ static int begin_twin(pair_t *pair, twin_t *twin, apr_pool_t *p)
 {
     const char *error = "";
     apr_uint64_t left = 77, left_there = 78;
+    int i;
 
     pair->ours.ops->login_begin(pair->ours.self, &twin->ours, pair->now, &left, p, &error);
     ck_assert_int_eq(
         pair->redis.ops->login_begin(pair->redis.self, &twin->redis, 0, &left_there, p, &error), 0);
     pair_same(pair, "no room", left, left_there);
+    for (i = 0; i < TAI_LOGIN_COUNT; i++) {
+        pair_same(pair, "locked", twin->ours.locked_ms[i], twin->redis.locked_ms[i]);
+    }
     return left == 0;
 }
 

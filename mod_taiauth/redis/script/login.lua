@@ -5,7 +5,8 @@
 --   ARGV  'begin', 'test', 'fail' or 'end'; of each key N (0: a list), W, how long a lock lasts, and
 --         when the try is recorded (end; 0: all that the count holds is to go)
 --   returns for how long there is no room for one more; of each key: when the try is recorded
---   (begin), or whether a lock has started (fail)
+--   (begin), what is left of its lock (begin and test, where there is no room), or whether a lock has
+--   started (fail)
 local op = ARGV[1]
 local now = clock()
 local room = 0
@@ -82,6 +83,8 @@ for i, one in ipairs(counts) do
     admit(one.w, one.max, one.width, now)
     answer[i + 1] = one.w.newest
     save(one)
+  elseif op == 'begin' or op == 'test' then
+    answer[i + 1] = left(one.w, now)
   elseif op == 'fail' then
     answer[i + 1] = start_lock(one)
   elseif op == 'end' then
