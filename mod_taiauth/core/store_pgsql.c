@@ -477,6 +477,14 @@ static const char *limit(apr_uint32_t statement_ms, apr_pool_t *p)
 static const char *const full[] = {"too many clients already", "too many connections for",
                                    "remaining connection slots are reserved", NULL};
 
+/*
+ * By the places of the rows, and in the order of an index: else each slice might read the whole table, to
+ * find those that go or to join them with those that are there.
+ */
+#define SLICE_OF(table, which, order)                                                       \
+    "DELETE FROM " table " WHERE ctid = ANY (ARRAY(SELECT ctid FROM " table " WHERE " which \
+    " ORDER BY " order " LIMIT %lld))"
+
 const tai_driver_t tai_driver_pgsql = {
     .name = "pgsql",
     .resolve = resolve,
@@ -515,5 +523,9 @@ const tai_driver_t tai_driver_pgsql = {
             [TAI_SQL_LOCK_USER] = "SELECT id FROM users WHERE id = %s FOR NO KEY UPDATE",
             [TAI_SQL_WRITE_LAST_USE] = TAI_SQL_LAST_USE_OF(USED),
             [TAI_SQL_WRITE_USAGE] = TAI_SQL_USAGE_OF(USED),
+            [TAI_SQL_FORGET_CHANGES] = SLICE_OF("key_changes", "seq <= %lld", "seq"),
+            [TAI_SQL_SWEEP_USAGE] = SLICE_OF("key_usage", "day < %s", "day"),
+            [TAI_SQL_SWEEP_AUDIT] =
+                SLICE_OF("audit_log", "account_id IS NULL AND at < %lld", "account_id, at"),
         },
 };

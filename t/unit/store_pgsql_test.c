@@ -309,6 +309,68 @@ START_TEST(nothing_changes_without_the_counter)
 }
 END_TEST
 
+/* ---- what is read ---------------------------------------------------------------------------- */
+
+/* Enough rows for an index to be worth it, of which the server has counted how many there are. */
+static const char *const many[] = {
+    "INSERT INTO accounts SELECT 'acc' || n, 'account ' || n, 'free', 'active', 1"
+    " FROM GENERATE_SERIES(1, 2000) n",
+    "INSERT INTO users SELECT 'usr' || n, 'acc' || n, 'user ' || n, NULL, 'member', 'active', 1"
+    " FROM GENERATE_SERIES(1, 2000) n",
+    "INSERT INTO api_keys SELECT 'key' || n, 'key' || n, 'acc' || n, 'usr' || n, 'k', 'tai_',"
+    " LPAD(n::TEXT, 64, '0'), NULL, 'programs:read', NULL, 1 FROM GENERATE_SERIES(1, 2000) n",
+    "INSERT INTO key_usage SELECT 'key' || n, CAST(DATE '2026-01-01' + n / 1000 AS TEXT), 1, 1"
+    " FROM GENERATE_SERIES(1, 20000) n",
+    "INSERT INTO audit_log (at, account_id, actor, client, action)"
+    " SELECT n, CASE WHEN n % 20 > 0 THEN 'acc1' END, 'a', 'local', 'a'"
+    " FROM GENERATE_SERIES(1, 20000) n",
+    "INSERT INTO key_changes SELECT 1000000 + n, NULL, NULL FROM GENERATE_SERIES(1, 20000) n",
+    "ANALYZE",
+};
+
+#define FOUND "\"Filter\"" /* a row that was found and then looked at: there may be many of them */
+
+/* What must not be in the plan of those that many ask, or that run over tables of all times. */
+static const struct {
+    tai_statement_e statement;
+    const char *values[2];
+    const char *never;
+} plans[] = {
+    {TAI_SQL_FIND_KEY,
+     {"'0000000000000000000000000000000000000000000000000000000000000077'"},
+     FOUND},
+    {TAI_SQL_FIND_KEY_BY_ID, {"'key77'"}, FOUND},
+    {TAI_SQL_FORGET_CHANGES, {"1010000", "5000"}, "Seq Scan"},
+    {TAI_SQL_SWEEP_USAGE, {"'2026-01-02'", "5000"}, "Seq Scan"},
+    {TAI_SQL_SWEEP_AUDIT, {"10000", "5000"}, "Seq Scan"},
+};
+
+static const char *with_values(const char *sql, const char *const *values)
+{
+    const char *filled = "", *mark;
+
+    while ((mark = strchr(sql, '%')) != NULL) {
+        filled = apr_pstrcat(pool, filled, apr_pstrmemdup(pool, sql, (apr_size_t)(mark - sql)),
+                             *values++, NULL);
+        sql = mark + (mark[1] == 's' ? strlen("%s") : strlen("%lld"));
+    }
+    return apr_pstrcat(pool, filled, sql, NULL);
+}
+
+START_TEST(no_more_is_read_than_is_needed)
+{
+    const char *sql = tai_driver_sql(&tai_driver_pgsql, plans[_i].statement);
+    const char *plan;
+
+    for (apr_size_t i = 0; i < ROWS(many); i++) {
+        raw_run(path, many[i]);
+    }
+    plan = raw_value(path, apr_pstrcat(pool, "EXPLAIN (FORMAT JSON) ",
+                                       with_values(sql, plans[_i].values), NULL));
+    ck_assert_msg(strstr(plan, plans[_i].never) == NULL, "%s\n%s", sql, plan);
+}
+END_TEST
+
 static void add_database(TCase *tests)
 {
     with_acme(tests);
@@ -323,6 +385,7 @@ static void add_database(TCase *tests)
     tcase_add_test(tests, a_change_is_logged_wherever_it_is_made_from);
     tcase_add_loop_test(tests, a_table_that_is_emptied_concerns_every_key, 0, ROWS(emptied));
     tcase_add_test(tests, nothing_changes_without_the_counter);
+    tcase_add_loop_test(tests, no_more_is_read_than_is_needed, 0, ROWS(plans));
 }
 
 static void add(TCase *tests)

@@ -55,7 +55,8 @@ CREATE TABLE users (
     created_at    BIGINT       NOT NULL
 );
 
-CREATE INDEX users_account ON users (account_id);
+-- With the id: of one user of one account it would else be tried for all of his account's.
+CREATE INDEX users_account ON users (account_id, id);
 
 CREATE UNIQUE INDEX users_primary_admin ON users (account_id)
     WHERE role = 'primary_admin' AND status = 'active';
