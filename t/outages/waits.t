@@ -1,0 +1,110 @@
+# Who waits for a database server, and who does not: of each kind, behind a relay.
+#
+#   TAI_ONLY  pgsql or mysql: that one alone
+use strict;
+use warnings;
+
+use Test::More;
+use TaiClients;
+use TaiDatabase;
+use TaiHttpd;
+use TaiKeys qw(unknown_key);
+use TaiNodes;
+use TaiRelay;
+use TaiTest;
+
+my $CHILDREN = 8; # threads of all children
+
+my $CONF = <<"CONF";
+<IfModule mpm_prefork_module>
+    StartServers $CHILDREN
+    MaxRequestWorkers $CHILDREN
+</IfModule>
+<IfModule !mpm_prefork_module>
+    ThreadLimit @{[$CHILDREN / 2]}
+    ThreadsPerChild @{[$CHILDREN / 2]}
+    MaxRequestWorkers $CHILDREN
+</IfModule>
+TaiAuthSharedMemory 32M
+TaiAuthSyncInterval 100ms
+LogLevel taiauth:info
+<Location /metrics>
+    TaiAuthMetrics On
+</Location>
+CONF
+
+# A server of httpd whose connections go through a relay, with a key that it remembers.
+sub behind {
+    my ($relay, $conf) = @_;
+    my $database = TaiDatabase->new->init;
+    my $params = $database->params =~ s/\bport=\K\d+/$relay->port/er;
+    my $httpd = TaiNodes::started(TaiHttpd->new(database => TaiDatabase->of($params), conf => TaiNodes::conf_of("$CONF$conf\n")));
+    my $key = on_database($database, sub { make_key(make_account('acme'))->{key} });
+    on_database($database, \&settled);
+    wait_for(sub { status($httpd, $key) == 200 }, 'a key to be good');
+    return ($httpd, $key);
+}
+
+sub status { my ($httpd, $key) = @_; return $httpd->get('/v1/x', { 'X-API-Key' => $key })->status }
+
+# Of those who ask for something that is not remembered half may be kept waiting, and no more: with
+# the others all else is answered.
+sub silent {
+    my $relay = TaiRelay->start(to => TaiDatabase::of_server('port'));
+    my ($httpd, $key) = behind($relay, "TaiAuthDatabaseTimeout 60s connect=60s\nTaiAuthLease 60s");
+    my @unknown = map { unknown_key() } 1 .. 4 * $CHILDREN;
+    $relay->stall;
+    my $clients = TaiClients->start(scalar @unknown, sub { return { status($httpd, $unknown[$_[0]]) => 1 } });
+    ok wait_for(sub { $httpd->log =~ /as many wait for it as may/ }, 'enough to wait'), 'enough wait';
+    for my $round (1 .. 20) {
+        is $httpd->get('/page.html')->status, 200, 'an open page' if $round == 1;
+        is status($httpd, $key), 200, "a key that is remembered, round $round";
+    }
+    is $httpd->metric('database_open'), 0, 'and the server has not been given up: they still wait';
+    $relay->pass;
+    my %seen = %{tally($clients->results)};
+    my ($told, $spared) = map { $seen{$_} // 0 } 401, 503;
+    is $told + $spared, scalar @unknown, 'the others were told, or told to come again';
+    cmp_ok $told, '>', 0, 'some waited';
+    cmp_ok $told, '<=', $CHILDREN / 2, 'no more of them than may';
+    return;
+}
+
+# Of the connections that are open nothing comes any more, as where a firewall has forgotten them; the
+# server is well.
+sub lost {
+    my @ways = map { TaiRelay->start(to => TaiDatabase::of_server('port')) } 1, 2;
+    my $relay = TaiRelay->start(to => $ways[0]->port);
+    my ($httpd, $key) = behind($relay, "TaiAuthDatabaseTimeout 60s connect=60s\nTaiAuthLease 4s");
+    my $syncs = $httpd->metric('syncs_total');
+    $relay->lead_to($ways[1]->port);
+    $ways[0]->stall;
+    my %seen;
+    $syncs += 2; # one may have been under way
+    ok wait_for(sub { $seen{status($httpd, $key)}++; $httpd->metric('syncs_total') > $syncs + 20 }, 'syncs to go on', 60), 'syncs go on';
+    is_deeply [keys %seen], [200], 'and the lease has not ended';
+    is $httpd->metric('database_opened_total'), 0, 'nobody was kept from the server';
+    return;
+}
+
+my %kinds = (pgsql => 'postgresql', mysql => 'mariadb');
+
+for my $driver (grep { !$ENV{TAI_ONLY} || $_ eq $ENV{TAI_ONLY} } sort keys %kinds) {
+    my $dir = var('t_logs') . "/waits-$kinds{$driver}";
+    local $ENV{TAI_DATABASE} = $driver;
+    local $ENV{TAI_SERVER} = $dir;
+    TaiDatabase::service(start => $kinds{$driver}, $dir);
+    subtest "$driver: a server that is silent" => \&silent;
+    subtest "$driver: connections that were lost" => \&lost;
+    TaiDatabase::service(stop => $dir);
+}
+
+END {
+    local $?;
+    for my $kind (values %kinds) {
+        my $dir = eval { var('t_logs') . "/waits-$kind" } // next;
+        eval { TaiDatabase::service(stop => $dir) } if -f "$dir/service";
+    }
+}
+
+done_testing;
