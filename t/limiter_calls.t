@@ -163,6 +163,17 @@ my $rest = waits(wrong($other));
 ok $rest <= $longest - 2, 'a wrong token: that of the pair' or diag $rest;
 cmp_ok abs(waits(pair_of($other)) - $rest), '<=', 1, 'as with the right one';
 
+# Who is at a locked pair counts nowhere, whatever he shows: in Redis as in shared memory.
+for my $case (['shared memory', limited_server('')], ['Redis', $server]) {
+    my ($name, $at) = @$case;
+    my $third = make_key($account, token => 1);
+    my $from = lock_pair($at, $third);
+    order($at->port, unlock => client => $from);
+    is join(' ', map { ask_at($at, '/pair/x', client => $from, pair => $_)->status } (wrong($third)) x 4, pair_of($third)),
+        '429 429 429 429 429', "$name: a locked pair";
+    is statuses_at($at, '/locked/x', 4, client => $from, key => 'x'), '401 401 401 429', '... has counted nothing against its client';
+}
+
 my ($user, $hurt) = map { login_user("limiter_calls-$_") } qw(ann ben);
 my $disabled = make_key($hurt->{account}, token => 1);
 is ask_at($server, '/pair/x', pair => pair_of($disabled))->status, 200, 'an account that is active';
