@@ -6,6 +6,7 @@ use warnings;
 use Test::More;
 use Time::HiRes qw(time);
 use TaiApi;
+use TaiDatabase ();
 use TaiLogin qw(log_in);
 use TaiNodes;
 use TaiTest;
@@ -179,5 +180,22 @@ subtest 'sixteen at a time' => sub {
 };
 
 sub is_in_force { my ($answer) = @_; return $answer->status == 200 && data($answer)->{nodes}{applied} == 2 }
+
+# It keeps changes waiting, and nothing else.
+subtest 'beside a transaction that somebody has forgotten' => sub {
+    plan skip_all => 'SQLite has one writer' if TaiDatabase::is_file();
+    my $one = first_node('TaiAuthDatabaseTimeout 2s');
+    my $ann = manager($one, 'forgotten');
+    my $key = create_key($ann);
+    my $open = $one->database->handle;
+    $open->begin_work;
+    $open->do('UPDATE change_counter SET seq = seq + 1');
+    my $two = further_node($one, 'TaiAuthDatabaseTimeout 2s');
+    ok wait_for(sub { status_on($two, $key) == 200 }, 'a key to be good'), 'a node starts, and serves';
+    is registered($one), 2, 'it is one of two';
+    is revoke($ann, $key)->status, 503, 'a revocation has to wait';
+    $open->rollback;
+    is_deeply data(revoke($ann, $key))->{nodes}, { applied => 2, of => 2, silent => 0 }, 'for no longer than that';
+};
 
 done_testing;

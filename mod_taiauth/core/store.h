@@ -46,7 +46,8 @@ int tai_store_is_file(const char *driver);
  * @param params  as in DBDParams: for sqlite3 a path, or file:/path?mode=rw
  * @param p       for the texts; also used while asking
  * @param text    set to a sentence with the path (or the parameters without their password) and,
- *                where something can be done, the taictl command that does it; NULL when ready
+ *                where something can be done, the taictl command that does it; when ready, to what a
+ *                crash of its host could undo, or NULL
  */
 tai_store_state_e tai_store_check(const char *driver, const char *params, apr_pool_t *p,
                                   const char **text);
@@ -63,6 +64,7 @@ typedef struct tai_store_limits_t {
     int waiting;               /* how many threads may wait, of all that share the crowd */
     tai_crowd_t *crowd;        /* NULL: it is this store's alone */
     tai_breaker_t *breaker;    /* asked before anything else; NULL: none */
+    void (*changing)(int under_way); /* told that a change begins, and has ended; NULL: nobody is */
     const apr_port_t *own_ports; /* where this process listens: tai_socket_strike */
 } tai_store_limits_t;
 

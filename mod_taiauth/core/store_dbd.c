@@ -405,6 +405,13 @@ static tai_change_e change_once(tai_store_t *store, tai_connection_t *connection
     return outcome;
 }
 
+static void note_changing(const tai_store_t *store, int under_way)
+{
+    if (store->limits.changing) {
+        store->limits.changing(under_way);
+    }
+}
+
 static tai_change_e change_with(tai_store_t *store, tai_statement_e lock, tai_change_fn *change,
                                 void *data, apr_pool_t *p, const char **text)
 {
@@ -415,10 +422,12 @@ static tai_change_e change_with(tai_store_t *store, tai_statement_e lock, tai_ch
     if (acquire(store, &hold, p, text) != APR_SUCCESS) {
         return TAI_CHANGE_UNKNOWN;
     }
+    note_changing(store, 1);
     outcome = change_once(store, hold.connection, lock, change, data, p, &again, text);
     if (again) {
         outcome = change_once(store, hold.connection, lock, change, data, p, &again, text);
     }
+    note_changing(store, 0);
     release(store, &hold);
     return outcome;
 }

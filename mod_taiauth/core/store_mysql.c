@@ -264,6 +264,9 @@ const tai_driver_t tai_driver_mysql = {
             [TAI_SQL_IMPORT_BEGIN] = "SET foreign_key_checks = 0",
             [TAI_SQL_IMPORT_END] = "SET foreign_key_checks = 1",
             [TAI_SQL_HEALTH] = "SELECT VERSION(), UNIX_TIMESTAMP()",
+            [TAI_SQL_RISK] = "SELECT CASE WHEN @@global.innodb_flush_log_at_trx_commit <> 1"
+                             " THEN 'innodb_flush_log_at_trx_commit is not 1: a crash of its host"
+                             " may undo revocations that were reported; set it to 1' END",
             [TAI_SQL_UNFIT] = "SELECT CASE WHEN @@global.read_only"
                               " THEN 'is read-only, as a replica is, which would tell of a"
                               " revocation late: name the primary' END",

@@ -505,6 +505,11 @@ const tai_driver_t tai_driver_pgsql = {
             [TAI_SQL_SCHEMA_TABLES] = "SELECT 1 WHERE TO_REGCLASS('schema_version') IS NOT NULL",
             [TAI_SQL_HEALTH] = "SELECT 'PostgreSQL ' || CURRENT_SETTING('server_version'),"
                                " CAST(FLOOR(EXTRACT(EPOCH FROM CLOCK_TIMESTAMP())) AS BIGINT)",
+            [TAI_SQL_RISK] =
+                "SELECT CASE WHEN 'off' IN (CURRENT_SETTING('fsync'),"
+                " CURRENT_SETTING('full_page_writes')) THEN 'fsync or full_page_writes is off: a"
+                " crash of its host may undo revocations that were reported, or destroy all of it;"
+                " set both to on' END",
             [TAI_SQL_UNFIT] =
                 "SELECT CASE WHEN PG_IS_IN_RECOVERY() THEN 'is a read replica, which would tell of"
                 " a revocation late: name the primary, or several hosts with"

@@ -94,9 +94,27 @@ static apr_status_t is_blank(const tai_database_t *database, apr_pool_t *p, int 
     return rv == APR_ENOENT ? APR_SUCCESS : rv;
 }
 
-/* @return as tai_store_check_schema */
+/* risk: set to a sentence, or NULL: there is none */
+static apr_status_t ask_risk(tai_connection_t *connection, const tai_database_t *database,
+                             apr_pool_t *p, const char **risk, const char **text)
+{
+    apr_array_header_t *rows;
+    const char *reason;
+    apr_status_t rv = tai_connection_select(connection, TAI_SQL_RISK, NULL, p, &rows, text);
+
+    if (rv == APR_SUCCESS && rows->nelts > 0) {
+        reason = APR_ARRAY_IDX(rows, 0, tai_row_t)[0];
+        *risk = reason ? apr_psprintf(p, "database %s: %s", database->name, reason) : NULL;
+    }
+    return rv;
+}
+
+/*
+ * @param risk  as for ask_risk; NULL: of no interest
+ * @return as tai_store_check_schema
+ */
 static apr_status_t ask_version(const tai_database_t *database, apr_pool_t *p, int *version,
-                                const char **text)
+                                const char **risk, const char **text)
 {
     tai_connection_t *connection;
     apr_pool_t *pool;
@@ -113,6 +131,9 @@ static apr_status_t ask_version(const tai_database_t *database, apr_pool_t *p, i
         if (rv == APR_SUCCESS) {
             rv = read_version(connection, p, version, text);
         }
+        if (rv == APR_SUCCESS && risk) {
+            rv = ask_risk(connection, database, p, risk, text);
+        }
         apr_pool_destroy(pool);
     }
     return rv;
@@ -124,7 +145,7 @@ apr_status_t tai_schema_version(const char *driver, const char *params, apr_pool
     const tai_database_t *database;
     apr_status_t rv = tai_database_resolve(driver, params, p, &database, text);
 
-    return rv == APR_SUCCESS ? ask_version(database, p, version, text) : rv;
+    return rv == APR_SUCCESS ? ask_version(database, p, version, NULL, text) : rv;
 }
 
 /* Older ones can be helped by taictl, newer ones cannot. */
@@ -161,18 +182,22 @@ tai_store_state_e tai_store_check(const char *driver, const char *params, apr_po
                                   const char **text)
 {
     const tai_database_t *database;
+    const char *risk = NULL;
+    tai_store_state_e state;
     int version;
     apr_status_t rv;
 
     *text = NULL;
     rv = tai_database_resolve(driver, params, p, &database, text);
     if (rv == APR_SUCCESS) {
-        rv = ask_version(database, p, &version, text);
+        rv = ask_version(database, p, &version, &risk, text);
     }
     if (rv != APR_SUCCESS) {
         return rv == APR_EINVAL ? TAI_STORE_UNFIT : TAI_STORE_UNREACHABLE;
     }
-    return judge_version(database, version, p, text);
+    state = judge_version(database, version, p, text);
+    *text = state == TAI_STORE_READY ? risk : *text;
+    return state;
 }
 
 apr_status_t tai_store_check_schema(tai_connection_t *connection, const tai_database_t *database,
@@ -257,7 +282,7 @@ apr_status_t tai_schema_migrate(const char *driver, const char *params, apr_pool
 
     rv = tai_database_resolve(driver, params, p, &database, text);
     if (rv == APR_SUCCESS) {
-        rv = ask_version(database, p, from, text);
+        rv = ask_version(database, p, from, NULL, text);
     }
     if (rv != APR_SUCCESS) {
         return rv;
@@ -330,7 +355,7 @@ static apr_status_t fill(const tai_database_t *database, int created, apr_pool_t
                          const char **text)
 {
     int version;
-    apr_status_t rv = ask_version(database, p, &version, text);
+    apr_status_t rv = ask_version(database, p, &version, NULL, text);
 
     if (rv == APR_SUCCESS && version > 0) {
         *text = apr_psprintf(p, "database %s exists already, with schema version %d",

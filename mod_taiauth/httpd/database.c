@@ -32,6 +32,9 @@ int taiauth_database_check(server_rec *s, apr_pool_t *ptemp)
     }
     state = tai_store_check(conf->dbd_driver, conf->dbd_params, ptemp, &text);
     if (state == TAI_STORE_READY) {
+        if (text) {
+            ap_log_error(APLOG_MARK, APLOG_WARNING | APLOG_STARTUP, 0, s, "taiauth: %s", text);
+        }
         return 1;
     }
     ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_STARTUP, 0, s,

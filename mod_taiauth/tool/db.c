@@ -58,7 +58,9 @@ int taictl_db_init(taictl_t *run)
 /* What can be said of one that is ready. Returns NULL, or why it could not be asked. */
 static const char *look_over(taictl_t *run, json_t *object)
 {
-    tai_store_t *store = taictl_store(run);
+    static const tai_store_limits_t limits = {
+        .connect_ms = 5000, .statement_ms = 5000, .change_ms = 5000, .waiting = 1000};
+    tai_store_t *store = taictl_store_within(run, &limits);
     tai_health_t health;
     int nodes, silent;
     const char *text = "it was ready, and is not any more";
@@ -88,6 +90,8 @@ int taictl_db_status(taictl_t *run)
                                             {"state", "state"},
                                             {"writable", "writable"},
                                             {"why not", "unwritable"},
+                                            {"durable", "durable"},
+                                            {"what may be lost", "risk"},
                                             {"seconds its clock is ahead", "clock_ahead"},
                                             {"nodes", "nodes"},
                                             {"silent nodes", "silent"},
@@ -108,6 +112,10 @@ int taictl_db_status(taictl_t *run)
                   tai_describe_text(taictl_database_name(run), run->pool), "driver", run->driver,
                   "version", version, "needed", tai_store_schema_version, "state", names[state]);
     if (state == TAI_STORE_READY) {
+        json_object_set_new(object, "durable", json_boolean(text == NULL));
+        if (text != NULL) {
+            json_object_set_new(object, "risk", tai_describe_text(text, run->pool));
+        }
         text = look_over(run, object);
     }
     taictl_print_record(run, object, fields);

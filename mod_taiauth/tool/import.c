@@ -269,7 +269,7 @@ int taictl_import(taictl_t *run)
         return taictl_misuse(run, "--format is csv or jsonl, and needed where the name of the file "
                                   "does not end in it; --hashed is none, hex or base64");
     }
-    store = taictl_store(run);
+    store = taictl_store_within(run, &tai_store_patient);
     if (store == NULL) {
         return TAICTL_FAILED;
     }

@@ -3,9 +3,11 @@
 #include "digest.h"
 #include "store_database.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <apr_general.h>
 #include <apr_getopt.h>
 #include <apr_strings.h>
@@ -55,7 +57,43 @@ int taictl_misuse(const taictl_t *run, const char *text)
     return TAICTL_USAGE;
 }
 
+#define S 1000 /* milliseconds */
+
+/* How long a change may be under way before a word is said, seconds. */
+#define CHANGE_S 3
+
+static void say_changing(int signal_number)
+{
+    static const char text[] =
+        "taictl: still waiting for the database: somebody else is changing something there, or has "
+        "left a transaction open; on a server pg_stat_activity or SHOW PROCESSLIST shows who\n";
+
+    (void)signal_number;
+    if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0) {
+        return; /* nobody reads it, then */
+    }
+}
+
+static void watch_change(int under_way)
+{
+    struct sigaction action = {.sa_handler = say_changing, .sa_flags = SA_RESTART};
+
+    alarm(under_way && sigaction(SIGALRM, &action, NULL) == 0 ? CHANGE_S : 0);
+}
+
+/* A change waits for somebody's lock half of that time: a key that has leaked must not wait longer. */
+static const tai_store_limits_t usual = {.connect_ms = 10 * S,
+                                         .statement_ms = 600 * S,
+                                         .change_ms = 120 * S,
+                                         .waiting = 1000,
+                                         .changing = watch_change};
+
 tai_store_t *taictl_store(taictl_t *run)
+{
+    return taictl_store_within(run, &usual);
+}
+
+tai_store_t *taictl_store_within(taictl_t *run, const tai_store_limits_t *limits)
 {
     const char *text;
     tai_store_t *store;
@@ -64,8 +102,7 @@ tai_store_t *taictl_store(taictl_t *run)
         taictl_fail(text);
         return NULL;
     }
-    if (tai_store_create(&store, run->driver, run->database, 1, &tai_store_patient, run->pool) !=
-        APR_SUCCESS) {
+    if (tai_store_create(&store, run->driver, run->database, 1, limits, run->pool) != APR_SUCCESS) {
         taictl_fail("the database cannot be used");
         return NULL;
     }

@@ -116,9 +116,15 @@ const char *taictl_setting(const char *option, const char *variable, const char 
 const char *taictl_database_name(const taictl_t *run);
 
 /**
- * The store of this run, after a look at its schema; says what is wrong with it.
+ * The store of this run, after a look at its schema; says what is wrong with it. A change that waits
+ * for somebody's lock says so after some seconds, and gives up after a minute.
  * @return NULL: it cannot be used
  */
 tai_store_t *taictl_store(taictl_t *run);
+
+/**
+ * The same with other limits.
+ */
+tai_store_t *taictl_store_within(taictl_t *run, const tai_store_limits_t *limits);
 
 #endif

@@ -30,8 +30,8 @@ refused(qr/exists already, with schema version 3/, 'db init again', 'db', 'init'
 like done('db migrate', 'db', 'migrate', @database)->{out}, qr/^schema version 3 already$/,
     'nothing is left to migrate';
 like done('db status', 'db', 'status', @database)->{out}, qr/^state +ready$/m, 'it is ready';
-my %ready = (driver => 'sqlite3', version => 3, needed => 3, state => 'ready', writable => JSON::PP::true, nodes => 0,
-    silent => 0);
+my %ready = (driver => 'sqlite3', version => 3, needed => 3, state => 'ready', writable => JSON::PP::true, durable => JSON::PP::true,
+    nodes => 0, silent => 0);
 is_deeply state_of(@database), { database => $path, %ready }, 'status as JSON';
 is_deeply json_of('db', 'migrate', @database), { from => 3, version => 3 }, 'migrate as JSON';
 is_deeply json_of('db', 'init', '--database', "$dir/2.db"),

@@ -14,9 +14,14 @@ my $status = json_of('db', 'status');
 like delete $status->{server}, $named{$driver}, 'the server and its version';
 cmp_ok abs(delete $status->{clock_ahead}), '<=', 2, 'its clock, on the same host';
 my $name = delete $status->{database};
+my $risk = delete $status->{risk};
+my $durable = $driver eq 'sqlite3'; # the servers of the tests are told to be fast
 is_deeply $status,
-    { driver => $driver, version => 3, needed => 3, state => 'ready', writable => JSON::PP::true, nodes => 0, silent => 0 },
+    { driver => $driver, version => 3, needed => 3, state => 'ready', writable => JSON::PP::true,
+        durable => $durable ? JSON::PP::true : JSON::PP::false, nodes => 0, silent => 0 },
     'how it is';
+my %risky = (pgsql => 'fsync or full_page_writes is off', mysql => 'innodb_flush_log_at_trx_commit is not 1');
+like $risk // 'none', $durable ? qr/^none$/ : qr/dbname=[^:]*: $risky{$driver}: a crash/, 'what a crash of its host could undo';
 
 # No secret is part of what it is called, here or where it is made.
 my ($secret) = $ENV{TAIAUTH_DATABASE} =~ /pass(?:word)?=([^ ,]+)/;
@@ -81,6 +86,22 @@ SKIP: {
     # who waits for a lock waits for long
     like done('db status', 'db', 'status')->{out}, qr/^why not +.*$reason/m, 'for people' if $driver eq 'pgsql';
     $db->do($driver eq 'pgsql' ? 'GRANT ALL ON ALL TABLES IN SCHEMA public TO CURRENT_USER' : 'ROLLBACK');
+}
+
+# --- somebody's lock ----------------------------------------------------------------------------
+
+SKIP: {
+    skip 'SQLite has one writer', 4 if TaiDatabase::is_file();
+    done('account add', 'account', 'add', 'waits');
+    my $db = database();
+    $db->begin_work;
+    $db->do('UPDATE change_counter SET seq = seq + 1');
+    is json_of('db', 'status')->{writable}, JSON::PP::true, 'the status waits for nobody';
+    open my $said, '-|', "'$ENV{TAICTL}' account suspend waits 2>&1" or die "taictl: $!";
+    like scalar <$said>, qr/^taictl: still waiting for the database: .*pg_stat_activity/, 'whoever waits is told where to look';
+    $db->rollback;
+    like join('', <$said>), qr/suspended/, 'and goes on when it is over';
+    ok close $said, 'well';
 }
 
 done_testing;
