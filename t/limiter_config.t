@@ -6,9 +6,10 @@ use warnings;
 use Test::More;
 use TaiHttpd;
 use TaiModules;
+use TaiRedis;
 use TaiTest;
 
-die "no mod_taiauth_redis.so was built: is libhiredis-dev installed?\n" unless -f $ENV{TAI_REDIS_MODULE};
+TaiRedis::needs_module();
 
 my $secret = secret('redis-' . join '', map { ('a' .. 'z', 0 .. 9)[rand 36] } 1 .. 24);
 my $httpd = TaiHttpd->new;

@@ -5,6 +5,7 @@ use warnings;
 use Test::More;
 use Time::HiRes qw(sleep time);
 use TaiKeys;
+use TaiLimiter;
 use TaiTest;
 
 my $account = make_account('lockout');
@@ -51,9 +52,12 @@ is statuses(three => $first, $good), 200, 'a good key passes';
 is ask(three => $first)->json->{code}, 'MISSING_API_KEY', 'no key is no failure';
 is statuses(three => $first, make_key($account)->{key}), 200, 'a good key that was never seen before passes too';
 my $page = request(undef, GET => '/metrics')->body;
-like $page, qr/^taiauth_lockouts\{table="clients"\} [1-9]/m, 'the lock is in force in the metrics';
-my ($now) = request(undef, GET => '/server-status?auto')->body =~ /^TaiAuth-LockoutsInForce: (\d+)/m;
-cmp_ok $now, '>=', 1, 'and on the status page';
+SKIP: {
+    skip 'about locks of this host', 2 if TaiLimiter::is_shared();
+    like $page, qr/^taiauth_lockouts\{table="clients"\} [1-9]/m, 'the lock is in force in the metrics';
+    my ($now) = request(undef, GET => '/server-status?auto')->body =~ /^TaiAuth-LockoutsInForce: (\d+)/m;
+    cmp_ok $now, '>=', 1, 'and on the status page';
+}
 
 # --- who is locked ------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 # -----------
 # mod_taiauth_redis is built where hiredis is found; --with-hiredis wants it, --without-hiredis does
 # not. Sets HIREDIS_CFLAGS, HIREDIS_LIBS, GAI_LIBS (names are resolved in the background) and the
-# conditional HAVE_HIREDIS; HAVE_HIREDIS_SSL where hiredis has TLS, and so rediss:// is there;
+# conditional HAVE_HIREDIS; with it HAVE_HIREDIS_SSL where hiredis has TLS, and so rediss:// is there;
 # HAVE_REDIS_SERVER, which make check needs to test it.
 AC_DEFUN([TAI_HIREDIS], [
   AC_ARG_WITH([hiredis],
@@ -26,6 +26,8 @@ AC_DEFUN([TAI_HIREDIS], [
     ])
     GAI_LIBS=$LIBS
     LIBS=$tai_saved_LIBS
+  ])
+  AS_IF([test $have_hiredis = yes], [
     PKG_CHECK_MODULES([HIREDIS_SSL], [hiredis_ssl >= 1.0 libssl >= 3.0],
       [have_hiredis_ssl=yes
        HIREDIS_CFLAGS="$HIREDIS_CFLAGS $HIREDIS_SSL_CFLAGS -DHAVE_HIREDIS_SSL"

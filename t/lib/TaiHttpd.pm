@@ -22,6 +22,7 @@ use Socket qw(PF_INET SOCK_STREAM SOL_SOCKET SO_REUSEADDR INADDR_LOOPBACK pack_s
 use Time::HiRes qw(sleep time);
 use TaiDatabase;
 use TaiHttp;
+use TaiLimiter;
 use TaiModules;
 use TaiProcess;
 
@@ -99,12 +100,13 @@ sub configure {
     return;
 }
 
-# @dbd@ is the lines that name the database; @other@ says where there is none of ours.
+# @dbd@ is the lines that name the database, @limiter@ those that say where is counted; @other@ says where there is none of ours.
 sub conf_values {
     my ($self) = @_;
     my $database = $self->database;
     return (root => $self->root, port => $self->port, dbd => $database->conf, driver => TaiDatabase::driver(),
-        params => $database->params, location => $database->location, other => $database->other);
+        params => $database->params, location => $database->location, other => $database->other,
+        limiter => TaiLimiter::conf("server-$self->{port}"));
 }
 
 sub basics {
@@ -124,7 +126,7 @@ ErrorLog "@root@/logs/error_log"
 LogLevel debug taiauth:trace8
 StartServers 2
 @dbd@DBDMin 0
-<Location /server-status>
+@limiter@<Location /server-status>
     SetHandler server-status
     Require local
 </Location>

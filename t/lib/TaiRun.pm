@@ -12,6 +12,7 @@ use File::Basename qw(basename);
 use File::Spec::Functions qw(catfile);
 use TAP::Harness;
 use TaiDatabase;
+use TaiLimiter;
 use TaiModules;
 use TaiSkips;
 
@@ -57,6 +58,8 @@ sub configure {
     $vars->{database} = $database->params;
     $vars->{secrets} = catfile($vars->{t_logs}, 'secrets');
     note_secret($vars->{secrets}, $database->password);
+    note_secret($vars->{secrets}, TaiLimiter::start(catfile($vars->{top_dir}, 'redis')));
+    $vars->{limiter} = TaiLimiter::conf('main');
     $vars->{backend_port} = $self->{server}->select_next_port;
     $vars->{mpm} = TaiModules::mpm();
 
