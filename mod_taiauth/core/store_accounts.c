@@ -63,40 +63,79 @@ static tai_change_e take_counted(const apr_array_header_t *rows, const char *val
     return TAI_CHANGE_DONE;
 }
 
+/*
+ * So many are counted at the most, or enough to tell whether the plan allows one more: of a line two
+ * may be active, one of them in its grace.
+ */
+static apr_int64_t enough(const tai_account_t *account)
+{
+    const apr_int64_t needed = 2 * ((apr_int64_t)account->max_keys + 1);
+
+    return needed > TAI_KEYS_COUNTED ? needed : TAI_KEYS_COUNTED;
+}
+
+static tai_change_e count_keys(tai_connection_t *connection, apr_int64_t now, apr_pool_t *p,
+                               tai_account_t *account, const char **text)
+{
+    apr_array_header_t *rows;
+
+    if (tai_connection_select(
+            connection, TAI_SQL_COUNT_KEYS,
+            TAI_ARGS(account->id, tai_store_number(now, p), tai_store_number(enough(account), p)),
+            p, &rows, text) != APR_SUCCESS) {
+        return TAI_CHANGE_UNKNOWN;
+    }
+    account->active_keys = rows->nelts ? atoi(APR_ARRAY_IDX(rows, 0, tai_row_t)[0]) : 0;
+    return TAI_CHANGE_DONE;
+}
+
 tai_change_e tai_store_count_account(tai_connection_t *connection, const char *id, apr_int64_t now,
                                      apr_pool_t *p, tai_account_t **account, const char **text)
 {
-    const char *at = tai_store_number(now, p);
     apr_array_header_t *rows;
+    tai_change_e outcome;
 
-    return tai_connection_select(connection, TAI_SQL_ACCOUNT_BY_ID, TAI_ARGS(at, id), p, &rows,
-                                 text) == APR_SUCCESS
-               ? take_counted(rows, id, p, account, text)
-               : TAI_CHANGE_UNKNOWN;
-}
-
-static tai_change_e show_account(tai_store_t *store, tai_statement_e statement, const char *value,
-                                 apr_int64_t now, apr_pool_t *p, tai_account_t **account,
-                                 const char **text)
-{
-    const char *at = tai_store_number(now, p);
-    apr_array_header_t *rows;
-
-    return tai_store_select(store, statement, TAI_ARGS(at, value), p, &rows, text) == APR_SUCCESS
-               ? take_counted(rows, value, p, account, text)
-               : TAI_CHANGE_UNKNOWN;
+    if (tai_connection_select(connection, TAI_SQL_ACCOUNT_BY_ID, TAI_ARGS(id), p, &rows, text) !=
+        APR_SUCCESS) {
+        return TAI_CHANGE_UNKNOWN;
+    }
+    outcome = take_counted(rows, id, p, account, text);
+    return outcome == TAI_CHANGE_DONE ? count_keys(connection, now, p, *account, text) : outcome;
 }
 
 tai_change_e tai_store_show_account(tai_store_t *store, const char *name, apr_int64_t now,
                                     apr_pool_t *p, tai_account_t **account, const char **text)
 {
-    return show_account(store, TAI_SQL_ACCOUNT_COUNTED, name, now, p, account, text);
+    const char *at = tai_store_number(now, p);
+    apr_array_header_t *rows;
+
+    return tai_store_select(store, TAI_SQL_ACCOUNT_COUNTED, TAI_ARGS(at, name), p, &rows, text) ==
+                   APR_SUCCESS
+               ? take_counted(rows, name, p, account, text)
+               : TAI_CHANGE_UNKNOWN;
+}
+
+typedef struct look_t {
+    const char *id;
+    apr_int64_t now;
+    tai_account_t *account;
+} look_t;
+
+static tai_change_e look(tai_connection_t *connection, void *data, apr_pool_t *p, const char **text)
+{
+    look_t *what = data;
+
+    return tai_store_count_account(connection, what->id, what->now, p, &what->account, text);
 }
 
 tai_change_e tai_store_account_by_id(tai_store_t *store, const char *id, apr_int64_t now,
                                      apr_pool_t *p, tai_account_t **account, const char **text)
 {
-    return show_account(store, TAI_SQL_ACCOUNT_BY_ID, id, now, p, account, text);
+    look_t what = {.id = id, .now = now};
+    tai_change_e outcome = tai_store_view(store, look, &what, p, text);
+
+    *account = what.account;
+    return outcome;
 }
 
 const char *tai_store_first_column(const apr_array_header_t *rows, apr_pool_t *p)

@@ -44,8 +44,10 @@ tai_change_e tai_store_show_account(tai_store_t *store, const char *name, apr_in
                                     apr_pool_t *p, tai_account_t **account, const char **text);
 
 /**
- * The same by its id.
+ * The same by its id, for who asks often: of its keys at most TAI_KEYS_COUNTED are counted, or as many
+ * as it takes to tell whether the plan allows one more.
  */
+#define TAI_KEYS_COUNTED 10000
 tai_change_e tai_store_account_by_id(tai_store_t *store, const char *id, apr_int64_t now,
                                      apr_pool_t *p, tai_account_t **account, const char **text);
 

@@ -109,7 +109,7 @@ int tai_connection_current(tai_connection_t *connection, apr_pool_t *p)
 }
 
 /* What a driver says is of several lines, and may hold anything but an end of the text. */
-static const char *one_line(const char *text, apr_size_t length, apr_pool_t *p)
+static char *one_line(const char *text, apr_size_t length, apr_pool_t *p)
 {
     char *line = apr_pstrmemdup(p, text, length);
 
@@ -118,6 +118,29 @@ static const char *one_line(const char *text, apr_size_t length, apr_pool_t *p)
     }
     for (char *c = line; *c; c++) {
         *c = apr_iscntrl(*c) ? ' ' : *c;
+    }
+    return line;
+}
+
+/*
+ * MariaDB quotes the value that it refuses, a digest or a part of a password's hash: "Duplicate entry
+ * '...' for key 'key_hash'", "Incorrect string value: '...' for column ...". A value may hold any
+ * character; what comes behind its last quote before " for " is not one.
+ */
+static const char *without_values(char *line)
+{
+    static const char *const openings[] = {"entry '", "value: '", "value '"};
+
+    for (apr_size_t i = 0; i < sizeof(openings) / sizeof(openings[0]); i++) {
+        char *value = strstr(line, openings[i]), *end = NULL;
+
+        if (value) {
+            value += strlen(openings[i]);
+            for (char *next = strstr(value, "' for "); next; next = strstr(next + 1, "' for ")) {
+                end = next;
+            }
+            memmove(value, end ? end : "'", strlen(end ? end : "'") + 1);
+        }
     }
     return line;
 }
@@ -132,7 +155,7 @@ static const char *driver_text(const tai_connection_t *connection, int code, apr
     const char *words = apr_dbd_error(database->dbd, connection->handle, code);
 
     return apr_psprintf(p, "database %s: %s", database->name,
-                        one_line(words, strcspn(words, "\n"), p));
+                        without_values(one_line(words, strcspn(words, "\n"), p)));
 }
 
 /* ---- a statement, and how long it may take -------------------------------------------------- */

@@ -184,8 +184,10 @@ static tai_change_e import_keys(tai_connection_t *connection, void *data, apr_po
         outcome = close_ranks(import, p, text);
         outcome = outcome == TAI_CHANGE_DONE ? tell(import, p, text) : outcome;
     }
-    if (outcome != TAI_CHANGE_UNKNOWN && /* else the connection is gone */
-        carry_out(import, TAI_SQL_IMPORT_END, p, text) != TAI_CHANGE_DONE) {
+    if (outcome == TAI_CHANGE_UNKNOWN) {
+        tai_connection_drop(connection); /* no session goes on without IMPORT_END */
+    }
+    else if (carry_out(import, TAI_SQL_IMPORT_END, p, text) != TAI_CHANGE_DONE) {
         outcome = TAI_CHANGE_UNKNOWN;
     }
     import->undone = outcome == TAI_CHANGE_DONE && import->order->dry_run;

@@ -16,13 +16,16 @@
     " WHERE g.key_id = k.id AND g.day >= %s)"                                                     \
     " FROM api_keys k JOIN accounts a ON a.id = k.account_id JOIN users u ON u.id = k.user_id"
 
-/* An account with its counts, at a point of time. A key and those rolled from it count once. */
-#define TAI_SQL_SELECT_ACCOUNTS                                                          \
-    "SELECT a.id, a.name, a.plan, a.status, a.created_at,"                               \
-    " (SELECT COUNT(*) FROM users u WHERE u.account_id = a.id AND u.status = 'active')," \
-    " (SELECT COUNT(DISTINCT k.line) FROM api_keys k WHERE k.account_id = a.id"          \
-    " AND " TAI_SQL_KEY_IS_ACTIVE "), p.max_keys, p.title, p.rate_limit"                 \
-    " FROM accounts a JOIN plans p ON p.name = a.plan"
+/* An account with its counts. */
+#define TAI_SQL_SELECT_ACCOUNT(keys)                                                           \
+    "SELECT a.id, a.name, a.plan, a.status, a.created_at,"                                     \
+    " (SELECT COUNT(*) FROM users u WHERE u.account_id = a.id AND u.status = 'active'), " keys \
+    ", p.max_keys, p.title, p.rate_limit FROM accounts a JOIN plans p ON p.name = a.plan"
+
+/* Of its keys as well, at a point of time. A key and those rolled from it count once. */
+#define TAI_SQL_SELECT_ACCOUNTS                                             \
+    TAI_SQL_SELECT_ACCOUNT("(SELECT COUNT(DISTINCT k.line) FROM api_keys k" \
+                           " WHERE k.account_id = a.id AND " TAI_SQL_KEY_IS_ACTIVE ")")
 
 /* A user, never with the password's hash. */
 #define TAI_SQL_SELECT_USERS                                                             \
@@ -136,7 +139,10 @@
     X(ACCOUNT, "SELECT id, name, plan, status, created_at FROM accounts WHERE name = %s")              \
     X(ACCOUNTS, TAI_SQL_SELECT_ACCOUNTS " ORDER BY a.name")                                            \
     X(ACCOUNT_COUNTED, TAI_SQL_SELECT_ACCOUNTS " WHERE a.name = %s")                                   \
-    X(ACCOUNT_BY_ID, TAI_SQL_SELECT_ACCOUNTS " WHERE a.id = %s")                                       \
+    X(ACCOUNT_BY_ID, TAI_SQL_SELECT_ACCOUNT("0") " WHERE a.id = %s")                                   \
+    /* its keys, in so many rows at the most: an account may have imported millions */                 \
+    X(COUNT_KEYS, "SELECT COUNT(DISTINCT c.line) FROM (SELECT k.line FROM api_keys k"                  \
+                  " WHERE k.account_id = %s AND " TAI_SQL_KEY_IS_ACTIVE " LIMIT %lld) AS c")           \
     X(ADD_ACCOUNT, "INSERT INTO accounts (id, name, plan, status, created_at)"                         \
                    " VALUES (%s, %s, %s, 'active', %lld)")                                             \
     X(SET_PLAN, "UPDATE accounts SET plan = %s WHERE id = %s")                                         \

@@ -39,6 +39,45 @@ START_TEST(an_account_shows_its_counts)
 }
 END_TEST
 
+/* As an import leaves them, with what is true of the others. */
+static void plant_keys(int count)
+{
+    raw_run(
+        path,
+        apr_psprintf(
+            pool,
+            "INSERT INTO api_keys (id, line, account_id, user_id, name, prefix, key_hash,"
+            " scopes, origin, created_at)"
+            " WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d)"
+            " SELECT 'key_' || i, 'key_' || i, u.account_id, u.id, 'many', 'many', %s,"
+            " 'programs:read', 'import', 1 FROM n, users u",
+            count,
+            by_driver("PRINTF('%064d', i)", "LPAD(CAST(i AS TEXT), 64, '0')", "LPAD(i, 64, '0')")));
+}
+
+START_TEST(very_many_keys_are_not_counted_each_time)
+{
+    const char *id = account_of("acme")->id;
+    tai_account_t *account;
+    tai_key_issue_t issue;
+
+    plant_keys(TAI_KEYS_COUNTED + 1);
+    ck_assert_int_eq(account_of("acme")->active_keys, TAI_KEYS_COUNTED + 1);
+    must(tai_store_account_by_id(store, id, NOW, pool, &account, &text));
+    ck_assert_int_eq(account->active_keys, TAI_KEYS_COUNTED);
+    ck_assert_int_eq(tai_store_create_key(store, &usual, &actor, NOW, pool, &issue, &text),
+                     TAI_CHANGE_FULL);
+
+    /* the plan's own limit is kept exactly, however many it allows */
+    raw_run(path, apr_psprintf(pool, "UPDATE plans SET max_keys = %d", TAI_KEYS_COUNTED + 2));
+    created(usual);
+    ck_assert_int_eq(tai_store_create_key(store, &usual, &actor, NOW, pool, &issue, &text),
+                     TAI_CHANGE_FULL);
+    must(tai_store_account_by_id(store, id, NOW, pool, &account, &text));
+    ck_assert_int_eq(account->active_keys, TAI_KEYS_COUNTED + 2);
+}
+END_TEST
+
 START_TEST(an_unknown_account_is_not_found)
 {
     const char *id = account_of("acme")->id;
@@ -191,6 +230,7 @@ static void add(TCase *tests)
 {
     with_acme(tests);
     tcase_add_test(tests, an_account_shows_its_counts);
+    tcase_add_test(tests, very_many_keys_are_not_counted_each_time);
     tcase_add_test(tests, an_unknown_account_is_not_found);
     tcase_add_test(tests, a_closed_account_stays_closed);
     tcase_add_test(tests, an_account_comes_off_a_plan_that_is_none);
