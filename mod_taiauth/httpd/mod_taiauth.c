@@ -72,7 +72,9 @@ static void register_hooks(apr_pool_t *p)
     /* r->user and the environment must stand before anyone in the same phase looks at them */
     static const char *const after_us[] = {"mod_rewrite.c", "mod_headers.c", "mod_env.c",
                                            "mod_dir.c", NULL};
+    static const char *const mod_info[] = {"mod_info.c", NULL};
 
+    ap_hook_check_config(taiauth_conceal, NULL, mod_info, APR_HOOK_REALLY_FIRST);
     ap_hook_check_config(taiauth_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);

@@ -186,6 +186,10 @@ apr_uint32_t taiauth_lease(const taiauth_server_t *conf);
 /* check.c */
 int taiauth_check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
 
+/* conceal.c */
+/* before mod_info looks: no password of a database is shown */
+int taiauth_conceal(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, server_rec *s);
+
 /* directives.c */
 extern const command_rec taiauth_directives[];
 
