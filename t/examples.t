@@ -3,7 +3,9 @@ use strict;
 use warnings;
 
 use Test::More;
+use TaiDatabase;
 use TaiHttpd;
+use TaiKeys qw(unknown_key);
 use TaiModules;
 use TaiRedis;
 use TaiTest;
@@ -94,13 +96,43 @@ for my $name (sort keys %protected) {
     }
 }
 
-# What stands there of a server's parameters, also in comments; nobody is there at that port.
+# What stands there of a server's parameters, also in comments, on such a server: with that user, password
+# and database. Where it is, and who has signed for it, is a site's own.
+my $dir = var('t_logs') . '/examples-postgresql';
+my $owner = $$;
+
+END {
+    local $?;
+    TaiDatabase::service(stop => $dir) if defined $dir && $$ == $owner && -f "$dir/service";
+}
+
+sub on_server {
+    my ($name, $line) = @_;
+    my $port = TaiDatabase::of_server('port');
+    my $here = $line =~ s/host=[\d.]+/host=127.0.0.1/r =~ s/host=[a-z.]+/host=localhost/r =~ s/port=5432/port=$port/r
+        =~ s{/etc/ssl/certs/db-ca\.pem}{$dir/ca.pem}r;
+    $here =~ s/" *$/ port=$port"/ if $here !~ /port=/; # its default
+    my ($params) = $here =~ /"(.*)"/;
+    my $httpd = TaiHttpd->new(database => TaiDatabase->of($params), conf => "$here\n<Location /v1>\nTaiAuth On\n</Location>");
+    ok $httpd->start, "$name: it starts with $line" or diag $httpd->said, $httpd->log;
+    ok wait_for(sub { $httpd->get('/v1/x', { 'X-API-Key' => unknown_key() })->status == 401 }, 'an answer of the database'), '... and asks the server';
+    $httpd->stop;
+    return;
+}
+
 my @servers = map { my $name = $_; map { [$name, $_] } text_of($name) =~ /^#?(DBDParams ".*host=.*)/mg } sort keys %protected;
 cmp_ok scalar @servers, '>=', 4, 'databases on servers are shown';
-for my $shown (@servers) {
-    my ($name, $line) = @$shown;
-    my $httpd = TaiHttpd->new(conf => "DBDriver pgsql\n" . $line =~ s/host=\S+ port=\d+/host=127.0.0.1 port=1/r . "\n<Location /v1>\nTaiAuth On\n</Location>");
-    ok $httpd->test, "$name: httpd -t with $line" or diag $httpd->said;
+{
+    local @ENV{qw(TAI_DATABASE TAI_SERVER)} = ('pgsql', $dir);
+    TaiDatabase::service(start => 'postgresql', $dir, '--tls');
+    my $database = TaiDatabase->of(TaiDatabase::of_server('params'));
+    $database->init;
+    for my $shown (@servers) {
+        my ($name, $line) = @$shown;
+        my ($password) = $line =~ /password=([\w.]+)/;
+        $database->master->do("ALTER ROLE taiauth PASSWORD '$password'");
+        on_server($name, $line);
+    }
 }
 
 my $defaults = content('taiauth.conf');
