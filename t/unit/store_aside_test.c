@@ -172,6 +172,16 @@ START_TEST(who_is_changed_has_no_new_session)
 }
 END_TEST
 
+/* A server quotes the value that it refuses. */
+START_TEST(no_digest_is_quoted)
+{
+    must(begin_session());
+    ck_assert_int_eq(begin_session(), TAI_CHANGE_UNKNOWN);
+    ck_assert_ptr_null(strstr(text, digest(1)));
+    ck_assert_ptr_nonnull(strstr(text, by_driver("sessions.id_hash", "sessions_pkey", "PRIMARY")));
+}
+END_TEST
+
 /* ---- slices -------------------------------------------------------------------------------- */
 
 #define MANY (2 * TAI_SLICE + 1)
@@ -216,6 +226,7 @@ static void add_tests(TCase *tests)
     with_acme(tests);
     tcase_add_checked_fixture(tests, be_impatient, NULL);
     tcase_set_timeout(tests, 240);
+    tcase_add_test(tests, no_digest_is_quoted);
     tcase_add_test(tests, many_rows_go_in_slices);
     tcase_add_test(tests, a_slice_that_fails_leaves_those_before_it_gone);
     if (suite_on("sqlite3")) {

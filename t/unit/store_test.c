@@ -1,4 +1,5 @@
 #include "database.h"
+#include "core/store_driver.h"
 
 #include <signal.h>
 #include <sys/stat.h>
@@ -658,10 +659,30 @@ static void add_file(TCase *tests)
     tcase_add_test(tests, a_locked_database_gives_no_answer);
 }
 
+/* Those that are another one here, and the common ones. */
+START_TEST(each_statement_can_be_prepared)
+{
+    raw_t raw;
+
+    init_database(path);
+    raw = raw_open(path);
+    for (int i = 0; i < TAI_SQL_COUNT; i++) {
+        const char *sql = tai_driver_sql(tai_driver_find(driver), (tai_statement_e)i);
+        const char *label = apr_psprintf(pool, "statement_%d", i);
+        apr_dbd_prepared_t *prepared = NULL;
+        int code = *sql ? apr_dbd_prepare(raw.driver, pool, raw.handle, sql, label, &prepared) : 0;
+
+        ck_assert_msg(code == 0, "%s: %s", sql, apr_dbd_error(raw.driver, raw.handle, code));
+    }
+    raw_close(&raw);
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     with_dir(tests);
     tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, each_statement_can_be_prepared);
     tcase_add_test(tests, a_record_holds_what_the_database_says);
     tcase_add_test(tests, an_operator_finds_a_record_by_its_id);
     tcase_add_loop_test(tests, scopes_of_row, 0, ROWS(lists));

@@ -1,6 +1,7 @@
 #include "acme.h"
 #include "core/clock.h"
 #include "core/store_accounts.h"
+#include "core/store_nodes.h"
 
 /*
  * What a store does while its server lets it wait: a lock of somebody else's, a statement that takes
@@ -73,6 +74,32 @@ START_TEST(a_server_ends_what_takes_too_long)
     ck_assert_ptr_nonnull(strstr(text, by_driver("", "statement timeout", "max_statement_time")));
     is_well();
     ck_assert_uint_eq(breaker.opened, 0);
+}
+END_TEST
+
+/* Whatever a server has by default, its sessions are told how long to take. */
+START_TEST(a_session_is_told_how_long_it_may_take)
+{
+    const tai_store_limits_t limits = {
+        .connect_ms = WAIT_MS, .statement_ms = WAIT_MS, .change_ms = 12000, .waiting = 1};
+    tai_node_row_t node = {.lease_ms = 60000};
+    const char *tell = by_driver(
+        "",
+        "INSERT INTO told VALUES (TG_TABLE_NAME || ' ' || CURRENT_SETTING('statement_timeout') ||"
+        " ' ' || CURRENT_SETTING('lock_timeout') || ' ' ||"
+        " CURRENT_SETTING('idle_in_transaction_session_timeout'))",
+        "INSERT INTO told VALUES (CONCAT_WS(' ', '%s', @@max_statement_time,"
+        " @@innodb_lock_wait_timeout, @@lock_wait_timeout, @@idle_transaction_timeout))");
+
+    raw_define("CREATE TABLE told (text VARCHAR(200))");
+    raw_hook("UPDATE", "accounts", "", tell, apr_psprintf(pool, tell, "accounts"));
+    raw_hook("INSERT", "nodes", "", tell, apr_psprintf(pool, tell, "nodes"));
+    ck_assert_int_eq(tai_store_create(&store, driver, path, 1, &limits, pool), APR_SUCCESS);
+    must(change());
+    ck_assert_msg(tai_store_add_node(store, &node, pool, &text) == APR_SUCCESS, "%s", text);
+    ck_assert_str_eq(raw_list(path, "SELECT text FROM told ORDER BY text"),
+                     by_driver("", "accounts 9600ms 6s 15s;nodes 2400ms 1s 15s",
+                               "accounts 9.600000 6 6 15;nodes 2.400000 1 1 15"));
 }
 END_TEST
 
@@ -206,6 +233,7 @@ static void add_tests(TCase *tests)
     }
     tcase_add_test(tests, a_row_that_somebody_holds_is_no_fault_of_the_server);
     tcase_add_test(tests, a_server_ends_what_takes_too_long);
+    tcase_add_test(tests, a_session_is_told_how_long_it_may_take);
     tcase_add_test(tests, a_connection_that_was_closed_is_opened_again);
     tcase_add_test(tests, nothing_waits_for_who_is_in_a_hurry);
     tcase_add_test(tests, a_server_that_is_not_there);
