@@ -72,15 +72,20 @@ static const apr_port_t *own_ports(apr_pool_t *p)
 void taiauth_database_limits(const taiauth_server_t *conf, apr_pool_t *p,
                              tai_store_limits_t *limits)
 {
-    limits->statement_ms = conf->database_timeout ? conf->database_timeout : DEFAULT_TIMEOUT_MS;
-    limits->change_ms = CHANGE_FACTOR * limits->statement_ms;
-    limits->connect_ms = conf->database_connect ? conf->database_connect : DEFAULT_TIMEOUT_MS;
-    limits->node_ms = taiauth_lease(conf) / NODE_SHARE;
-    limits->waiting = may_wait();
-    limits->crowd = taiauth_segment ? tai_segment_crowd(taiauth_segment) : NULL;
-    limits->own_ports = own_ports(p);
-    limits->breaker =
-        taiauth_segment ? tai_segment_breaker(taiauth_segment, TAI_BREAKER_DATABASE) : NULL;
+    const apr_uint32_t statement_ms =
+        conf->database_timeout ? conf->database_timeout : DEFAULT_TIMEOUT_MS;
+
+    *limits = (tai_store_limits_t){
+        .statement_ms = statement_ms,
+        .change_ms = CHANGE_FACTOR * statement_ms,
+        .connect_ms = conf->database_connect ? conf->database_connect : DEFAULT_TIMEOUT_MS,
+        .node_ms = taiauth_lease(conf) / NODE_SHARE,
+        .waiting = may_wait(),
+        .crowd = taiauth_segment ? tai_segment_crowd(taiauth_segment) : NULL,
+        .own_ports = own_ports(p),
+        .breaker =
+            taiauth_segment ? tai_segment_breaker(taiauth_segment, TAI_BREAKER_DATABASE) : NULL,
+    };
 }
 
 /* ---- a child ------------------------------------------------------------------------------ */
