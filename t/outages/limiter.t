@@ -28,6 +28,18 @@ sub answers_again {
     }, 'the limiter to be in use again');
 }
 
+my $server; # the one that is asked
+
+# Clients all at once, each of them so many requests with a key: how many were answered with what.
+sub rush {
+    my ($clients, $each, $path, $key) = @_;
+    return tally(TaiClients->start($clients, sub {
+        my %seen;
+        $seen{ask($server->port, $path, { 'X-API-Key' => $key })}++ for 1 .. $each;
+        return \%seen;
+    })->results);
+}
+
 # How it goes away, and comes back.
 my @outages = (
     ['stands still', sub { $_[0]->pause }, sub { $_[0]->go_on }],
@@ -38,7 +50,7 @@ my @outages = (
 
 my $redis = TaiRedis->start;
 my $relay = TaiRelay->start(to => $redis->port);
-my $server = limited_server($redis->conf('timeout=100ms', $relay->port));
+$server = limited_server($redis->conf('timeout=100ms', $relay->port));
 for my $outage (@outages) {
     my ($how, $go, $come) = @$outage;
     my ($before, $amid) = map { fresh_key(token => 1) } 1, 2;
@@ -47,6 +59,8 @@ for my $outage (@outages) {
     is statuses_at($server, '/limited/x', 6, key => $key), '200 200 200 200 200 429', "Redis $how; before: shared";
     is statuses_at($server, '/limited/x', 3, key => $half), '200 200 200', '... three of five';
 
+    rush(8, 10, '/hundred/x', fresh_key()->{key}); # connections to spare: who asked twice could do it at once
+    my $scripts = $redis->calls;
     my %before = map { $_ => $server->metric("limiter_$_") } qw(calls_total failures_total opened_total fallbacks_total);
     my $since = sub { $server->metric("limiter_$_[0]") - $before{$_[0]} };
     $go->($redis);
@@ -84,6 +98,7 @@ for my $outage (@outages) {
     answers_again($server);
     is $server->metric('limiter_open'), 0, 'Redis is back, by itself';
     my $kept = $how =~ /still/;
+    cmp_ok $redis->calls - $scripts, '<=', $since->('calls_total'), 'what was sent once has run once at the most' if $how =~ /still/;
     my $counted = sub {
         join ' ', ask_at($server, '/limited/x', key => $key)->status,
             ask_at($server, '/pair/x', client => $locked, pair => pair_of($before))->status;
@@ -104,17 +119,12 @@ like $lines[2], qr/; until it does, this server counts by itself \(on-error=loca
 # Each client waits once, with those that were under way when it came out; from then on one a second and
 # the watchdog try.
 my $PARALLEL = 32;
-my $path = '/hundred/x';
-my $headers = { 'X-API-Key' => fresh_key()->{key} };
-is ask($server->port, $path, $headers), 200, 'a key is remembered';
+my $many = fresh_key()->{key};
+is ask_at($server, '/hundred/x', key => $many)->status, 200, 'a key is remembered';
 my %before = map { $_ => $server->metric("limiter_$_") } qw(failures_total opened_total);
 $redis->pause;
 my $began = now();
-my $seen = tally(TaiClients->start($PARALLEL, sub {
-    my %seen;
-    $seen{ask($server->port, $path, $headers)}++ for 1 .. 20;
-    return \%seen;
-})->results);
+my $seen = rush($PARALLEL, 20, '/hundred/x', $many);
 my $tries = 2 * (1 + int(now() - $began));
 is_deeply $seen, { 200 => 99, 429 => 541 }, 'Redis stands still, 32 clients: 100 in all, one of which it knows of';
 my $waited = $server->metric('limiter_failures_total') - $before{failures_total};
