@@ -141,7 +141,7 @@ sub kill_all {
     kill WINCH => $parent or die "kill: $!";
     wait_for(sub { !runs($parent) }, 'the end', 60);
     # whichever comes first: the end's own time, or that of a statement that waits for a lock
-    like substr($httpd->log, $log), qr/this node cannot be signed off, .*(?:no answer within 2000 ms|lock(?: wait)? timeout)/i,
+    like substr($httpd->log, $log), qr/this node cannot be signed off, .*(?:no answer within 2000 ms|lock(?: wait)? timeout|statement timeout|max_statement_time)/i,
         'a locked database does not hold up a stop';
     $lock->release;
     # a server does what it was asked for when nobody waits for that any more

@@ -65,7 +65,7 @@ typedef struct tai_store_limits_t {
     tai_crowd_t *crowd;        /* NULL: it is this store's alone */
     tai_breaker_t *breaker;    /* asked before anything else; NULL: none */
     void (*changing)(int under_way); /* told that a change begins, and has ended; NULL: nobody is */
-    const apr_port_t *own_ports; /* where this process listens: tai_socket_strike */
+    const apr_port_t *own_ports;     /* where this process listens: tai_socket_strike */
 } tai_store_limits_t;
 
 /* The sentence for one who was spared to wait for a server that gave somebody else no answer. */
