@@ -12,6 +12,8 @@ use warnings;
 
 use parent 'BenchServer';
 
+use POSIX ();
+
 our $PROCESSOR = 1; # that of the load: httpd has the other one for itself
 
 # As it would be for others than tests: what is committed is on the disk, what is read is in memory.
@@ -69,10 +71,18 @@ sub command {
 sub stop {
     my ($self) = @_;
     return unless $self->{pid};
-    $spent += $self->cpu;
+    $spent += $self->cpu + $self->reaped;
     delete $self->{pid};
     $self->ask([], 'stop', $self->{dir});
     return;
+}
+
+# Seconds of its processes that have ended: PostgreSQL has one for each session.
+sub reaped {
+    my ($self) = @_;
+    open my $in, '<', "/proc/$self->{pid}/stat" or return 0;
+    my @fields = split ' ', <$in> =~ s/^.*\) //r;
+    return ($fields[13] + $fields[14]) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
 }
 
 # Seconds of processor time that all of them have used that have ended: they are no children of ours.
