@@ -272,6 +272,30 @@ START_TEST(a_lock_elsewhere_lets_nothing_be_charged)
 }
 END_TEST
 
+/* Of two nodes, as of one: behind a lock that runs nothing is counted. */
+START_TEST(a_lock_that_runs_ends_the_counting)
+{
+    const tai_lockout_t lockout = {{2, 60000}, 60000};
+    tai_count_t counts[] = {{.tag = {0, tag_at(2, 8)}, .id = {0, 1}, .lockout = &lockout},
+                            {.tag = {0, tag_at(1, 8)}, .id = {0, 2}, .lockout = &lockout}};
+    const char *error = "";
+    int i;
+
+    for (i = 0; i < 2; i++) {
+        ck_assert_int_eq(limiter.ops->fail(limiter.self, counts, 1, 0, pool, &error), APR_SUCCESS);
+    }
+    ck_assert(counts[0].started);
+    for (i = 0; i < 3; i++) {
+        ck_assert_int_eq(limiter.ops->fail(limiter.self, counts, 2, 0, pool, &error), APR_SUCCESS);
+        ck_assert_uint_gt(counts[0].left_ms, 0);
+        ck_assert_uint_eq(counts[1].left_ms, 0);
+        ck_assert(!counts[1].started);
+    }
+    ck_assert_int_eq(limiter.ops->fail(limiter.self, counts + 1, 1, 0, pool, &error), APR_SUCCESS);
+    ck_assert(!counts[1].started);
+}
+END_TEST
+
 static tai_login_t a_login(apr_uint64_t user, apr_uint64_t client, apr_uint32_t n)
 {
     const tai_lockout_t lockout = {{n, 60000}, 60000}, often = {{10 * n, 60000}, 60000};
@@ -457,6 +481,67 @@ START_TEST(the_other_nodes_go_on)
 }
 END_TEST
 
+/* Who needs it waits three times at the most, and nobody else does; the cluster is not gone for that. */
+START_TEST(a_node_that_hangs_is_left_alone)
+{
+    const apr_uint64_t until = tai_clock_ms() + 20000;
+    tai_charge_t here = a_charge(tag_at(0, 9), 1, 100), there = a_charge(tag_at(1, 9), 1, 100);
+    const char *error = "";
+    int i, admitted;
+
+    limiter = limiter_at("redis://127.0.0.1:%d", servers[1].port, 300, tai_redis_time);
+    ck_assert(charged(&here, 1, NULL));
+    ck_assert(charged(&there, 1, NULL));
+    kill(servers[0].pid, SIGSTOP);
+    for (i = 0; i < 6; i++) {
+        ck_assert_int_eq(try_charge(&here, 1, NULL, &admitted, &error), TAI_LIMITER_UNABLE);
+        ck_assert_msg(strstr(error, i < 3 ? "in time" : "left alone") != NULL, "%d: %s", i, error);
+        ck_assert(charged(&there, 1, NULL));
+    }
+    kill(servers[0].pid, SIGCONT);
+    while (try_charge(&here, 1, NULL, &admitted, &error) != APR_SUCCESS) {
+        ck_assert_msg(tai_clock_ms() < until, "%s", error);
+        usleep(20000);
+    }
+    await_formed();
+}
+END_TEST
+
+/* Where none of them is there, the limiter is. */
+START_TEST(without_any_node_nobody_is_served)
+{
+    const apr_uint64_t until = tai_clock_ms() + 20000;
+    tai_charge_t all[MASTERS];
+    const char *error = "";
+    apr_status_t rv = APR_SUCCESS;
+    int i, admitted;
+
+    limiter = limiter_at("redis://127.0.0.1:%d", servers[1].port, 100, tai_redis_time);
+    for (i = 0; i < MASTERS; i++) {
+        all[i] = a_charge(tag_at(i, 10), 1, 100);
+        ck_assert(charged(&all[i], 1, NULL));
+    }
+    for (i = 0; i < MASTERS; i++) {
+        kill(servers[i].pid, SIGSTOP);
+    }
+    for (i = 0; i < 4 * MASTERS && rv != TAI_LIMITER_CLOSED; i++) {
+        rv = try_charge(&all[i % MASTERS], 1, NULL, &admitted, &error);
+        ck_assert_int_ne(rv, APR_SUCCESS);
+    }
+    for (i = 0; i < MASTERS; i++) {
+        kill(servers[i].pid, SIGCONT);
+    }
+    ck_assert_int_eq(rv, TAI_LIMITER_CLOSED);
+    await_formed();
+    for (i = 0; i < MASTERS; i++) {
+        while (try_charge(&all[i], 1, NULL, &admitted, &error) != APR_SUCCESS) {
+            ck_assert_msg(tai_clock_ms() < until, "%s", error);
+            usleep(20000);
+        }
+    }
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_set_timeout(tests, 120);
@@ -471,6 +556,9 @@ static void add(TCase *tests)
     tcase_add_test(tests, exactly_n_are_admitted);
     tcase_add_test(tests, a_slot_on_the_move_is_followed);
     tcase_add_test(tests, the_other_nodes_go_on);
+    tcase_add_test(tests, a_lock_that_runs_ends_the_counting);
+    tcase_add_test(tests, a_node_that_hangs_is_left_alone);
+    tcase_add_test(tests, without_any_node_nobody_is_served);
 }
 
 int main(void)
