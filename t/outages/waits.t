@@ -13,17 +13,22 @@ use TaiNodes;
 use TaiRelay;
 use TaiTest;
 
-my $CHILDREN = 8; # threads of all children
+my $THREADS = 8; # of all children
 
-my $CONF = <<"CONF";
+# How many children they are of is the MPM's affair; or they are of one, as far as it can be.
+sub conf {
+    my ($is_one) = @_;
+    my ($children, $threads) = $is_one ? (1, $THREADS) : ($THREADS, $THREADS / 2);
+    return <<"CONF";
 <IfModule mpm_prefork_module>
-    StartServers $CHILDREN
-    MaxRequestWorkers $CHILDREN
+    StartServers $children
+    MaxRequestWorkers $children
 </IfModule>
 <IfModule !mpm_prefork_module>
-    ThreadLimit @{[$CHILDREN / 2]}
-    ThreadsPerChild @{[$CHILDREN / 2]}
-    MaxRequestWorkers $CHILDREN
+    ThreadLimit $threads
+    ThreadsPerChild $threads
+    StartServers @{[$THREADS / $threads]}
+    MaxRequestWorkers $THREADS
 </IfModule>
 TaiAuthSharedMemory 32M
 TaiAuthSyncInterval 100ms
@@ -32,13 +37,14 @@ LogLevel taiauth:info
     TaiAuthMetrics On
 </Location>
 CONF
+}
 
 # A server of httpd whose connections go through a relay, with a key that it remembers.
 sub behind {
     my ($relay, $conf) = @_;
     my $database = TaiDatabase->new->init;
     my $params = $database->params =~ s/\bport=\K\d+/$relay->port/er;
-    my $httpd = TaiNodes::started(TaiHttpd->new(database => TaiDatabase->of($params), conf => TaiNodes::conf_of("$CONF$conf\n")));
+    my $httpd = TaiNodes::started(TaiHttpd->new(database => TaiDatabase->of($params), conf => TaiNodes::conf_of("$conf\n")));
     my $key = on_database($database, sub { make_key(make_account('acme'))->{key} });
     on_database($database, \&settled);
     wait_for(sub { status($httpd, $key) == 200 }, 'a key to be good');
@@ -51,8 +57,8 @@ sub status { my ($httpd, $key) = @_; return $httpd->get('/v1/x', { 'X-API-Key' =
 # the others all else is answered.
 sub silent {
     my $relay = TaiRelay->start(to => TaiDatabase::of_server('port'));
-    my ($httpd, $key) = behind($relay, "TaiAuthDatabaseTimeout 60s connect=60s\nTaiAuthLease 60s");
-    my @unknown = map { unknown_key() } 1 .. 4 * $CHILDREN;
+    my ($httpd, $key) = behind($relay, conf(0) . "TaiAuthDatabaseTimeout 60s connect=60s\nTaiAuthLease 60s");
+    my @unknown = map { unknown_key() } 1 .. 4 * $THREADS;
     $relay->stall;
     my $clients = TaiClients->start(scalar @unknown, sub { return { status($httpd, $unknown[$_[0]]) => 1 } });
     ok wait_for(sub { $httpd->log =~ /as many wait for it as may/ }, 'enough to wait'), 'enough wait';
@@ -66,7 +72,7 @@ sub silent {
     my ($told, $spared) = map { $seen{$_} // 0 } 401, 503;
     is $told + $spared, scalar @unknown, 'the others were told, or told to come again';
     cmp_ok $told, '>', 0, 'some waited';
-    cmp_ok $told, '<=', $CHILDREN / 2, 'no more of them than may';
+    cmp_ok $told, '<=', $THREADS / 2, 'no more of them than may';
     return;
 }
 
@@ -75,13 +81,13 @@ sub silent {
 sub lost {
     my @ways = map { TaiRelay->start(to => TaiDatabase::of_server('port')) } 1, 2;
     my $relay = TaiRelay->start(to => $ways[0]->port);
-    my ($httpd, $key) = behind($relay, "TaiAuthDatabaseTimeout 60s connect=60s\nTaiAuthLease 4s");
-    my $syncs = $httpd->metric('syncs_total');
+    my ($httpd, $key) = behind($relay, conf(1) . "TaiAuthDatabaseTimeout 60s connect=60s\nTaiAuthLease 4s");
+    my $synced = sub { my $at_least = $_[0] + $httpd->metric('syncs_total'); return sub { $httpd->metric('syncs_total') >= $at_least } };
+    wait_for($synced->(3), 'the node to sync on a connection that is open');
     $relay->lead_to($ways[1]->port);
     $ways[0]->stall;
-    my %seen;
-    $syncs += 2; # one may have been under way
-    ok wait_for(sub { $seen{status($httpd, $key)}++; $httpd->metric('syncs_total') > $syncs + 20 }, 'syncs to go on', 60), 'syncs go on';
+    my ($again, %seen) = $synced->(3); # one may have been under way
+    ok wait_for(sub { $seen{status($httpd, $key)}++; $again->() }, 'syncs to go on', 60), 'syncs go on';
     is_deeply [keys %seen], [200], 'and the lease has not ended';
     is $httpd->metric('database_opened_total'), 0, 'nobody was kept from the server';
     return;
