@@ -96,8 +96,8 @@ sub report {
     $report->table('Nodes on one PostgreSQL and one Redis',
         ['nodes', 'admitted a second, in all', 'against one', 'p50, ms', 'p99, ms, of the slowest node',
             'us of httpd', 'us of redis-server', 'us of PostgreSQL', "admitted of a limit of $LIMIT"], \@lines,
-        'All nodes, Redis, PostgreSQL and a wrk for each node share two processors: what is seen here is that a further node takes nothing '
-        . 'away from the others, not what it adds on a machine of its own.');
+        'All nodes, Redis, PostgreSQL and a wrk for each node share two processors: what is seen here is what a further node '
+        . 'costs the others, not what it adds on a machine of its own.');
     $report->figures(nodes => \@figures);
     return;
 }
