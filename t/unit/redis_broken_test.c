@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include "redis.h"
+#include "redis/connection.h"
 #include "shared.h"
 
 /* What only looks like Redis: wrong, endless, late and hostile replies are failures with a sentence
@@ -296,21 +297,25 @@ START_TEST(where_nobody_listens_nobody_is_served)
 }
 END_TEST
 
-static const play_t in_time = {"*5\r\n:1\r\n:1\r\n:0\r\n:1\r\n:5\r\n", STOPPING};
-
 /* Late is who does not answer, not who asked and was kept from hearing it. */
 START_TEST(an_answer_that_is_there_is_heard)
 {
-    const int port = serve(&in_time);
-    const pid_t child = fork();
-    int status;
+    /* more than is read at once: before the rest he looks at the clock */
+    char *reply = apr_pcalloc(pool, TAI_REDIS_REPLY_BYTES + 64);
+    const play_t in_time = {memcpy(memset(reply, 'x', TAI_REDIS_REPLY_BYTES + 8), "-ERR ", 5),
+                            STOPPING};
+    int status, port;
+    pid_t child;
 
+    memcpy(reply + TAI_REDIS_REPLY_BYTES + 8, "\r\n", 2);
+    port = serve(&in_time);
+    child = fork();
     if (child == 0) {
         const tai_limiter_t l = limiter_at("redis://127.0.0.1:%d", port, CALL_MS, tai_redis_time);
         const char *error = NULL;
 
         *asker = getpid();
-        _exit(charge(&l, &error) == APR_SUCCESS ? 0 : 1);
+        _exit(charge(&l, &error) == TAI_LIMITER_UNABLE ? 0 : 1);
     }
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert_int_eq(status, 0);

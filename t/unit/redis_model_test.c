@@ -28,6 +28,8 @@ typedef struct model_t {
     apr_uint64_t seed;
     int step;
     int admitted, refused, refunded;
+    tai_charge_t late[AT_ONCE]; /* to be refunded behind other steps */
+    int late_chosen[AT_ONCE], n_late;
 } model_t;
 
 static void start_server(void)
@@ -140,9 +142,6 @@ static void refund(model_t *m, const tai_charge_t *charges, const int *chosen, i
     const char *error;
     int i;
 
-    if (chance_below(&m->chance, 2) == 0) { /* what is refused late may have left its window */
-        move_clock(m, chosen[0]);
-    }
     ck_assert_int_eq(limiter.ops->refund(limiter.self, charges, n, 0, pool, &error), APR_SUCCESS);
     for (i = 0; i < n; i++) {
         if (m->now < charges[i].at + charges[i].limit.window_ms) {
@@ -162,6 +161,10 @@ static void step(model_t *m, apr_pool_t *p)
     apr_status_t rv;
 
     move_clock(m, chosen[0]);
+    if (m->n_late > 0 && chance_below(&m->chance, 4) == 0) {
+        refund(m, m->late, m->late_chosen, m->n_late);
+        m->n_late = 0;
+    }
     for (i = 0; i < n; i++) {
         charges[i] = charge_of(m, chosen[i]);
     }
@@ -179,6 +182,11 @@ static void step(model_t *m, apr_pool_t *p)
     *(pass ? &m->admitted : &m->refused) += 1;
     if (pass && charging && chance_below(&m->chance, 8) == 0) {
         refund(m, charges, chosen, n);
+    }
+    else if (pass && charging && m->n_late == 0) {
+        memcpy(m->late, charges, sizeof(charges));
+        memcpy(m->late_chosen, chosen, sizeof(chosen));
+        m->n_late = n;
     }
 }
 
