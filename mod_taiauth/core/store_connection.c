@@ -182,6 +182,11 @@ static apr_status_t fail(tai_connection_t *connection, tai_ending_e ending)
     return APR_EGENERAL;
 }
 
+void tai_connection_reject(tai_connection_t *connection)
+{
+    fail(connection, TAI_ANSWERED);
+}
+
 int tai_connection_doubt(tai_connection_t *connection)
 {
     const unsigned looked = connection->looked;

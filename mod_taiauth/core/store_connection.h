@@ -90,6 +90,11 @@ int tai_connection_doubt(tai_connection_t *connection);
 void tai_connection_drop(tai_connection_t *connection);
 
 /**
+ * Close it: it leads to something else than was wanted. So may others.
+ */
+void tai_connection_reject(tai_connection_t *connection);
+
+/**
  * Run a statement that gives rows. One whose first column is the counter of changes fails where that
  * is NULL: so a server says in the same breath that it cannot be written to any more.
  * @param args   one text, or NULL, for each parameter; NULL: it has none

@@ -253,7 +253,7 @@ static tai_change_e call_roll(tai_connection_t *connection, void *data, apr_pool
                          "made here as number %" APR_INT64_T_FMT ": it is another one, or has lost "
                          "what was committed",
                          call->seq, call->least);
-    tai_connection_drop(connection);
+    tai_connection_reject(connection);
     return TAI_CHANGE_UNKNOWN;
 }
 

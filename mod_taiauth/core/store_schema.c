@@ -71,7 +71,7 @@ static apr_status_t check_fit(tai_connection_t *connection, const tai_database_t
     reason = APR_ARRAY_IDX(rows, 0, tai_row_t)[0];
     if (reason) {
         *text = apr_psprintf(p, "database %s %s", database->name, reason);
-        tai_connection_drop(connection);
+        tai_connection_reject(connection);
         return APR_EINVAL;
     }
     return APR_SUCCESS;
@@ -210,7 +210,7 @@ apr_status_t tai_store_check_schema(tai_connection_t *connection, const tai_data
         rv = read_version(connection, p, &version, text);
     }
     if (rv == APR_SUCCESS && judge_version(database, version, p, text) != TAI_STORE_READY) {
-        tai_connection_drop(connection);
+        tai_connection_reject(connection);
         rv = APR_EGENERAL;
     }
     return rv;

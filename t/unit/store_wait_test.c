@@ -137,12 +137,32 @@ START_TEST(a_connection_that_was_closed_is_opened_again)
 }
 END_TEST
 
+/* Behind the name there may be another server now. */
+START_TEST(a_failure_has_other_connections_looked_at)
+{
+    raw_t other;
+
+    is_well();
+    must(change());
+    raw_run(path, "UPDATE schema_version SET version = version + 90");
+    is_well(); /* as long as nothing has failed, for every look-up would cost three */
+    other = raw_hold("UPDATE change_counter SET seq = seq + 1");
+    ck_assert_int_eq(change(), TAI_CHANGE_UNKNOWN);
+    ck_assert_int_ne(look_up(), APR_SUCCESS);
+    ck_assert_ptr_nonnull(strstr(text, "has schema version"));
+    raw_close(&other);
+    raw_run(path, "UPDATE schema_version SET version = version - 90");
+    is_well();
+    must(change());
+}
+END_TEST
+
 START_TEST(nothing_waits_for_who_is_in_a_hurry)
 {
     const apr_uint64_t begun = tai_clock_ms();
 
     is_well();
-    tai_store_hurry(store);
+    tai_store_hurry(store, 0);
     ck_assert_int_ne(look_up(), APR_SUCCESS);
     ck_assert_int_eq(change(), TAI_CHANGE_UNKNOWN);
     ck_assert_uint_lt(tai_clock_ms() - begun, 60000);
@@ -235,6 +255,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, a_server_ends_what_takes_too_long);
     tcase_add_test(tests, a_session_is_told_how_long_it_may_take);
     tcase_add_test(tests, a_connection_that_was_closed_is_opened_again);
+    tcase_add_test(tests, a_failure_has_other_connections_looked_at);
     tcase_add_test(tests, nothing_waits_for_who_is_in_a_hurry);
     tcase_add_test(tests, a_server_that_is_not_there);
 }
