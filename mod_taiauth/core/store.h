@@ -89,9 +89,11 @@ apr_status_t tai_store_create(tai_store_t **out, const char *driver, const char 
                               const tai_store_limits_t *limits, apr_pool_t *p);
 
 /**
- * From now on whatever is under way with a server is cut short, and all else fails.
+ * Whatever is under way with a server, or begins, is to come to an end.
+ * @param ms  how long it may take yet, all together, milliseconds; but a connection is opened by its
+ *            driver's own time-out, which is no longer than this, and with some 2 seconds at the least
  */
-void tai_store_hurry(tai_store_t *store);
+void tai_store_hurry(tai_store_t *store, apr_uint32_t ms);
 
 /**
  * Begin to wait for what another one asks: as one of those who wait for the database, if there are

@@ -125,9 +125,14 @@ void tai_store_abandon(tai_store_t *store)
     store->abandoned = 1;
 }
 
-void tai_store_hurry(tai_store_t *store)
+void tai_store_hurry(tai_store_t *store, apr_uint32_t ms)
 {
-    tai_keeper_hurry(store->reading.keeper);
+    tai_times_t *const all[] = {&store->reading, &store->changing, &store->own};
+
+    for (apr_size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        all[i]->connect_ms = at_most(all[i]->connect_ms, ms ? ms : 1);
+    }
+    tai_keeper_hurry(store->reading.keeper, tai_clock_ms() + ms);
 }
 
 apr_uint32_t tai_store_join(tai_store_t *store, apr_uint32_t patience_ms, apr_uint64_t *came)

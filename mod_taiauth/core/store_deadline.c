@@ -9,6 +9,9 @@
 /* How often a socket that is not there yet is looked for again, milliseconds. */
 #define SEARCH_MS 100
 
+/* How long who is in a hurry waits for the mutex, milliseconds. */
+#define LOCK_MS 500
+
 struct tai_keeper_t {
     const apr_port_t *own_ports;
     pthread_mutex_t opening;   /* held by the one who opens a connection */
@@ -21,7 +24,7 @@ struct tai_keeper_t {
     pthread_t thread;
     int runs;
     int ends;
-    int hurries;
+    apr_uint64_t hurry; /* when everything takes too long; TAI_CLOCK_NEVER */
 };
 
 /* ---- its thread ---------------------------------------------------------------------------- */
@@ -126,11 +129,17 @@ void tai_keeper_create(tai_keeper_t **out, const apr_port_t *own_ports, apr_pool
     tai_clock_condition(&keeper->earlier);
     pthread_cond_init(&keeper->looked, NULL);
     keeper->wakes_at = TAI_CLOCK_NEVER;
+    keeper->hurry = TAI_CLOCK_NEVER;
     apr_pool_pre_cleanup_register(p, keeper, end);
     *out = keeper;
 }
 
 /* ---- those that it watches ------------------------------------------------------------------ */
+
+static apr_uint64_t earlier(apr_uint64_t a, apr_uint64_t b)
+{
+    return a < b ? a : b;
+}
 
 static apr_status_t add(tai_keeper_t *keeper, tai_watch_t *watch)
 {
@@ -140,7 +149,7 @@ static apr_status_t add(tai_keeper_t *keeper, tai_watch_t *watch)
     pthread_mutex_lock(&keeper->mutex);
     rv = start(keeper);
     if (rv == APR_SUCCESS) {
-        watch->due = keeper->hurries ? 0 : watch->due;
+        watch->due = earlier(watch->due, keeper->hurry);
         watch->next = keeper->watches;
         keeper->watches = watch;
         if (watch->due < keeper->wakes_at) {
@@ -197,12 +206,15 @@ int tai_keeper_end(tai_keeper_t *keeper, tai_watch_t *watch)
     return watch->struck;
 }
 
-void tai_keeper_hurry(tai_keeper_t *keeper)
+/* Nobody holds the mutex for long, but for one who was interrupted by the signal that calls for this. */
+void tai_keeper_hurry(tai_keeper_t *keeper, apr_uint64_t by)
 {
-    pthread_mutex_lock(&keeper->mutex);
-    keeper->hurries = 1;
+    if (tai_clock_lock(&keeper->mutex, tai_clock_ms() + LOCK_MS) != APR_SUCCESS) {
+        return;
+    }
+    keeper->hurry = by;
     for (tai_watch_t *watch = keeper->watches; watch; watch = watch->next) {
-        watch->due = watch->struck ? watch->due : 0;
+        watch->due = watch->struck ? watch->due : earlier(watch->due, by);
     }
     pthread_cond_signal(&keeper->earlier);
     pthread_mutex_unlock(&keeper->mutex);

@@ -56,8 +56,9 @@ apr_status_t tai_keeper_begin_opening(tai_keeper_t *keeper, tai_watch_t *watch,
 int tai_keeper_end(tai_keeper_t *keeper, tai_watch_t *watch);
 
 /**
- * From now on everything takes too long: whoever is still at work is to come to an end.
+ * Whoever is still at work, or begins something, is to come to an end.
+ * @param by  when everything takes too long, milliseconds of tai_clock_ms, never 0
  */
-void tai_keeper_hurry(tai_keeper_t *keeper);
+void tai_keeper_hurry(tai_keeper_t *keeper, apr_uint64_t by);
 
 #endif

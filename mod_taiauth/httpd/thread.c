@@ -114,7 +114,7 @@ int taiauth_thread_end(void)
         return 1;
     }
     if (!await_end(HURRY_S)) {
-        tai_store_hurry(taiauth_store);
+        tai_store_hurry(taiauth_store, 0);
         if (!await_end(END_S - HURRY_S)) {
             return 0;
         }

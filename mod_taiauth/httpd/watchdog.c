@@ -15,6 +15,9 @@
 
 #define TICK_S 1
 
+/* How long the end of a child waits for a server: httpd kills those that need some ten seconds. */
+#define LAST_MS 2000
+
 /* ---- what is done ------------------------------------------------------------------------- */
 
 static void sweep(server_rec *s, apr_pool_t *p)
@@ -124,10 +127,8 @@ static apr_status_t end_child(void *s)
 {
     int alone = taiauth_thread_end();
 
-    if (pthread_mutex_trylock(&at_work) != 0) {
-        tai_store_hurry(taiauth_store); /* what is cut short is done by somebody else */
-        pthread_mutex_lock(&at_work);
-    }
+    tai_store_hurry(taiauth_store, LAST_MS); /* what is cut short is done by somebody else */
+    pthread_mutex_lock(&at_work);
     if (amid_request || !alone) { /* others that end, or the next generation, write what is left */
         tai_store_abandon(taiauth_store);
     }

@@ -73,6 +73,9 @@ sub silent {
     is $told + $spared, scalar @unknown, 'the others were told, or told to come again';
     cmp_ok $told, '>', 0, 'some waited';
     cmp_ok $told, '<=', $THREADS / 2, 'no more of them than may';
+    $relay->stall;
+    is status($httpd, $key), 200, 'a key is used, which is to be written';
+    ok $httpd->stop, 'the end of a server waits for none that is silent';
     return;
 }
 

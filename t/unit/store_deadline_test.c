@@ -115,7 +115,7 @@ START_TEST(whoever_is_in_a_hurry_waits_for_nothing)
     make_pair(pair);
     make_pair(other);
     begin(&before, pair[0], in(HOUR));
-    tai_keeper_hurry(keeper);
+    tai_keeper_hurry(keeper, in(SHORT));
     ck_assert_int_eq(hear(pair[0]), 0);
     begin(&after, other[0], in(HOUR));
     ck_assert_int_eq(hear(other[0]), 0);
