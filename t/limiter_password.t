@@ -29,6 +29,15 @@ chmod 0700, "$dir/program" or die "$dir/program: $!";
 my $conf = sprintf "LoadModule taiauth_redis_module %s\nTaiAuthLimiter redis://127.0.0.1:%d/0 %s on-error=deny timeout=5s\n",
     $ENV{TAI_REDIS_MODULE}, $redis->port, "password=exec:$dir/program";
 
+# --- where it is ----------------------------------------------------------------------------------
+
+# What build/service has made, for the tests and the demo: others on this machine read no more of it
+# than the port.
+is join(' ', map { sprintf '%s %04o', $_, (stat $redis->dir . "/$_")[2] & 07777 } qw(password redis.conf service)),
+    'password 0600 redis.conf 0600 service 0600', 'the password is in files that nobody else reads';
+open my $words, '<', '/proc/' . $redis->pid . '/cmdline' or die "cmdline: $!";
+unlike join('', <$words>), qr/\Q@{[$redis->password]}\E|requirepass/, '... and not among the words of its command';
+
 # --- nobody knows it yet --------------------------------------------------------------------------
 
 my $fails = qr/TaiAuthLimiter: \Q$dir\E\/program ended with status 1/;

@@ -30,25 +30,27 @@ sub needs_module {
 
 sub is_built { return -f $ENV{TAI_REDIS_MODULE} }
 
+# With further words for redis-server.
 sub start {
-    my ($class) = @_;
+    my ($class, @words) = @_;
     needs_module();
     my $dir = tempdir('redis.XXXXXX', DIR => var('t_logs'), CLEANUP => 1);
-    my $self = bless { dir => $dir, owner => $$ }, $class;
+    my $self = bless { dir => $dir, words => \@words, owner => $$ }, $class;
     weaken($made{$dir} = $self);
     $self->start_again;
-    $self->{password} = secret($self->line('password'));
     return $self;
 }
 
 # Behind crash: on the same port, with nothing in it.
 sub start_again {
     my ($self) = @_;
-    TaiDatabase::service(start => 'redis', $self->{dir});
+    TaiDatabase::service(start => 'redis', $self->{dir}, '--', @{$self->{words}});
+    $self->{password} = secret($self->line('password'));
     return;
 }
 
 sub password { return $_[0]{password} }
+sub dir { return $_[0]{dir} }
 
 # Until it is started again, it wants this one; no argument list ever shows it.
 sub change_password {

@@ -417,7 +417,8 @@ static const char *name_of(redisContext *c)
 static void set_slot(int master, unsigned slot, const char *what, int node)
 {
     succeeds(controls[master],
-             apr_psprintf(pool, "CLUSTER SETSLOT %u %s %s", slot, what, name_of(controls[node])));
+             apr_psprintf(pool, "CLUSTER SETSLOT %u %s %s", slot, what,
+                          strcmp(what, "STABLE") == 0 ? "" : name_of(controls[node])));
 }
 
 /* While a slot goes over, what is not there any more is asked for at its new node; then MOVED. */
@@ -452,6 +453,38 @@ START_TEST(a_slot_on_the_move_is_followed)
         succeeds(controls[i], "FLUSHALL");
         set_slot(i, slot, "NODE", 0);
     }
+}
+END_TEST
+
+/*
+ * While a slot moves, several of its keys that are not at one node are not charged, and nobody is taken
+ * for gone: other slots are served, and single keys of this one; behind the move all are.
+ */
+START_TEST(keys_that_a_move_has_parted_are_not_charged)
+{
+    const apr_uint64_t tag = tag_at(0, 7);
+    const unsigned slot = slot_of(tag);
+    tai_charge_t both[] = {a_charge(tag, 1, 10), a_charge(tag, 2, 10)};
+    tai_charge_t other = a_charge(tag_at(0, 8), 1, 10);
+    const char *error = "";
+    int i, admitted;
+
+    ck_assert(charged(both, 1, NULL));
+    set_slot(1, slot, "IMPORTING", 0);
+    set_slot(0, slot, "MIGRATING", 1);
+    for (i = 0; i < 5; i++) {
+        ck_assert_int_eq(try_charge(both, 2, NULL, &admitted, &error), TAI_LIMITER_UNABLE);
+        ck_assert_msg(strstr(error, "it answers charge with \"TRYAGAIN ") != NULL, "%s", error);
+        ck_assert(charged(&other, 1, NULL));
+    }
+    ck_assert_uint_eq(counted(both[0]), 1);
+    ck_assert_uint_eq(counted(both[1]), 0);
+    for (i = 0; i < MASTERS; i++) { /* it stays where it was */
+        set_slot(i, slot, "STABLE", 0);
+    }
+    ck_assert(charged(both, 2, NULL));
+    ck_assert_uint_eq(both[0].view.counted, 2);
+    ck_assert_uint_eq(both[1].view.counted, 1);
 }
 END_TEST
 
@@ -542,6 +575,79 @@ START_TEST(without_any_node_nobody_is_served)
 }
 END_TEST
 
+/* What INFO says of one thing. */
+static int says(redisContext *c, const char *section, const char *line)
+{
+    redisReply *info = redisCommand(c, "INFO %s", section);
+    const int is = info != NULL && info->str != NULL && strstr(info->str, line) != NULL;
+
+    freeReplyObject(info);
+    return is;
+}
+
+static void await_says(redisContext *c, const char *line)
+{
+    const apr_uint64_t until = tai_clock_ms() + 60000;
+
+    while (!says(c, "replication", line)) {
+        ck_assert_msg(tai_clock_ms() < until, "it never said %s", line);
+        usleep(20000);
+    }
+}
+
+/* One more server, which copies the first master. */
+static redisContext *start_replica(server_t *replica)
+{
+    redisContext *c;
+
+    memcpy(replica->args, servers[0].args, sizeof(replica->args));
+    server_start(replica);
+    ck_assert_int_eq(system(apr_psprintf(pool,
+                                         "redis-cli --cluster add-node 127.0.0.1:%d 127.0.0.1:%d "
+                                         "--cluster-slave --cluster-master-id %s >/dev/null",
+                                         replica->port, servers[0].port, name_of(controls[0]))),
+                     0);
+    c = reach(replica->port);
+    await_says(c, "master_link_status:up");
+    return c;
+}
+
+/*
+ * A master ends, and its replica takes over: what the others have goes on all the while, and in the end
+ * the windows of the one that is gone, with what they had counted. The last test: nobody brings it back.
+ */
+START_TEST(a_replica_takes_over)
+{
+    const apr_uint64_t until = tai_clock_ms() + 60000;
+    tai_charge_t here = a_charge(tag_at(0, 9), 1, 100), there = a_charge(tag_at(1, 9), 1, 1000000);
+    server_t replica = {.pid = 0};
+    redisContext *c = start_replica(&replica);
+    const char *error = "";
+    int admitted = 0;
+
+    ck_assert(charged(&here, 1, NULL));
+    ck_assert(charged(&there, 1, NULL));
+    while (number_of(c, "DBSIZE") < 1) { /* replication is asynchronous */
+        ck_assert_msg(tai_clock_ms() < until, "nothing is replicated");
+        usleep(10000);
+    }
+    kill(servers[0].pid, SIGKILL);
+    do {
+        usleep(10000);
+        ck_assert_msg(tai_clock_ms() < until, "nobody took over: %s", error);
+        ck_assert(charged(&there, 1, NULL));
+    } while (try_charge(&here, 1, NULL, &admitted, &error) != APR_SUCCESS);
+    ck_assert(admitted);
+    ck_assert_uint_eq(here.view.counted, 2);
+    await_says(c, "role:master");
+    check_keys(c);
+    redisFree(c);
+    server_stop(&replica);
+    redisFree(controls[0]);
+    controls[0] = reach(servers[1].port); /* for finish */
+}
+END_TEST
+
 static void add(TCase *tests)
 {
     tcase_set_timeout(tests, 120);
@@ -555,10 +661,12 @@ static void add(TCase *tests)
     tcase_add_test(tests, a_log_in_begins_everywhere_or_nowhere);
     tcase_add_test(tests, exactly_n_are_admitted);
     tcase_add_test(tests, a_slot_on_the_move_is_followed);
+    tcase_add_test(tests, keys_that_a_move_has_parted_are_not_charged);
     tcase_add_test(tests, the_other_nodes_go_on);
     tcase_add_test(tests, a_lock_that_runs_ends_the_counting);
     tcase_add_test(tests, a_node_that_hangs_is_left_alone);
     tcase_add_test(tests, without_any_node_nobody_is_served);
+    tcase_add_test(tests, a_replica_takes_over);
 }
 
 int main(void)
