@@ -80,6 +80,7 @@ for my $driver (grep { !$ENV{TAI_ONLY} || $_ eq $ENV{TAI_ONLY} } sort keys %kind
         my $count = statuses_of_many($httpd, 10);
         is_deeply [grep { !/^(?:401|503)$/ } keys %$count], [], 'answered, or not to be found out';
         ok $count->{401}, "who has a connection goes on: $count->{401}";
+        like $httpd->log, qr/taiauth: database [^\n]* a crash of its host may undo revocations/, 'a server that is told to be fast is told of';
         is $httpd->metric('database_opened_total'), 0, 'it is not left alone';
         like $httpd->log, qr/cannot be opened: [^\n]*(?:too many connections|max_user_connections)/, 'the log says why';
         $database->as_master(sprintf $kind->{limit}, $kind->{none});
