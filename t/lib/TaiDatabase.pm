@@ -72,7 +72,19 @@ sub service {
     open my $out, '-|', $service, @command or die "$service: $!\n";
     my $printed = do { local $/; <$out> };
     close $out or die "build/service @command: exit status @{[$? >> 8]}\n";
+    note_passwords($printed);
     return $printed;
+}
+
+# For zz_secrets.t, as TaiTest::secret; where there is a run of Apache::Test.
+sub note_passwords {
+    my ($printed) = @_;
+    my $secrets = eval { Apache::Test::vars('secrets') } // return;
+    my @passwords = $printed =~ /\bpass(?:word)?=([0-9a-f]{32})\b/g or return;
+    open my $out, '>>', $secrets or die "$secrets: $!";
+    print $out "$_\n" for @passwords;
+    close $out or die "$secrets: $!";
+    return;
 }
 
 # A line of what build/service has written about the server: port, socket, log, ...

@@ -13,6 +13,7 @@ package TaiRedis;
 use strict;
 use warnings;
 
+use File::Copy qw(copy);
 use File::Temp qw(tempdir);
 use Scalar::Util qw(weaken);
 use Test::More;
@@ -142,13 +143,14 @@ sub finish {
     return;
 }
 
-# What it holds, for those who look for what may not be in it.
+# What it holds and has logged, for those who look for what may not be in it.
 sub keep {
     my ($self, $to) = @_;
     open my $out, '>>', $to or die "$to: $!";
     for my $key (split /\n/, $self->command('--scan')) {
         print $out "$key ", $self->command(DUMP => $key);
     }
+    copy("$self->{dir}/log", $out) or die "$self->{dir}/log: $!";
     close $out or die "$to: $!";
     return;
 }
