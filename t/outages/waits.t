@@ -96,6 +96,21 @@ sub lost {
     return;
 }
 
+# A connection that is not made has its own time, connect=, however long a statement may take.
+sub unopened {
+    my $relay = TaiRelay->start(to => TaiDatabase::of_server('port'));
+    my $database = TaiDatabase->new->init;
+    my $params = $database->params =~ s/\bport=\K\d+/$relay->port/er;
+    $relay->stall;
+    my $conf = conf(1) . "TaiAuthDatabaseTimeout 60s connect=2s\nTaiAuthLease 60s\n";
+    my $httpd = TaiNodes::started(TaiHttpd->new(database => TaiDatabase->of($params), conf => TaiNodes::conf_of($conf)));
+    is status($httpd, unknown_key()), 503, 'a server that does not greet';
+    ok wait_for(sub { $httpd->log =~ /no answer within 2000 ms|timeout expired/ }, 'the end of that'), 'is given up in time';
+    $relay->pass;
+    ok wait_for(sub { status($httpd, unknown_key()) == 401 }, 'the server to be found'), 'and found when it does';
+    return;
+}
+
 my %kinds = (pgsql => 'postgresql', mysql => 'mariadb');
 
 for my $driver (grep { !$ENV{TAI_ONLY} || $_ eq $ENV{TAI_ONLY} } sort keys %kinds) {
@@ -105,6 +120,7 @@ for my $driver (grep { !$ENV{TAI_ONLY} || $_ eq $ENV{TAI_ONLY} } sort keys %kind
     TaiDatabase::service(start => $kinds{$driver}, $dir);
     subtest "$driver: a server that is silent" => \&silent;
     subtest "$driver: connections that were lost" => \&lost;
+    subtest "$driver: connections that are not made" => \&unopened;
     TaiDatabase::service(stop => $dir);
 }
 

@@ -1,3 +1,6 @@
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 #include "database.h"
 #include "core/store_driver.h"
 
@@ -114,6 +117,25 @@ START_TEST(it_is_known_where_row_leads)
     ck_assert_pstr_eq(database.peer.host, peers[_i].host);
     ck_assert_int_eq(database.peer.port, peers[_i].port);
     ck_assert_pstr_eq(database.peer.path, peers[_i].path);
+}
+END_TEST
+
+/* A Unix socket whose queue is full: who connects is told so, and does not wait. */
+START_TEST(a_socket_that_nobody_accepts_at)
+{
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    const char *at = apr_psprintf(pool, "/tmp/store_mysql_test.%ld", (long)getpid());
+    const int listener = socket(AF_UNIX, SOCK_STREAM, 0), first = socket(AF_UNIX, SOCK_STREAM, 0);
+    const char *said;
+
+    apr_cpystrn(name.sun_path, at, sizeof(name.sun_path));
+    ck_assert_int_eq(bind(listener, (struct sockaddr *)&name, sizeof(name)), 0);
+    ck_assert_int_eq(listen(listener, 0), 0);
+    ck_assert_int_eq(connect(first, (struct sockaddr *)&name, sizeof(name)), 0);
+    ck_assert_int_eq(
+        tai_store_check("mysql", apr_psprintf(pool, "dbname=d,sock=%s", at), pool, &said),
+        TAI_STORE_UNREACHABLE);
+    unlink(at);
 }
 END_TEST
 
@@ -330,6 +352,7 @@ static void add(TCase *tests)
     tcase_add_loop_test(tests, parameters_that_are_wrong_are_refused_by_row, 0, ROWS(bad));
     tcase_add_loop_test(tests, it_is_known_where_row_leads, 0, ROWS(peers));
     if (suite_on("mysql")) {
+        tcase_add_test(tests, a_socket_that_nobody_accepts_at);
         with_dir(tests);
         tcase_set_timeout(tests, 120);
         tcase_add_loop_test(tests, a_migration_that_broke_off_is_mended, 0, SHARES);

@@ -97,6 +97,14 @@ static const struct {
     {"postgresql://[::1]secret/d", "words such as"},
 };
 
+START_TEST(libpq_is_told_how_long_it_may_connect)
+{
+    ck_assert_ptr_nonnull(strstr(tai_driver_pgsql.timed("x", 7001, pool), "connect_timeout=8 "));
+    ck_assert_ptr_nonnull(strstr(tai_driver_pgsql.timed("x", 7000, pool), "connect_timeout=7 "));
+    ck_assert_ptr_nonnull(strstr(tai_driver_pgsql.timed("x", 1, pool), "connect_timeout=2 "));
+}
+END_TEST
+
 START_TEST(parameters_that_are_wrong_are_refused_by_row)
 {
     const char *error = tai_store_check_params("pgsql", bad[_i].given, pool);
@@ -394,6 +402,7 @@ static void add(TCase *tests)
 {
     tcase_add_loop_test(tests, parameters_mean_what_row_says, 0, ROWS(good));
     tcase_add_loop_test(tests, parameters_that_are_wrong_are_refused_by_row, 0, ROWS(bad));
+    tcase_add_test(tests, libpq_is_told_how_long_it_may_connect);
     if (suite_on("pgsql")) {
         add_database(tests);
     }
