@@ -125,8 +125,8 @@ CustomLog "@root@/logs/pids" pid
     StartServers 8
     MinSpareServers 8
     MaxSpareServers 16
-    ServerLimit 24
-    MaxRequestWorkers 24
+    ServerLimit 48
+    MaxRequestWorkers 48
 </IfModule>
 <IfModule !mpm_prefork_module>
     StartServers 4

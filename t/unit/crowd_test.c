@@ -127,19 +127,19 @@ static void *come_and_go(void *ignored)
     return ignored;
 }
 
-/* All at one time, so that nobody is forgotten who is there. */
+/* All at one time, so that nobody is forgotten who is there; all for the same place. */
 static void *crowd_in(void *ignored)
 {
     apr_uint64_t came;
 
     meet(&stage->arrived, PROCESSES * THREADS);
     for (int i = 0; i < TURNS; i++) {
-        if (!tai_crowd_join(&stage->crowd, MAX, NOW, &came)) {
+        if (!tai_crowd_join(&stage->crowd, 1, NOW, &came)) {
             __atomic_add_fetch(&stage->refused, 1, __ATOMIC_RELAXED);
             continue;
         }
         __atomic_add_fetch(&stage->joined, 1, __ATOMIC_RELAXED);
-        ck_assert_int_le(__atomic_add_fetch(&stage->there, 1, __ATOMIC_SEQ_CST), MAX);
+        ck_assert_int_le(__atomic_add_fetch(&stage->there, 1, __ATOMIC_SEQ_CST), 1);
         sched_yield();
         __atomic_sub_fetch(&stage->there, 1, __ATOMIC_SEQ_CST);
         tai_crowd_leave(&stage->crowd, came);
