@@ -384,16 +384,19 @@ END_TEST
 /* As where there is no /proc. */
 START_TEST(where_sockets_cannot_be_looked_through)
 {
-    const struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};
     tai_peer_t peer = {.port = 1};
+    struct rlimit before, none;
     tai_watch_t watch;
     apr_status_t rv;
 
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
     rv = tai_keeper_begin_opening(keeper, &watch, &peer, in(HOUR), pool);
     ck_assert_int_eq(rv, EMFILE);
     rv = tai_keeper_begin_opening(keeper, &watch, &peer, in(HOUR), pool);
     ck_assert_int_eq(rv, EMFILE); /* and it does not go on being opened */
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0); /* for what looks behind the test */
 }
 END_TEST
 
