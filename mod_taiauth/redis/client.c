@@ -244,8 +244,12 @@ static void leave(tai_redis_client_t *client, int number)
     unlock(client);
 }
 
-/* From one node to that which a slot is with. @return its number; -1: it cannot be remembered */
-static int follow(tai_redis_client_t *client, const tai_redis_redirect_t *redirect, int from)
+/*
+ * What one node says of where a slot is is remembered, and who asks goes there, unless he is to stay.
+ * @return the number of the node that he is at now; -1: he has stayed, or it cannot be remembered
+ */
+static int follow(tai_redis_client_t *client, const tai_redis_redirect_t *redirect, int from,
+                  int stays)
 {
     const char *host = redirect->host;
     int number = -1;
@@ -259,6 +263,9 @@ static int follow(tai_redis_client_t *client, const tai_redis_redirect_t *redire
     }
     if (number >= 0 && !redirect->ask) {
         client->owners[redirect->slot] = (apr_uint16_t)(number + 1);
+    }
+    if (stays) {
+        number = -1;
     }
     if (number >= 0) {
         client->nodes[number]->users++;
@@ -274,10 +281,11 @@ static int follow(tai_redis_client_t *client, const tai_redis_redirect_t *redire
  */
 static void doubt(tai_redis_client_t *client, int number)
 {
-    node_t *node = client->nodes[number];
+    node_t *node;
     unsigned slot;
 
     lock(client);
+    node = client->nodes[number];
     node->first++;
     ask_again(node);
     if (client->entry == number) {
@@ -631,10 +639,11 @@ static apr_status_t ask_owner(tai_redis_client_t *client, tai_redis_call_t *call
 
     while ((rv = ask_node(client, number, call, asking, &redirect, deadline, p, error)) ==
            REDIRECTED) {
-        const int to = follow(client, &redirect, number);
-
         /* each once: a second time they contradict each other */
-        if (to < 0 || (redirect.ask ? asking++ : moved++)) {
+        const int again = redirect.ask ? asking++ : moved++;
+        const int to = follow(client, &redirect, number, again);
+
+        if (to < 0) {
             rv = TAI_LIMITER_UNABLE;
             break;
         }

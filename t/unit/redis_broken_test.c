@@ -2,7 +2,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include "redis.h"
-#include "redis/connection.h"
+#include "redis/client.c" /* who uses its nodes is nobody else's business */
 #include "shared.h"
 
 /* What only looks like Redis: wrong, endless, late and hostile replies are failures with a sentence
@@ -102,11 +102,11 @@ static void play_to(int fd, const play_t *play, const char *reply)
     close(fd);
 }
 
-/* A server for one test, in a process that ends with it. @return its port */
-static int serve(const play_t *play)
+/* A server for one test, in a process that ends with it. */
+static void serve_at(int port, const play_t *play)
 {
     struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    const int fd = socket(AF_INET, SOCK_STREAM, 0), port = free_port(), on = 1;
+    const int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
     const char *reply = apr_psprintf(pool, play->reply, port, port);
 
     at.sin_port = htons((apr_port_t)port);
@@ -129,6 +129,14 @@ static int serve(const play_t *play)
         }
     }
     close(fd);
+}
+
+/* @return its port */
+static int serve(const play_t *play)
+{
+    const int port = free_port();
+
+    serve_at(port, play);
     return port;
 }
 
@@ -381,6 +389,30 @@ START_TEST(any_number_of_nodes_may_come_and_go)
 }
 END_TEST
 
+/* A node that somebody uses is never given to another address, one that nobody uses may be. */
+START_TEST(who_is_sent_to_and_fro_uses_no_node_any_more)
+{
+    const int ports[] = {free_port(), free_port()};
+    const tai_limiter_t l = limiter_at("redis://127.0.0.1:%d", ports[0], CALL_MS, tai_redis_time);
+    const tai_redis_client_t *client = l.self;
+    const char *error = "";
+    int i, n;
+
+    for (i = 0; i < 2; i++) {
+        const char *moved = apr_psprintf(pool, "-MOVED 7 127.0.0.1:%d\r\n", ports[!i]);
+
+        serve_at(ports[i], &(play_t){moved, ONCE});
+    }
+    for (i = 0; i < 3; i++) {
+        ck_assert_int_eq(charge(&l, &error), TAI_LIMITER_UNABLE);
+        ck_assert_int_eq(client->n, 2);
+        for (n = 0; n < client->n; n++) {
+            ck_assert_int_eq(client->nodes[n]->users, 0);
+        }
+    }
+}
+END_TEST
+
 START_TEST(a_database_is_in_no_cluster)
 {
     static const play_t redirects = {"+OK\r\n-MOVED 7 127.0.0.2:%d\r\n", ONCE};
@@ -493,6 +525,7 @@ static void add(TCase *tests)
     tcase_add_loop_test(tests, no_connection_is_used_after_a_failure, 0, ROWS(failing));
     tcase_add_test(tests, a_connection_is_used_again);
     tcase_add_test(tests, any_number_of_nodes_may_come_and_go);
+    tcase_add_test(tests, who_is_sent_to_and_fro_uses_no_node_any_more);
     tcase_add_test(tests, a_database_is_in_no_cluster);
     tcase_add_test(tests, a_signal_may_end_a_process_amid_a_call);
     tcase_add_loop_test(tests, nobody_is_there, 0, ROWS(nowhere));
