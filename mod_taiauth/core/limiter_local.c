@@ -184,7 +184,9 @@ apr_status_t tai_limiter_local_unnote(tai_segment_t *segment, const tai_charge_t
 
         folded.id = fold(segment, charges[i].id);
         folded.at = charges[i].noted_at;
-        rv = tai_windows_refund(&folded, 1, now);
+        if (folded.at) {
+            rv = tai_windows_refund(&folded, 1, now);
+        }
     }
     return rv;
 }

@@ -128,6 +128,19 @@ START_TEST(a_refund_is_room_again)
 }
 END_TEST
 
+/* On a host that has been up for less than the window. */
+START_TEST(what_was_not_noted_takes_nobody_else_s_admission_back)
+{
+    tai_charge_t one = charge_of(1, 2);
+
+    ck_assert_int_eq(charge(&tai_limiter_local, &one, 1, NULL, 10), 1);
+    one.noted_at = 0;
+    ck_assert_int_eq(tai_limiter_local_unnote(segment, &one, 1, 20), APR_SUCCESS);
+    ck_assert_int_eq(charge(&tai_limiter_local, &one, 1, NULL, 30), 1);
+    ck_assert_uint_eq(one.view.counted, 2);
+}
+END_TEST
+
 START_TEST(too_many_windows_fail)
 {
     tai_charge_t charges[TAI_TABLE_LOCK_MAX + 1];
@@ -369,6 +382,7 @@ static void add_tests(TCase *tests)
     tcase_add_loop_test(tests, the_caller_keeps_his_identities, 0, ROWS(limiters));
     tcase_add_loop_test(tests, a_test_charges_nothing, 0, ROWS(limiters));
     tcase_add_loop_test(tests, a_refund_is_room_again, 0, ROWS(limiters));
+    tcase_add_test(tests, what_was_not_noted_takes_nobody_else_s_admission_back);
     tcase_add_loop_test(tests, too_many_windows_fail, 0, ROWS(limiters));
     tcase_add_loop_test(tests, one_failure_counts_in_each, 0, ROWS(limiters));
     tcase_add_loop_test(tests, a_lock_that_runs_ends_the_counting, 0, ROWS(limiters));
