@@ -18,11 +18,13 @@
  * How it failed says whether others are to ask at all:
  *
  *   TAI_LIMITER_UNABLE  it has answered, at once, that it cannot do this: others may be served
+ *   TAI_LIMITER_PART    one part of it has not answered, which says nothing of the others
  *   TAI_LIMITER_CLOSED  it has said that it serves nobody, or nobody is there: asking is in vain
  *   anything else       no answer came
  */
 #define TAI_LIMITER_UNABLE (APR_OS_START_USERERR + 100)
 #define TAI_LIMITER_CLOSED (APR_OS_START_USERERR + 101)
+#define TAI_LIMITER_PART   (APR_OS_START_USERERR + 102)
 
 /* Failures of one principal. */
 typedef struct tai_count_t {

@@ -141,15 +141,17 @@ static void tell_end(void)
     }
 }
 
-/* What one call has shown of it, as core/limiter.h has it. */
+/* What one call has shown of it, as core/limiter.h has it: who says that he is full is there. */
 static void report(apr_status_t rv, apr_uint64_t now)
 {
-    if (rv == APR_SUCCESS || rv == TAI_LIMITER_CLOSED) {
-        if (tai_breaker_report(breaker(), rv == APR_SUCCESS, now, REST_MS) == TAI_BREAKER_CLOSED) {
+    const int answered = rv == APR_SUCCESS || rv == TAI_LIMITER_UNABLE;
+
+    if (answered || rv == TAI_LIMITER_CLOSED) {
+        if (tai_breaker_report(breaker(), answered, now, REST_MS) == TAI_BREAKER_CLOSED) {
             tell_end();
         }
     }
-    else if (rv != TAI_LIMITER_UNABLE) {
+    else if (rv != TAI_LIMITER_PART) {
         (void)tai_breaker_doubt(breaker(), now, REST_MS);
     }
 }

@@ -17,6 +17,7 @@
 
 #define REDIRECTED (TAI_REDIS_CROSSSLOT + 1) /* not run: somebody else is to be asked */
 #define RESTS      (TAI_REDIS_CROSSSLOT + 2) /* not asked */
+#define SLOT_LOST  (TAI_REDIS_CROSSSLOT + 3) /* not run: it says that nobody has the slot */
 
 #define REST_MS 1000 /* how long a node of a cluster is left alone behind failures */
 
@@ -276,8 +277,8 @@ static int follow(tai_redis_client_t *client, const tai_redis_redirect_t *redire
 }
 
 /*
- * It did not answer, or would not do it: it may have moved, another may have taken its slots over,
- * and the next question is for another one.
+ * It did not answer, serves nobody, or says that nobody has the slot: it may have moved, another may
+ * have taken its slots over, and the next question is for another one.
  */
 static void doubt(tai_redis_client_t *client, int number)
 {
@@ -502,7 +503,7 @@ static apr_status_t refused(const redisReply *reply)
             return TAI_LIMITER_CLOSED;
         }
     }
-    return TAI_LIMITER_UNABLE;
+    return is_error(reply, "CLUSTERDOWN") ? SLOT_LOST : TAI_LIMITER_UNABLE;
 }
 
 /*
@@ -556,15 +557,18 @@ static int all_rest(tai_redis_client_t *client)
 /* What the failure of one node is to the caller: of a cluster, no more than that, but for the last. */
 static apr_status_t failure_of(tai_redis_client_t *client, apr_status_t rv)
 {
+    if (rv == SLOT_LOST || rv == TAI_LIMITER_UNABLE) {
+        return TAI_LIMITER_UNABLE;
+    }
     if (!tai_redis_client_is_cluster(client)) {
         return rv;
     }
-    return all_rest(client) ? TAI_LIMITER_CLOSED : TAI_LIMITER_UNABLE;
+    return all_rest(client) ? TAI_LIMITER_CLOSED : TAI_LIMITER_PART;
 }
 
 static int has_answered(apr_status_t rv)
 {
-    return rv == APR_SUCCESS || rv == REDIRECTED || rv == TAI_REDIS_CROSSSLOT ||
+    return rv == APR_SUCCESS || rv == REDIRECTED || rv == TAI_REDIS_CROSSSLOT || rv == SLOT_LOST ||
            rv == TAI_LIMITER_UNABLE;
 }
 
@@ -650,7 +654,7 @@ static apr_status_t ask_owner(tai_redis_client_t *client, tai_redis_call_t *call
         number = to;
     }
     if (rv != APR_SUCCESS && rv != TAI_REDIS_CROSSSLOT) {
-        if (rv != RESTS && (rv != TAI_LIMITER_UNABLE || tai_redis_client_is_cluster(client))) {
+        if (rv != RESTS && rv != TAI_LIMITER_UNABLE) {
             doubt(client, number);
         }
         rv = failure_of(client, rv);

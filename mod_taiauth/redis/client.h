@@ -11,8 +11,8 @@
  * once: again only where Redis has said that it did not run it (NOSCRIPT, MOVED, ASK).
  *
  * That it is a cluster is found out from what it answers. What is known then of which node has which
- * slot is what these answers said; of a node that failed everything is forgotten, and another one is
- * asked.
+ * slot is what these answers said; of a node that gives no answer, or serves nobody, everything is
+ * forgotten, and another one is asked.
  */
 typedef struct tai_redis_client_t tai_redis_client_t;
 
@@ -61,7 +61,7 @@ apr_uint64_t tai_redis_client_deadline(const tai_redis_client_t *client);
  * @param error     a sentence for the log, without any secret
  * @return APR_SUCCESS; TAI_REDIS_CROSSSLOT; else nobody knows whether it was run, with the meaning
  *         that core/limiter.h gives it: of a cluster what one node does not answer is
- *         TAI_LIMITER_UNABLE, and TAI_LIMITER_CLOSED where all that are known rest
+ *         TAI_LIMITER_PART, and TAI_LIMITER_CLOSED where all that are known rest
  */
 apr_status_t tai_redis_call(tai_redis_client_t *client, tai_redis_call_t *call,
                             apr_uint64_t deadline, apr_pool_t *p, const char **error);

@@ -52,6 +52,25 @@ for my $server ($one, $two, $deny) {
 }
 unlike $one->log . $deny->log, qr/does not answer/, 'nobody says that it does not';
 
+# It stands still, and is full when it goes on: what it says then is an answer, and the outage is over.
+my $late = limited_server($redis->conf('timeout=1s on-error=deny'));
+$redis->command(qw(CONFIG SET maxmemory 1)); # nor what it gives back while it has nothing to do
+sub refused_late { return ask_at($late, '/limited/x', key => $used)->status }
+$redis->pause;
+is join(' ', map { refused_late() } 1 .. 3), '503 503 503', 'full, and silent';
+is $late->metric('limiter_open'), 1, '... which is an outage';
+$redis->go_on;
+wait_for(sub { $late->metric('limiter_open') == 0 }, 'the outage to be over');
+like $late->log, qr/the limiter redis\S+ answers again/, 'who says that he is full is there';
+for (1 .. 3) {
+    $redis->pause;
+    is refused_late(), 503, 'one answer is late';
+    $redis->go_on;
+    is refused_late(), 503, '... and the next one is that it is full';
+}
+is $late->metric('limiter_opened_total'), 1, '... which is no outage';
+unlike $late->log, qr/does not answer: .*OOM/, 'nobody says that what answers does not';
+
 $redis->command(qw(CONFIG SET maxmemory 0));
 my $key = fresh_key()->{key};
 is statuses_at($one, '/limited/x', 3, key => $key), '200 200 200', 'with room again, all is shared at once';

@@ -488,6 +488,29 @@ START_TEST(keys_that_a_move_has_parted_are_not_charged)
 }
 END_TEST
 
+/* All of them: who is told that it is full need not be told again who has the slot. */
+START_TEST(a_node_that_is_full_keeps_its_slots)
+{
+    tai_charge_t full = a_charge(tag_at(1, 11), 1, 10), other = a_charge(tag_at(1, 12), 1, 10);
+    const char *error = "";
+    int before, i, admitted;
+
+    ck_assert(charged(&full, 1, NULL));
+    ck_assert(charged(&other, 1, NULL));
+    before = moved(controls[0]) + moved(controls[1]) + moved(controls[2]);
+    succeeds(controls[1], "CONFIG SET maxmemory 1");
+    for (i = 0; i < 5; i++) {
+        ck_assert_int_eq(try_charge(&full, 1, NULL, &admitted, &error), TAI_LIMITER_UNABLE);
+        ck_assert_msg(strstr(error, "it answers charge with \"OOM ") != NULL, "%s", error);
+        ck_assert_uint_eq(counted(other), 1);
+    }
+    succeeds(controls[1], "CONFIG SET maxmemory 0");
+    ck_assert_int_eq(moved(controls[0]) + moved(controls[1]) + moved(controls[2]), before);
+    ck_assert(charged(&full, 1, NULL));
+    ck_assert_uint_eq(full.view.counted, 2);
+}
+END_TEST
+
 /* The one that the configuration names is gone: the others go on, and it is found again. */
 START_TEST(the_other_nodes_go_on)
 {
@@ -527,7 +550,7 @@ START_TEST(a_node_that_hangs_is_left_alone)
     ck_assert(charged(&there, 1, NULL));
     kill(servers[0].pid, SIGSTOP);
     for (i = 0; i < 6; i++) {
-        ck_assert_int_eq(try_charge(&here, 1, NULL, &admitted, &error), TAI_LIMITER_UNABLE);
+        ck_assert_int_eq(try_charge(&here, 1, NULL, &admitted, &error), TAI_LIMITER_PART);
         ck_assert_msg(strstr(error, i < 3 ? "in time" : "left alone") != NULL, "%d: %s", i, error);
         ck_assert(charged(&there, 1, NULL));
     }
@@ -662,6 +685,7 @@ static void add(TCase *tests)
     tcase_add_test(tests, exactly_n_are_admitted);
     tcase_add_test(tests, a_slot_on_the_move_is_followed);
     tcase_add_test(tests, keys_that_a_move_has_parted_are_not_charged);
+    tcase_add_test(tests, a_node_that_is_full_keeps_its_slots);
     tcase_add_test(tests, the_other_nodes_go_on);
     tcase_add_test(tests, a_lock_that_runs_ends_the_counting);
     tcase_add_test(tests, a_node_that_hangs_is_left_alone);
