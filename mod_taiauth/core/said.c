@@ -176,6 +176,15 @@ static tai_said_e recall_lock(tai_table_t *table, tai_id_t id, apr_uint64_t now,
     return said;
 }
 
+/*
+ * Who asked before it was known that it runs, and reads his answer only now, has no news of it; that it
+ * was lifted is known behind the trust at the latest.
+ */
+static int is_held(const tai_failures_t *f, apr_uint64_t now)
+{
+    return tai_failures_left(f, now) && is_trusted(f->window.newest, now, TAI_SAID_TRUST_MS);
+}
+
 /* left_ms 0: it does not run, which is noted where there is an entry, or where there is to be one */
 static void note_lock(tai_table_t *table, tai_id_t id, apr_uint64_t left_ms, int insert,
                       apr_uint64_t now)
@@ -190,7 +199,7 @@ static void note_lock(tai_table_t *table, tai_id_t id, apr_uint64_t left_ms, int
         tai_table_insert(&place, id, now);
     }
     f = place.entry;
-    if (f) {
+    if (f && (left_ms || !is_held(f, now))) {
         tai_table_set_due(&place,
                           left_ms ? (now + left_ms) | TAI_DUE_PINNED : now + TAI_SAID_TRUST_MS);
         __atomic_store_n(&f->locked_until, left_ms ? now + left_ms : 0, __ATOMIC_RELEASE);

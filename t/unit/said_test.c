@@ -319,6 +319,26 @@ START_TEST(locks_of_log_ins_are_told)
 }
 END_TEST
 
+/* Who heard that it does not run asked before it began, or before he could know. */
+START_TEST(a_lock_that_is_trusted_to_run_is_held)
+{
+    tai_count_t count = lock_of(1, 60000);
+    tai_login_t login = try_of("eve", "here");
+
+    tai_said_note_locked(segment, &count, 0, NOW);
+    login.locked_ms[TAI_LOGIN_PAIR] = 60000;
+    tai_said_note_login(segment, &login, 0, NOW);
+    count.left_ms = 0;
+    login.locked_ms[TAI_LOGIN_PAIR] = 0;
+    tai_said_note_locked(segment, &count, 0, NOW - 1);
+    tai_said_note_locked(segment, &count, 1, NOW + TRUST - 1);
+    tai_said_note_login(segment, &login, 0, NOW - 1);
+    ck_assert_uint_eq(left_of(1, NOW + 1, TRUST), 59999);
+    ck_assert_uint_eq(left_of(1, NOW + TRUST, THE_END), 60000 - TRUST);
+    ck_assert_uint_eq(left_of_login("eve", "here", NOW), 60000);
+}
+END_TEST
+
 START_TEST(locks_of_log_ins_are_lifted)
 {
     tai_login_t login = try_of("eve", "here");
@@ -354,6 +374,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, a_lock_that_was_lifted_is_forgotten);
     tcase_add_test(tests, an_operator_lifts_it);
     tcase_add_test(tests, locks_of_log_ins_are_told);
+    tcase_add_test(tests, a_lock_that_is_trusted_to_run_is_held);
     tcase_add_test(tests, locks_of_log_ins_are_lifted);
 }
 
