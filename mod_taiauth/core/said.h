@@ -13,6 +13,9 @@
  * and to its end while the limiter does not answer. That there is room, or no lock, is remembered
  * beside a refusal alone, for what is to be said with it.
  *
+ * It is noted as of when the question was put: it ends no later than where it was said, and who waits
+ * as he was told is not refused from memory.
+ *
  * Entries stand in the tables of what they are about, under identities of their own, folded with the
  * segment's secrets; one that has to make room costs a call. What cannot be noted or read is as if
  * nothing had been said.
@@ -42,7 +45,7 @@ tai_said_e tai_said_full(tai_segment_t *segment, tai_charge_t *charges, int n, a
  * Note what was said of them.
  * @param charges   with views as tested
  * @param admitted  1: there was room in each, or is again: nothing is remembered any more
- * @param now       milliseconds of tai_clock_ms, behind the answer
+ * @param now       milliseconds of tai_clock_ms, before the question
  */
 void tai_said_note_full(tai_segment_t *segment, const tai_charge_t *charges, int n, int admitted,
                         apr_uint64_t now);
@@ -58,10 +61,11 @@ tai_said_e tai_said_locked(tai_segment_t *segment, tai_count_t *count, apr_uint6
                            apr_uint64_t trust_ms);
 
 /**
- * Note what was said of it.
+ * Note what was said of it. A lock that is trusted to run stays noted, whatever is said: of two
+ * answers the one that is read later may be the older one.
  * @param count   with left_ms and started
  * @param beside  1: it is said beside a refusal, and that it does not run is to be remembered as well
- * @param now     milliseconds of tai_clock_ms, behind the answer
+ * @param now     milliseconds of tai_clock_ms, before the question
  */
 void tai_said_note_locked(tai_segment_t *segment, const tai_count_t *count, int beside,
                           apr_uint64_t now);
@@ -78,7 +82,7 @@ tai_said_e tai_said_login(tai_segment_t *segment, const tai_login_t *login, apr_
  * @param login    with locked_ms, of its beginning
  * @param started  of its failure: bits 1 << TAI_LOGIN_... of the locks that have started, which alone
  *                 are noted; 0: of its beginning
- * @param now      milliseconds of tai_clock_ms, behind the answer
+ * @param now      milliseconds of tai_clock_ms, before the question
  */
 void tai_said_note_login(tai_segment_t *segment, const tai_login_t *login, unsigned started,
                          apr_uint64_t now);

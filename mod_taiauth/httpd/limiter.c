@@ -47,6 +47,7 @@ void taiauth_limiter_login_make(tai_login_t *login, const char *username, const 
 typedef struct call_t {
     apr_pool_t *p;
     apr_uint64_t now;
+    apr_uint64_t asked; /* when a shared one was: what it says is noted as of then */
     tai_charge_t *charges;
     int charged; /* how many they are */
     tai_count_t *counts;
@@ -164,17 +165,16 @@ static int recall_charge(call_t *c, apr_uint64_t trust_ms)
 /* An admission counts here, too, where this host may come to stand in. */
 static void note_charge(call_t *c)
 {
-    const apr_uint64_t now = tai_clock_ms();
     const int is_locked = c->counted && c->counts->left_ms;
 
     if (c->charged && c->admitted && taiauth_shared.conf->on_error == TAIAUTH_ERROR_LOCAL) {
-        (void)tai_limiter_local_note(taiauth_segment, c->charges, c->charged, now);
+        (void)tai_limiter_local_note(taiauth_segment, c->charges, c->charged, tai_clock_ms());
     }
     if (c->charged && !is_locked && (!c->admitted || c->said != TAI_SAID_NOTHING)) {
-        tai_said_note_full(taiauth_segment, c->charges, c->charged, c->admitted, now);
+        tai_said_note_full(taiauth_segment, c->charges, c->charged, c->admitted, c->asked);
     }
     if (c->counted) {
-        tai_said_note_locked(taiauth_segment, c->counts, !c->admitted, now);
+        tai_said_note_locked(taiauth_segment, c->counts, !c->admitted, c->asked);
     }
 }
 
@@ -195,7 +195,7 @@ static void note_locks(call_t *c)
     int i;
 
     for (i = 0; i < c->counted; i++) {
-        tai_said_note_locked(taiauth_segment, &c->counts[i], 0, tai_clock_ms());
+        tai_said_note_locked(taiauth_segment, &c->counts[i], 0, c->asked);
     }
 }
 
@@ -206,7 +206,7 @@ static int recall_login(call_t *c, apr_uint64_t trust_ms)
 
 static void note_login(call_t *c)
 {
-    tai_said_note_login(taiauth_segment, c->login, 0, tai_clock_ms());
+    tai_said_note_login(taiauth_segment, c->login, 0, c->asked);
 }
 
 /* What is asked, what may be told instead without asking, and what is noted of the answer. */
@@ -243,15 +243,22 @@ static tai_reason_e ask_segment(const tai_limiter_ops_t *ops, taiauth_operation_
     return operation(&limiter, call, &error) == APR_SUCCESS ? TAI_ADMITTED : TAI_SHARED_MEMORY;
 }
 
-/* @return 1: the shared one has decided, now or a moment ago */
-static int ask(const question_t *question, call_t *call)
+/* @return 1: the shared one has decided */
+static int ask_shared(taiauth_operation_fn *operation, call_t *call)
 {
     const char *error;
 
+    call->asked = tai_clock_ms();
+    return taiauth_shared_ask(operation, call, &error);
+}
+
+/* @return 1: the shared one has decided, now or a moment ago */
+static int ask(const question_t *question, call_t *call)
+{
     if (recalls(question, call, TAI_SAID_TRUST_MS)) {
         return 1;
     }
-    if (!taiauth_shared_ask(question->run, call, &error)) {
+    if (!ask_shared(question->run, call)) {
         return 0;
     }
     if (question->note) {
@@ -361,7 +368,6 @@ void taiauth_limiter_refund(const tai_charge_t *charges, int n, apr_pool_t *p,
                             taiauth_counted_e where)
 {
     call_t call = {.p = p, .now = tai_clock_ms(), .charges = (tai_charge_t *)charges, .charged = n};
-    const char *error;
     int i;
 
     if (where == TAIAUTH_COUNTED_LOCALLY) {
@@ -369,10 +375,11 @@ void taiauth_limiter_refund(const tai_charge_t *charges, int n, apr_pool_t *p,
     }
     else if (taiauth_shared.conf) {
         (void)tai_limiter_local_unnote(taiauth_segment, charges, n, call.now);
+        (void)ask_shared(refund, &call);
+        /* behind it: who asked before may have noted a refusal meanwhile */
         for (i = 0; i < n; i++) {
-            tai_said_note_full(taiauth_segment, &charges[i], 1, 1, call.now);
+            tai_said_note_full(taiauth_segment, &charges[i], 1, 1, call.asked);
         }
-        (void)taiauth_shared_ask(refund, &call, &error);
     }
     else {
         (void)ask_segment(&tai_limiter_shm, refund, &call);
@@ -419,7 +426,6 @@ tai_reason_e taiauth_limiter_login_fail(taiauth_tries_t *tries, apr_uint64_t now
 {
     call_t call = {.p = p, .now = now, .login = &tries->login};
     tai_reason_e reason = TAI_ADMITTED;
-    const char *error;
 
     if (tries->where == TAIAUTH_COUNTED_LOCALLY) {
         reason = ask_segment(&tai_limiter_local, login_fail, &call);
@@ -427,11 +433,11 @@ tai_reason_e taiauth_limiter_login_fail(taiauth_tries_t *tries, apr_uint64_t now
     else if (!taiauth_shared.conf) {
         reason = ask_segment(&tai_limiter_shm, login_fail, &call);
     }
-    else if (!taiauth_shared_ask(login_fail, &call, &error)) {
+    else if (!ask_shared(login_fail, &call)) {
         reason = fall_back(&to_fail_anew, &call, &tries->where);
     }
     else if (call.started) {
-        tai_said_note_login(taiauth_segment, call.login, call.started, tai_clock_ms());
+        tai_said_note_login(taiauth_segment, call.login, call.started, call.asked);
     }
     *started = call.started;
     return reason;
@@ -442,7 +448,6 @@ tai_reason_e taiauth_limiter_login_end(taiauth_tries_t *tries, apr_uint64_t now,
                                        int right)
 {
     call_t call = {.p = p, .now = now, .login = &tries->login, .right = right};
-    const char *error;
 
     if (tries->where == TAIAUTH_COUNTED_LOCALLY) {
         return ask_segment(&tai_limiter_local, login_end, &call);
@@ -450,7 +455,7 @@ tai_reason_e taiauth_limiter_login_end(taiauth_tries_t *tries, apr_uint64_t now,
     if (!taiauth_shared.conf) {
         return ask_segment(&tai_limiter_shm, login_end, &call);
     }
-    if (taiauth_shared_ask(login_end, &call, &error)) {
+    if (ask_shared(login_end, &call)) {
         return TAI_ADMITTED;
     }
     tai_metrics_add(&tai_segment_metrics(taiauth_segment)->limiter_fallbacks);

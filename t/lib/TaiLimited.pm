@@ -24,12 +24,15 @@ TaiAuthSharedMemory 16M
 LogLevel taiauth:info
 RemoteIPHeader X-Client
 RemoteIPInternalProxy 127.0.0.1
-AliasMatch "^/(limited|hundred|many|free|locked|refunded|pair)(/.*)?$" "@root@/htdocs/page.html"
-<LocationMatch "^/(limited|hundred|many|free|locked|refunded)">
+AliasMatch "^/(limited|brief|hundred|many|free|locked|refunded|pair)(/.*)?$" "@root@/htdocs/page.html"
+<LocationMatch "^/(limited|brief|hundred|many|free|locked|refunded)">
     TaiAuth On
 </LocationMatch>
 <Location /limited>
     TaiAuthRateLimit 5/1h
+</Location>
+<Location /brief>
+    TaiAuthRateLimit 1/7s
 </Location>
 <Location /hundred>
     TaiAuthRateLimit 100/1h

@@ -80,6 +80,20 @@ order($two->port, unlock => user => $ann->{user});
 is log_in_at($two, client => $client), 201, 'one unlocks for both, for itself at once';
 wait_for(sub { log_in_at($one, client => $client) == 201 }, 'the other to ask again');
 
+# --- an answer that is heard late -----------------------------------------------------------------
+
+# It is on its way for longer than Retry-After is rounded up by: remembered from when it was heard, the
+# limit would be reached beyond the end that the other server tells.
+my $late = fresh_key();
+is ask_at($one, '/brief/x', key => $late->{key})->status, 200, 'a limit of some seconds';
+$relay->delay(1500);
+is ask_at($two, '/brief/x', key => $late->{key})->status, 429, 'it is reached, which is heard late';
+$relay->pass;
+my $told = ask_at($one, '/brief/x', key => $late->{key});
+is $told->status, 429, 'elsewhere it is told in time';
+sleep_until(now() + $told->header('Retry-After'));
+is ask_at($two, '/brief/x', key => $late->{key})->status, 200, 'who waits for as long as he was told is admitted on each';
+
 # --- Redis forgets --------------------------------------------------------------------------------
 
 my $key = fresh_key();
