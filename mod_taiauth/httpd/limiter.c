@@ -162,12 +162,12 @@ static int recall_charge(call_t *c, apr_uint64_t trust_ms)
     return c->said == TAI_SAID_NO && (lock == TAI_SAID_YES || trust_ms == TAI_SAID_TO_THE_END);
 }
 
-/* An admission counts here, too, where this host may come to stand in. */
+/* An admission counts here, too: this host may come to stand in, if only by a reload amid an outage. */
 static void note_charge(call_t *c)
 {
     const int is_locked = c->counted && c->counts->left_ms;
 
-    if (c->charged && c->admitted && taiauth_shared.conf->on_error == TAIAUTH_ERROR_LOCAL) {
+    if (c->charged && c->admitted) {
         (void)tai_limiter_local_note(taiauth_segment, c->charges, c->charged, tai_clock_ms());
     }
     if (c->charged && !is_locked && (!c->admitted || c->said != TAI_SAID_NOTHING)) {
@@ -178,16 +178,28 @@ static void note_charge(call_t *c)
     }
 }
 
-/* The first that runs ends it, as it ends the counting. */
+/*
+ * One that runs ends it, as it ends the counting. Where nobody else is to be asked any of them does, and
+ * what stands before it is counted here, lest somebody whose lock runs tries tokens for ever.
+ */
 static int recall_locks(call_t *c, apr_uint64_t trust_ms)
 {
+    const int n = trust_ms == TAI_SAID_TO_THE_END ? c->counted : 1;
     int i;
 
     for (i = 0; i < c->counted; i++) {
         c->counts[i].left_ms = 0;
         c->counts[i].started = 0;
     }
-    return tai_said_locked(taiauth_segment, c->counts, c->now, trust_ms) == TAI_SAID_NO;
+    i = 0;
+    while (i < n &&
+           tai_said_locked(taiauth_segment, &c->counts[i], c->now, trust_ms) != TAI_SAID_NO) {
+        i++;
+    }
+    if (i > 0 && i < n) {
+        c->counted = i;
+    }
+    return i == 0;
 }
 
 static void note_locks(call_t *c)
@@ -197,6 +209,18 @@ static void note_locks(call_t *c)
     for (i = 0; i < c->counted; i++) {
         tai_said_note_locked(taiauth_segment, &c->counts[i], 0, c->asked);
     }
+}
+
+/* Up to the first that ran: at what comes behind it nobody has looked. */
+static void note_failures(call_t *c)
+{
+    int i = 0;
+
+    while (i + 1 < c->counted && !c->counts[i].left_ms) {
+        i++;
+    }
+    c->counted = i + 1;
+    note_locks(c);
 }
 
 static int recall_login(call_t *c, apr_uint64_t trust_ms)
@@ -219,7 +243,7 @@ typedef struct question_t {
 static const question_t to_charge = {charge, recall_charge, note_charge};
 static const question_t to_test = {test, NULL, NULL};
 static const question_t to_lock = {locked, recall_locks, note_locks};
-static const question_t to_fail = {fail, recall_locks, note_locks};
+static const question_t to_fail = {fail, recall_locks, note_failures};
 static const question_t to_begin = {login_begin, recall_login, note_login};
 static const question_t to_fail_anew = {login_fail_anew, recall_login, NULL};
 

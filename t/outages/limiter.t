@@ -30,6 +30,18 @@ sub answers_again {
 
 my $server; # the one that is asked
 
+sub reload_with {
+    my ($at, $on_error) = @_;
+    my $path = $at->root . '/httpd.conf';
+    open my $in, '<', $path or die "$path: $!";
+    my $conf = do { local $/; <$in> };
+    $conf =~ s/on-error=\w+/$on_error/ or die "$path names no on-error\n";
+    open my $out, '>', $path or die "$path: $!";
+    print $out $conf;
+    close $out or die "$path: $!";
+    return $at->graceful || die 'no restart: ', $at->said;
+}
+
 # Clients all at once, each of them so many requests with a key: how many were answered with what.
 sub rush {
     my ($clients, $each, $path, $key) = @_;
@@ -56,6 +68,11 @@ for my $outage (@outages) {
     my ($before, $amid) = map { fresh_key(token => 1) } 1, 2;
     my ($key, $half, $new) = map { fresh_key()->{key} } 1 .. 3;
     my $locked = lock_pair($server, $before);
+    my $mark = $server->metric('limiter_calls_total');
+    wait_for(sub {
+        ask_at($server, '/pair/x', client => $locked, pair => wrong($before));
+        $server->metric('limiter_calls_total') > $mark;
+    }, 'a lock to be asked about again'); # Redis has looked at that of the pair alone
     is statuses_at($server, '/limited/x', 6, key => $key), '200 200 200 200 200 429', "Redis $how; before: shared";
     is statuses_at($server, '/limited/x', 3, key => $half), '200 200 200', '... three of five';
 
@@ -76,6 +93,8 @@ for my $outage (@outages) {
     is statuses_at($server, '/limited/x', 6, key => $new), '200 200 200 200 200 429', '... what nobody has used begins empty';
     like ask_at($server, '/limited/x', key => $new)->head, $LIMIT_FIELDS, '... and tells what is left';
     is ask_at($server, '/pair/x', client => $locked, pair => pair_of($before))->status, 429, '... and a lock that was found runs';
+    is statuses_at($server, '/pair/x', 3, client => $locked, pair => wrong($amid)), '429 429 429', '... that of the client, too, whatever is tried';
+    is ask_at($server, '/pair/x', client => $locked, pair => pair_of($amid))->status, 429, '... and not for ever: three wrong tokens lock this pair';
     my $hurt = new_client();
     is statuses_at($server, '/pair/x', 4, client => $hurt, pair => wrong($amid)), '401 401 401 429', '... and failures lock';
     is ask_at($server, '/pair/scope', client => $hurt, pair => pair_of($amid))->status, 429, '... the right token too';
@@ -205,6 +224,9 @@ is_refusal api($bob, GET => '/account'), 503, 'AUTH_UNAVAILABLE', 'nor manages k
 my $page = $server->get('/metrics')->body;
 like $page, qr/reason="limiter"\} [1-9]/, 'the reason is in the metrics';
 like $server->log, qr/refused 503 AUTH_UNAVAILABLE: limiter, /, '... and in the log';
+reload_with($server, 'on-error=local');
+is statuses_at($server, '/limited/x', 5, key => $key), '200 200 200 200 429', 'a reload with local amid the outage: what was admitted before counts';
+reload_with($server, 'on-error=deny');
 $redis->go_on;
 answers_again($server);
 is ask_at($server, '/limited/x', key => fresh_key()->{key})->status, 200, 'and back';
