@@ -47,6 +47,7 @@ struct tai_store_t {
     apr_uint32_t brief_ms;
     tai_turns_t *readers;
     tai_turns_t *writer; /* the connection that changes are made with */
+    tai_turns_t *aside;  /* ... that need not wait behind them; of a file the same */
     tai_turns_t *node;   /* the one that the node syncs with */
 };
 
@@ -85,6 +86,10 @@ static apr_status_t fill(tai_store_t *store, int max)
     rv = tai_turns_create(&store->readers, store->database, &store->reading, max, p);
     if (rv == APR_SUCCESS) {
         rv = tai_turns_create(&store->writer, store->database, &store->changing, 1, p);
+    }
+    store->aside = store->writer;
+    if (rv == APR_SUCCESS && !store->database->path) {
+        rv = tai_turns_create(&store->aside, store->database, &store->changing, 1, p);
     }
     if (rv == APR_SUCCESS) {
         rv = tai_turns_create(&store->node, store->database, &store->own, 1, p);
@@ -356,11 +361,17 @@ static tai_change_e read_number(tai_connection_t *connection, apr_pool_t *p, apr
     return tai_store_read_counter(rows, p, number, text);
 }
 
+/* How a change goes. */
+typedef struct kind_t {
+    tai_statement_e lock; /* that it begins with */
+    int counted;          /* nodes are to hear of it: its number is noted */
+    int aside;            /* it does not stand behind those that are */
+} kind_t;
+
 /* Whatever its outcome is, in the transaction that is open. */
-static tai_change_e commit(tai_store_t *store, tai_connection_t *connection, tai_statement_e lock,
+static tai_change_e commit(tai_store_t *store, tai_connection_t *connection, int counted,
                            apr_pool_t *p, const char **text)
 {
-    const int counted = lock == TAI_SQL_LOCK_CHANGES;
     apr_int64_t number = 0;
 
     if ((counted && read_number(connection, p, &number, text) != TAI_CHANGE_DONE) ||
@@ -384,7 +395,7 @@ apr_int64_t tai_store_written(const tai_store_t *store)
  * who does not lock in our order may have been preferred. A file that is locked has been waited for.
  */
 static tai_change_e change_once(tai_store_t *store, tai_connection_t *connection,
-                                tai_statement_e lock, tai_change_fn *change, void *data,
+                                const kind_t *kind, tai_change_fn *change, void *data,
                                 apr_pool_t *p, int *again, const char **text)
 {
     tai_change_e outcome;
@@ -396,13 +407,13 @@ static tai_change_e change_once(tai_store_t *store, tai_connection_t *connection
         *again = may_try_again(connection, reused);
         return TAI_CHANGE_UNKNOWN;
     }
-    if (tai_connection_begin(connection, lock, p, text) != APR_SUCCESS) {
+    if (tai_connection_begin(connection, kind->lock, p, text) != APR_SUCCESS) {
         *again = may_try_again(connection, reused) && !store->database->path;
         return TAI_CHANGE_UNKNOWN;
     }
     outcome = change(connection, data, p, text);
     if (outcome == TAI_CHANGE_DONE) {
-        return commit(store, connection, lock, p, text);
+        return commit(store, connection, kind->counted, p, text);
     }
     tai_connection_end(connection, 0, p, &ignored);
     *again = may_try_again(connection, reused || !store->database->path) &&
@@ -417,10 +428,10 @@ static void note_changing(const tai_store_t *store, int under_way)
     }
 }
 
-static tai_change_e change_with(tai_store_t *store, tai_statement_e lock, tai_change_fn *change,
+static tai_change_e change_with(tai_store_t *store, const kind_t *kind, tai_change_fn *change,
                                 void *data, apr_pool_t *p, const char **text)
 {
-    hold_t hold = {.turns = store->writer};
+    hold_t hold = {.turns = kind->aside ? store->aside : store->writer};
     tai_change_e outcome;
     int again;
 
@@ -428,9 +439,9 @@ static tai_change_e change_with(tai_store_t *store, tai_statement_e lock, tai_ch
         return TAI_CHANGE_UNKNOWN;
     }
     note_changing(store, 1);
-    outcome = change_once(store, hold.connection, lock, change, data, p, &again, text);
+    outcome = change_once(store, hold.connection, kind, change, data, p, &again, text);
     if (again) {
-        outcome = change_once(store, hold.connection, lock, change, data, p, &again, text);
+        outcome = change_once(store, hold.connection, kind, change, data, p, &again, text);
     }
     note_changing(store, 0);
     release(store, &hold);
@@ -440,13 +451,25 @@ static tai_change_e change_with(tai_store_t *store, tai_statement_e lock, tai_ch
 tai_change_e tai_store_change(tai_store_t *store, tai_change_fn *change, void *data, apr_pool_t *p,
                               const char **text)
 {
-    return change_with(store, TAI_SQL_LOCK_CHANGES, change, data, p, text);
+    static const kind_t kind = {.lock = TAI_SQL_LOCK_CHANGES, .counted = 1};
+
+    return change_with(store, &kind, change, data, p, text);
+}
+
+tai_change_e tai_store_change_late(tai_store_t *store, tai_change_fn *change, void *data,
+                                   apr_pool_t *p, const char **text)
+{
+    static const kind_t kind = {.lock = TAI_SQL_LOCK_LATER, .counted = 1};
+
+    return change_with(store, &kind, change, data, p, text);
 }
 
 tai_change_e tai_store_change_aside(tai_store_t *store, tai_change_fn *change, void *data,
                                     apr_pool_t *p, const char **text)
 {
-    return change_with(store, TAI_SQL_LOCK_LATER, change, data, p, text);
+    static const kind_t kind = {.lock = TAI_SQL_LOCK_LATER, .aside = 1};
+
+    return change_with(store, &kind, change, data, p, text);
 }
 
 static tai_change_e view_once(tai_store_t *store, tai_connection_t *connection, tai_change_fn *view,
@@ -501,7 +524,7 @@ tai_change_e tai_store_attend(tai_store_t *store, tai_change_fn *what, void *dat
 tai_change_e tai_store_note(tai_store_t *store, tai_change_fn *what, void *data, apr_pool_t *p,
                             const char **text)
 {
-    return view_with(store, store->writer, what, data, p, text);
+    return view_with(store, store->aside, what, data, p, text);
 }
 
 /* The columns of FIND_KEY and FIND_KEY_BY_ID; where there is no such key, all but COUNTER are NULL. */

@@ -199,7 +199,7 @@ tai_change_e tai_store_import(tai_store_t *store, const tai_import_order_t *orde
                               const char **text)
 {
     tai_import_t import = {.order = order, .actor = actor, .now = now};
-    tai_change_e outcome = tai_store_change_aside(store, import_keys, &import, p, text);
+    tai_change_e outcome = tai_store_change_late(store, import_keys, &import, p, text);
 
     return import.undone ? TAI_CHANGE_DONE : outcome;
 }

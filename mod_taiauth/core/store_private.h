@@ -52,10 +52,15 @@ tai_change_e tai_store_change(tai_store_t *store, tai_change_fn *change, void *d
                               const char **text);
 
 /**
- * The same without the lock of those who change what keys may do: for what nodes need not hear of,
- * usage and log-ins above all, which would have revocations wait. On servers others go on changing
- * things meanwhile. What takes long, and is to be heard of, takes that lock itself
- * (TAI_SQL_LOCK_CHANGES), at its end, and looks then whether what it rests on still holds.
+ * The same for what takes long: on servers others go on changing things meanwhile. It takes the lock of
+ * changes itself (TAI_SQL_LOCK_CHANGES), at its end, and looks then whether what it rests on still holds.
+ */
+tai_change_e tai_store_change_late(tai_store_t *store, tai_change_fn *change, void *data,
+                                   apr_pool_t *p, const char **text);
+
+/**
+ * The same without that lock, and on servers with a connection of its own: for what nodes need not hear
+ * of, usage and log-ins above all. Neither do revocations wait for it, nor it for those that wait.
  */
 tai_change_e tai_store_change_aside(tai_store_t *store, tai_change_fn *change, void *data,
                                     apr_pool_t *p, const char **text);

@@ -7,6 +7,8 @@
 #include "core/store_tickets.h"
 #include "core/store_usage.h"
 
+#include <pthread.h>
+
 /*
  * What nodes need not hear of, and what they do for themselves, is done beside somebody's open
  * transaction that has changed something; what is deleted because it is old, in slices.
@@ -141,6 +143,60 @@ START_TEST(nothing_of_it_waits_for_an_open_transaction)
 }
 END_TEST
 
+/* A change of this process that stands in its way meanwhile. */
+static struct {
+    pthread_t thread;
+    apr_pool_t *pool;
+    tai_change_e outcome;
+    int begun, ended;
+} change;
+
+static void note_begun(int under_way)
+{
+    __atomic_add_fetch(&change.begun, under_way, __ATOMIC_SEQ_CST);
+}
+
+static void *set_plan(void *ignored)
+{
+    const char *why;
+
+    change.outcome = tai_store_set_plan(store, "acme", "pro", &actor, NOW, change.pool, &why);
+    __atomic_store_n(&change.ended, 1, __ATOMIC_SEQ_CST);
+    return ignored;
+}
+
+static void begin_change(void)
+{
+    const tai_store_limits_t limits = {.connect_ms = WAIT_MS,
+                                       .statement_ms = WAIT_MS,
+                                       .change_ms = 40 * WAIT_MS,
+                                       .waiting = 8,
+                                       .changing = note_begun};
+
+    ck_assert_int_eq(tai_store_create(&store, driver, path, 2, &limits, pool), APR_SUCCESS);
+    ck_assert_int_eq(apr_pool_create(&change.pool, NULL), APR_SUCCESS);
+    ck_assert_int_eq(pthread_create(&change.thread, NULL, set_plan, NULL), 0);
+    while (!__atomic_load_n(&change.begun, __ATOMIC_SEQ_CST)) {
+        apr_sleep(apr_time_from_msec(10));
+    }
+}
+
+START_TEST(nor_for_a_change_of_the_same_process_that_does)
+{
+    raw_t other = raw_hold("UPDATE change_counter SET seq = seq + 1");
+
+    begin_change();
+    for (int i = 0; i < ROWS(aside); i++) {
+        ck_assert_msg(aside[i].run() == TAI_CHANGE_DONE, "%s: %s", aside[i].name, text);
+    }
+    ck_assert_int_eq(__atomic_load_n(&change.ended, __ATOMIC_SEQ_CST), 0);
+    ck_assert_ptr_null(raw_query(&other, "ROLLBACK"));
+    raw_close(&other);
+    ck_assert_int_eq(pthread_join(change.thread, NULL), 0);
+    ck_assert_int_eq(change.outcome, TAI_CHANGE_DONE);
+}
+END_TEST
+
 /* One who changes something while a node registers is known to it, or waits for it. */
 START_TEST(a_node_that_has_registered_beside_a_change_follows_it)
 {
@@ -233,6 +289,7 @@ static void add_tests(TCase *tests)
         return;
     }
     tcase_add_test(tests, nothing_of_it_waits_for_an_open_transaction);
+    tcase_add_test(tests, nor_for_a_change_of_the_same_process_that_does);
     tcase_add_test(tests, a_node_that_has_registered_beside_a_change_follows_it);
     tcase_add_test(tests, who_is_changed_has_no_new_session);
 }
