@@ -48,6 +48,8 @@ chmod 0755, "$top/others" or die "others: $!";
 like refused('start', 'redis', "$top/others"), qr/^1 service: \S+ is neither empty nor was it made by this program/, 'a folder that is not ours';
 is +(stat "$top/others")[2] & 0777, 0755, '... stays as it was';
 is_deeply [glob "$top/others/*"], ["$top/others/file"], '... with what was in it';
+rename "$top/others/file", "$top/others/service" or die "service: $!";
+like refused('start', 'redis', "$top/others"), qr/^1 service: \S+ is neither empty nor was it made by this program/, '... though something in it is named as ours would be';
 
 # --- ours ------------------------------------------------------------------------------------------
 
