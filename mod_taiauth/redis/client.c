@@ -31,6 +31,7 @@ typedef struct node_t {
     tai_redis_question_t *question;
     int waiting; /* threads that wait for its answer */
     int users;   /* threads that ask this node, or are about to */
+    int told;    /* other processes know of it */
     tai_redis_connection_t *idle;
     int idles;
     tai_breaker_t breaker; /* of a cluster: what one node does not answer, others may */
@@ -157,18 +158,29 @@ static int free_number(const tai_redis_client_t *client)
     return i;
 }
 
-/* Of a cluster. @return the number of a node, new or not; -1: there are too many, or no memory */
-static int node_at(tai_redis_client_t *client, const char *host, apr_port_t port)
+/* @return the number of a node that is known; as many as there are: of none */
+static int known_number(const tai_redis_client_t *client, const char *host, apr_port_t port)
 {
-    node_t *made;
     int i;
 
     for (i = 0; i < client->n; i++) {
         const node_t *node = client->nodes[i];
 
         if (node->host != NULL && node->port == port && strcmp(node->host, host) == 0) {
-            return i;
+            break;
         }
+    }
+    return i;
+}
+
+/* Of a cluster. @return the number of a node, new or not; -1: there are too many, or no memory */
+static int node_at(tai_redis_client_t *client, const char *host, apr_port_t port)
+{
+    node_t *made;
+    int i = known_number(client, host, port);
+
+    if (i < client->n) {
+        return i;
     }
     i = free_number(client);
     made = i < NODES_MAX ? make_node(host, port) : NULL;
@@ -202,6 +214,23 @@ static int map_cluster(tai_redis_client_t *client)
         client->owners = calloc(TAI_REDIS_SLOTS, sizeof(*client->owners));
     }
     return client->owners != NULL;
+}
+
+/* What other processes of this host have found out. */
+static void recall_nodes(tai_redis_client_t *client)
+{
+    char host[TAI_REDIS_HEARD_HOST];
+    apr_port_t port;
+    node_t *node;
+    int i;
+
+    for (i = 0; i < TAI_REDIS_HEARD_NODES; i++) {
+        if (tai_redis_heard_get(client->config->heard, i, host, &port) && map_cluster(client) &&
+            known_number(client, host, port) == client->n &&
+            (node = make_node(host, port)) != NULL) {
+            client->nodes[client->n++] = node;
+        }
+    }
 }
 
 int tai_redis_client_is_cluster(tai_redis_client_t *client)
@@ -566,6 +595,20 @@ static apr_status_t failure_of(tai_redis_client_t *client, apr_status_t rv)
     return all_rest(client) ? TAI_LIMITER_CLOSED : TAI_LIMITER_PART;
 }
 
+/* It has done what it was asked to: of a redirection alone nobody else is told. */
+static void tell_others(tai_redis_client_t *client, node_t *node)
+{
+    int told;
+
+    lock(client);
+    told = node->told;
+    node->told = 1;
+    unlock(client);
+    if (!told && node->host != NULL) {
+        tai_redis_heard_add(client->config->heard, node->host, node->port);
+    }
+}
+
 static int has_answered(apr_status_t rv)
 {
     return rv == APR_SUCCESS || rv == REDIRECTED || rv == TAI_REDIS_CROSSSLOT || rv == SLOT_LOST ||
@@ -578,6 +621,9 @@ static void report(tai_redis_client_t *client, int number, apr_status_t rv)
 
     if (!tai_redis_client_is_cluster(client)) {
         return;
+    }
+    if (rv == APR_SUCCESS) {
+        tell_others(client, client->nodes[number]);
     }
     if (has_answered(rv) || rv == TAI_LIMITER_CLOSED) {
         tai_breaker_report(breaker, rv != TAI_LIMITER_CLOSED, tai_clock_ms(), REST_MS);
@@ -722,6 +768,7 @@ apr_status_t tai_redis_client_new(const tai_redis_config_t *config, int connecti
     client->nodes[0]->addresses = config->addresses;
     client->nodes[0]->numeric |= config->host == NULL;
     client->n = 1;
+    recall_nodes(client);
     pthread_mutex_init(&client->mutex, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

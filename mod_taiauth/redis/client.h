@@ -10,7 +10,8 @@
  * made when they are needed and kept; one on which anything went wrong is closed. A script is sent
  * once: again only where Redis has said that it did not run it (NOSCRIPT, MOVED, ASK).
  *
- * That it is a cluster is found out from what it answers. What is known then of which node has which
+ * That it is a cluster is found out from what it answers, or from what it has answered others (heard.h).
+ * What is known then of which node has which
  * slot is what these answers said; of a node that gives no answer, or serves nobody, everything is
  * forgotten, and another one is asked.
  */

@@ -3,6 +3,7 @@
 
 #include <apr_network_io.h>
 #include <apr_tables.h>
+#include "heard.h"
 #include "names.h"
 
 /* Which Redis, and as whom: what TaiAuthLimiter says. */
@@ -20,6 +21,7 @@ typedef struct tai_redis_config_t {
     const char *shown;  /* for logs: without user and password */
     apr_uint32_t timeout_ms;
     tai_redis_addresses_t addresses; /* of host, as far as tai_redis_find has found them */
+    tai_redis_heard_t *heard;        /* NULL: each process finds out by itself who is there */
 } tai_redis_config_t;
 
 #define TAI_REDIS_PREFIX "taiauth" /* where nothing else is said */

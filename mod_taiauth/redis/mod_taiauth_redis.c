@@ -21,6 +21,7 @@
 typedef struct retained_t {
     char *words; /* that it was found for */
     tai_redis_found_t found;
+    tai_redis_heard_t *heard;
 } retained_t;
 
 static const char *words_of(const char *address, const apr_array_header_t *options, apr_pool_t *p)
@@ -36,8 +37,8 @@ static const char *words_of(const char *address, const apr_array_header_t *optio
     return words;
 }
 
-/* What was found for these words; nothing, if it was for others. */
-static tai_redis_found_t *retained_found(const char *words)
+/* What is known for these words; nothing, if it was for others. */
+static retained_t *retained_for(const char *words)
 {
     static const char key[] = "taiauth_redis";
     retained_t *retained = ap_retained_data_get(key);
@@ -47,10 +48,12 @@ static tai_redis_found_t *retained_found(const char *words)
     }
     if (!retained->words || strcmp(retained->words, words)) {
         free(retained->words);
+        tai_redis_heard_free(retained->heard);
         memset(retained, 0, sizeof(*retained));
         retained->words = strdup(words);
+        retained->heard = tai_redis_heard_new();
     }
-    return &retained->found;
+    return retained;
 }
 
 static const char *configure(const char *address, const apr_array_header_t *options,
@@ -61,7 +64,10 @@ static const char *configure(const char *address, const apr_array_header_t *opti
     const char *error = tai_redis_config_parse(address, options, timeout_ms, p, &config);
 
     if (!error) {
-        error = tai_redis_find(config, retained_found(words_of(address, options, p)), p, &warning);
+        retained_t *retained = retained_for(words_of(address, options, p));
+
+        config->heard = retained->heard;
+        error = tai_redis_find(config, &retained->found, p, &warning);
     }
     if (warning) {
         ap_log_error(APLOG_MARK, APLOG_ERR, 0, NULL,

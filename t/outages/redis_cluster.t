@@ -77,5 +77,21 @@ for my $key (@{$left{$lost}}) {
 }
 pass 'when it is back, its keys are counted again';
 
+# --- new children, and the master that the configuration names is gone -------------------------------
+
+my ($named) = $cluster->masters;
+my %opened = map { $_->port => $_->metric('limiter_opened_total') } @servers;
+$cluster->crash($named);
+ok $_->graceful, 'a reload: all children are new' for @servers;
+my %admitted;
+for my $key (map { make_key(make_account("redis_cluster-new-$_")) } 1 .. 24) {
+    $admitted{grep { ask_at($servers[$_ % 2], '/limited/x', key => $key->{key})->status == 200 } 1 .. 24}++;
+}
+is_deeply [sort keys %admitted], [0, 5], 'they count exactly at the masters that are there, and nothing else';
+for (@servers) {
+    is $_->metric('limiter_open'), 0, 'they take the limiter for gone for nobody';
+    is $_->metric('limiter_opened_total'), $opened{$_->port}, '... not for a moment';
+}
+
 $_->stop for @servers;
 done_testing;

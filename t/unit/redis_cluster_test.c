@@ -537,6 +537,68 @@ START_TEST(the_other_nodes_go_on)
 }
 END_TEST
 
+static void begin_anew(const tai_redis_config_t *config)
+{
+    ck_assert_int_eq(tai_redis_limiter_open(config, 4, tai_redis_time, pool, &limiter),
+                     APR_SUCCESS);
+}
+
+/* Without the node that the configuration names, which is no more than one of several. */
+START_TEST(who_has_just_begun_knows_whom_others_have_heard)
+{
+    static tai_redis_config_t config;
+    tai_charge_t here = a_charge(tag_at(0, 13), 1, 100), there = a_charge(tag_at(1, 13), 1, 100);
+    const char *error = "";
+    int admitted;
+
+    config = *configured("redis://127.0.0.1:%d", servers[0].port, TIMEOUT_MS);
+    config.heard = tai_redis_heard_new();
+    ck_assert_ptr_nonnull(config.heard);
+    begin_anew(&config);
+    ck_assert(charged(&here, 1, NULL));
+    ck_assert(charged(&there, 1, NULL));
+    kill(servers[0].pid, SIGSTOP);
+    begin_anew(&config);
+    ck_assert_int_eq(try_charge(&here, 1, NULL, &admitted, &error), TAI_LIMITER_PART);
+    ck_assert(charged(&there, 1, NULL));
+    ck_assert_uint_eq(there.view.counted, 2);
+    kill(servers[0].pid, SIGCONT);
+    redisFree(reach(servers[0].port));
+    await_formed();
+    tai_redis_heard_free(config.heard);
+}
+END_TEST
+
+START_TEST(the_newest_nodes_are_kept)
+{
+    tai_redis_heard_t *heard = tai_redis_heard_new();
+    char host[TAI_REDIS_HEARD_HOST];
+    apr_port_t port, i;
+    int seen = 0, n;
+
+    ck_assert(!tai_redis_heard_get(heard, 0, host, &port));
+    ck_assert(!tai_redis_heard_get(NULL, 0, host, &port));
+    for (i = 1; i <= TAI_REDIS_HEARD_NODES + 2; i++) {
+        for (n = 0; n < 3; n++) { /* each once */
+            tai_redis_heard_add(heard, "127.0.0.1", i);
+        }
+    }
+    for (n = 0; n < TAI_REDIS_HEARD_NODES; n++) {
+        ck_assert(tai_redis_heard_get(heard, n, host, &port));
+        ck_assert_str_eq(host, "127.0.0.1");
+        ck_assert_uint_gt(port, 2);
+        seen += port;
+    }
+    ck_assert_int_eq(seen, 16 * (3 + 18) / 2);
+    memset(host, 'x', sizeof(host)); /* too long */
+    host[sizeof(host) - 1] = '\0';
+    tai_redis_heard_add(heard, apr_pstrcat(pool, host, "x", NULL), 1);
+    ck_assert(tai_redis_heard_get(heard, 2, host, &port));
+    ck_assert_str_eq(host, "127.0.0.1");
+    tai_redis_heard_free(heard);
+}
+END_TEST
+
 /* Who needs it waits three times at the most, and nobody else does; the cluster is not gone for that. */
 START_TEST(a_node_that_hangs_is_left_alone)
 {
@@ -687,6 +749,8 @@ static void add(TCase *tests)
     tcase_add_test(tests, keys_that_a_move_has_parted_are_not_charged);
     tcase_add_test(tests, a_node_that_is_full_keeps_its_slots);
     tcase_add_test(tests, the_other_nodes_go_on);
+    tcase_add_test(tests, who_has_just_begun_knows_whom_others_have_heard);
+    tcase_add_test(tests, the_newest_nodes_are_kept);
     tcase_add_test(tests, a_lock_that_runs_ends_the_counting);
     tcase_add_test(tests, a_node_that_hangs_is_left_alone);
     tcase_add_test(tests, without_any_node_nobody_is_served);
