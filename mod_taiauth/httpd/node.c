@@ -80,10 +80,10 @@ void taiauth_node_note_sync(server_rec *s, apr_pool_t *p)
         now >= not_before) {
         not_before = now + TAI_SEGMENT_COMPLAIN_MS;
         ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
-                     "taiauth: the database cannot be written to: %s; keys are answered for, but "
-                     "none can be made or revoked here, and taictl nodes does not know that this "
-                     "node syncs",
-                     error);
+                     "taiauth: that this node syncs could not be written to the database: %s; "
+                     "%staictl nodes does not know of it, and what makes or revokes keys here may "
+                     "fail as well",
+                     error, taiauth_node_lease_left() ? "keys are answered for; " : "");
     }
 }
 
