@@ -24,9 +24,16 @@ void tai_crowd_leave(tai_crowd_t *crowd, apr_uint64_t came)
     apr_uint64_t *word = &crowd->came[came % TAI_CROWD_PERIODS];
     apr_uint64_t before = load(word);
 
-    while (before >> COUNT_BITS == came &&
+    while (before >> COUNT_BITS == came && COUNT_OF(before) &&
            !__atomic_compare_exchange_n(word, &before, before - 1, 0, __ATOMIC_SEQ_CST,
                                         __ATOMIC_SEQ_CST)) {
+    }
+}
+
+void tai_crowd_empty(tai_crowd_t *crowd)
+{
+    for (int i = 0; i < TAI_CROWD_PERIODS; i++) {
+        __atomic_store_n(&crowd->came[i], 0, __ATOMIC_SEQ_CST);
     }
 }
 

@@ -4,9 +4,8 @@
 #include <apr.h>
 
 /*
- * The threads of all processes of a host that wait for a database: for an answer, for a connection,
- * or for what another one asks. Only so many may at a time, so that however slow it is, threads are
- * left for requests that need none. It is part of shared memory; zeroed, nobody is there.
+ * Threads of all processes of a host that are at the same thing. Only so many may at a time. It is part of
+ * shared memory; zeroed, nobody is there.
  *
  * Counted by the period in which they came: one who is killed while he waits is counted no more when
  * that has gone from the ring, and nor is one who stays for longer.
@@ -32,6 +31,11 @@ int tai_crowd_join(tai_crowd_t *crowd, int max, apr_uint64_t now, apr_uint64_t *
  * @param came  as tai_crowd_join has set it
  */
 void tai_crowd_leave(tai_crowd_t *crowd, apr_uint64_t came);
+
+/**
+ * Nobody is there any more. Who does leave later is not counted twice.
+ */
+void tai_crowd_empty(tai_crowd_t *crowd);
 
 /**
  * @param now  milliseconds of tai_clock_ms

@@ -292,13 +292,13 @@ static tai_lookup_e lead(tai_lookup_t *lookup, flight_t *flight, apr_uint64_t no
 /* Under the mutex. */
 static void await_landing(tai_lookup_t *lookup, flight_t *flight)
 {
-    apr_uint64_t came;
+    tai_seat_t seat;
     const apr_uint64_t until =
-        tai_clock_ms() + tai_store_join(lookup->store, tai_store_patience(lookup->store), &came);
+        tai_clock_ms() + tai_store_join(lookup->store, tai_store_patience(lookup->store), &seat);
 
     while (!flight->landed && tai_clock_wait(&flight->landing, &lookup->mutex, until)) {
     }
-    tai_store_leave(lookup->store, came);
+    tai_seat_leave(&seat);
 }
 
 /* What another one was answered is remembered, unless it could not be. */

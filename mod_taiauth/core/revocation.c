@@ -562,14 +562,14 @@ static apr_status_t sync_for_lease(tai_segment_t *segment, tai_store_t *store, a
 /* Who waits for whoever is at it is one of those who wait for what others hold. */
 static apr_status_t await_syncing(tai_node_t *node, tai_store_t *store)
 {
-    apr_uint64_t came;
+    tai_seat_t seat;
     apr_status_t rv;
 
     if (GET(node->failed_at) != 0) {
         return tai_mutex_wait(&node->syncing, 0);
     }
-    rv = tai_mutex_wait(&node->syncing, tai_store_join(store, TAI_LEASE_WAIT_MS, &came));
-    tai_store_leave(store, came);
+    rv = tai_mutex_wait(&node->syncing, tai_store_join(store, TAI_LEASE_WAIT_MS, &seat));
+    tai_seat_leave(&seat);
     return rv;
 }
 

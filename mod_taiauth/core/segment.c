@@ -36,7 +36,7 @@ struct tai_segment_t {
     _Alignas(CACHE_LINE) tai_slots_t slots;
     _Alignas(CACHE_LINE) tai_slots_t revocations;
     _Alignas(CACHE_LINE) tai_breaker_t breakers[TAI_BREAKER_COUNT];
-    _Alignas(CACHE_LINE) tai_crowd_t crowd;
+    _Alignas(CACHE_LINE) tai_seats_t seats;
     _Alignas(CACHE_LINE) apr_uint64_t complain_at; /* not before, milliseconds of tai_clock_ms */
     apr_uint64_t complained_of[TAI_TABLE_COUNT];   /* losses that have been told */
     apr_uint64_t unwritten_at; /* usage that cannot be written: not before, as complain_at */
@@ -192,9 +192,9 @@ tai_breaker_t *tai_segment_breaker(tai_segment_t *segment, tai_breaker_of_e of)
     return &segment->breakers[of];
 }
 
-tai_crowd_t *tai_segment_crowd(tai_segment_t *segment)
+tai_seats_t *tai_segment_seats(tai_segment_t *segment)
 {
-    return &segment->crowd;
+    return &segment->seats;
 }
 
 /* One caller wins the right to speak until the next time. */

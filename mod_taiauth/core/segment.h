@@ -2,17 +2,17 @@
 #define TAI_SEGMENT_H
 
 #include "breaker.h"
-#include "crowd.h"
 #include "metrics.h"
 #include "node.h"
 #include "records.h"
+#include "seat.h"
 #include "slots.h"
 #include "table.h"
 
 /*
  * The one block of shared memory:
  *
- *   tai_segment_t (magic, layout, size, secrets, metrics, slots, breakers, crowd, node) | records | known |
+ *   tai_segment_t (magic, layout, size, secrets, metrics, slots, breakers, seats, node) | records | known |
  *   unknown | windows | addresses | clients | pairs | usernames | usage
  *
  * records    the key table; as large as TaiAuthKeyCache says, the others share what is left
@@ -30,7 +30,7 @@
  * Identities are made with secrets of the segment (SipHash-2-4, Aumasson and Bernstein 2012, twice
  * with two keys), so that nobody outside can choose two that share a place.
  */
-#define TAI_SEGMENT_LAYOUT 5
+#define TAI_SEGMENT_LAYOUT 6
 
 typedef enum {
     TAI_TABLE_KNOWN,
@@ -127,9 +127,9 @@ typedef enum { TAI_BREAKER_DATABASE, TAI_BREAKER_LIMITER, TAI_BREAKER_COUNT } ta
 tai_breaker_t *tai_segment_breaker(tai_segment_t *segment, tai_breaker_of_e of);
 
 /**
- * @return those of all its processes who wait for the database
+ * @return the seats of those who wait for the database
  */
-tai_crowd_t *tai_segment_crowd(tai_segment_t *segment);
+tai_seats_t *tai_segment_seats(tai_segment_t *segment);
 
 /* How often one thing is complained of, milliseconds. */
 #define TAI_SEGMENT_COMPLAIN_MS 60000

@@ -5,7 +5,7 @@
 #include <apr_pools.h>
 #include <apr_tables.h>
 #include "breaker.h"
-#include "crowd.h"
+#include "seat.h"
 #include "record.h"
 
 /*
@@ -54,15 +54,14 @@ tai_store_state_e tai_store_check(const char *driver, const char *params, apr_po
 
 /*
  * How long a server's database is waited for, and by how many. A file is waited for as SQLite does.
- * Whoever finds that as many wait as may, waits for a moment, and fails.
  */
 typedef struct tai_store_limits_t {
     apr_uint32_t connect_ms;   /* for a connection; of a server with several addresses, for each */
     apr_uint32_t statement_ms; /* for a statement that reads, or for the node's own affairs */
     apr_uint32_t change_ms;    /* for one that changes something: others may be at it */
     apr_uint32_t node_ms;      /* the longest of both for the node's own affairs; 0: no shorter */
-    int waiting;               /* how many threads may wait, of all that share the crowd */
-    tai_crowd_t *crowd;        /* NULL: it is this store's alone */
+    tai_seats_t *seats;        /* of those who wait; NULL: as many may as like */
+    int threads;               /* how many share the seats */
     tai_breaker_t *breaker;    /* asked before anything else; NULL: none */
     void (*changing)(int under_way); /* told that a change begins, and has ended; NULL: nobody is */
     const apr_port_t *own_ports;     /* where this process listens: tai_socket_strike */
@@ -80,7 +79,7 @@ extern const tai_store_limits_t tai_store_patient;
  * @param params   as in DBDParams
  * @param max      how many connections to read with at the most; further callers wait for one, those
  *                 who change something for one more that they share
- * @param limits   need not live longer, but its breaker, crowd and own_ports
+ * @param limits   need not live longer, but its breaker, seats and own_ports
  * @param p        the store is closed when this pool is destroyed
  * @param out      the store
  * @return APR_SUCCESS, or why it could not be made
@@ -96,15 +95,12 @@ apr_status_t tai_store_create(tai_store_t **out, const char *driver, const char 
 void tai_store_hurry(tai_store_t *store, apr_uint32_t ms);
 
 /**
- * Begin to wait for what another one asks: as one of those who wait for the database, if there are
- * not too many.
+ * Take a seat for the time that one waits for a look-up of another one.
  * @param patience_ms  how long he would wait, milliseconds
- * @param came         set to what tai_store_leave wants
- * @return how long he may
+ * @param seat         for tai_seat_leave
+ * @return how long he may: no more than a moment, or 0, where as many wait as may
  */
-apr_uint32_t tai_store_join(tai_store_t *store, apr_uint32_t patience_ms, apr_uint64_t *came);
-
-void tai_store_leave(tai_store_t *store, apr_uint64_t came);
+apr_uint32_t tai_store_join(tai_store_t *store, apr_uint32_t patience_ms, tai_seat_t *seat);
 
 /**
  * @return 1: its server gave no answer a moment ago, and nobody is to ask it now

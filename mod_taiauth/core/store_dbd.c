@@ -11,11 +11,11 @@
 /* How long nobody asks a server that gave no answer, milliseconds. */
 #define REST_MS 1000
 
-/* Where enough wait already, others wait for this part of the time, but milliseconds at the most. */
+/* Who waits for a seat does so for this part of the time, but milliseconds at the most. */
 #define BRIEFLY    4
 #define BRIEFLY_MS 500
 
-/* How often one who waits for a place among them looks, milliseconds. */
+/* How often he looks, milliseconds. */
 #define LOOK_MS 20
 
 /* How long one waits who changes something in a file, while others do, milliseconds. */
@@ -26,7 +26,7 @@
 
 /* A dead server does not keep anybody for ever; a row that is locked is not waited for that long. */
 const tai_store_limits_t tai_store_patient = {
-    .connect_ms = 10 * S, .statement_ms = 10 * MN, .change_ms = 60 * MN, .waiting = 1000};
+    .connect_ms = 10 * S, .statement_ms = 10 * MN, .change_ms = 60 * MN};
 
 /*
  * Whoever writes waits for his turn, for seconds where somebody else keeps the database: with a
@@ -42,8 +42,6 @@ struct tai_store_t {
     unsigned failures;                  /* see tai_connection_doubt */
     apr_uint64_t full_until; /* nobody opens a connection before, milliseconds of tai_clock_ms */
     apr_int64_t written;     /* the counter of changes, behind the last one made with this store */
-    tai_crowd_t alone;       /* the crowd, where it is not shared */
-    tai_crowd_t *crowd;
     apr_uint32_t brief_ms;
     tai_turns_t *readers;
     tai_turns_t *writer; /* the connection that changes are made with */
@@ -81,7 +79,6 @@ static apr_status_t fill(tai_store_t *store, int max)
     store->own = store->reading;
     store->own.connect_ms = at_most(limits->connect_ms, limits->node_ms);
     store->own.statement_ms = at_most(limits->statement_ms, limits->node_ms);
-    store->crowd = limits->crowd ? limits->crowd : &store->alone;
     store->brief_ms = at_most(limits->statement_ms / BRIEFLY, BRIEFLY_MS);
     rv = tai_turns_create(&store->readers, store->database, &store->reading, max, p);
     if (rv == APR_SUCCESS) {
@@ -140,20 +137,17 @@ void tai_store_hurry(tai_store_t *store, apr_uint32_t ms)
     tai_keeper_hurry(store->reading.keeper, tai_clock_ms() + ms);
 }
 
-apr_uint32_t tai_store_join(tai_store_t *store, apr_uint32_t patience_ms, apr_uint64_t *came)
+static int take_seat(const tai_store_t *store, tai_seat_e kind, tai_seat_t *seat)
 {
-    if (tai_crowd_join(store->crowd, store->limits.waiting, tai_clock_ms(), came)) {
-        return patience_ms;
-    }
-    *came = 0;
-    return at_most(patience_ms, store->brief_ms);
+    return tai_seat_take(store->limits.seats, store->limits.threads, kind, tai_clock_ms(), seat);
 }
 
-void tai_store_leave(tai_store_t *store, apr_uint64_t came)
+apr_uint32_t tai_store_join(tai_store_t *store, apr_uint32_t patience_ms, tai_seat_t *seat)
 {
-    if (came) {
-        tai_crowd_leave(store->crowd, came);
+    if (take_seat(store, TAI_SEAT_LOOKUP, seat)) {
+        return patience_ms;
     }
+    return take_seat(store, TAI_SEAT_BRIEF, seat) ? at_most(patience_ms, store->brief_ms) : 0;
 }
 
 int tai_store_rests(const tai_store_t *store)
@@ -185,15 +179,6 @@ static apr_status_t leave_alone(const char **error)
     return APR_EGENERAL;
 }
 
-/* A file that is locked has always been waited for by SQLite itself. */
-static apr_uint32_t turn_ms(const tai_store_t *store, const tai_turns_t *turns)
-{
-    if (turns != store->writer) {
-        return store->limits.statement_ms;
-    }
-    return store->database->path ? FILE_CHANGE_WAIT_MS : store->limits.change_ms;
-}
-
 /* Whose server has no room for another connection goes on with those that are open. */
 static int has_room(tai_store_t *store, const tai_connection_t *connection)
 {
@@ -204,44 +189,63 @@ static int has_room(tai_store_t *store, const tai_connection_t *connection)
 /* What is held between acquire and release. */
 typedef struct hold_t {
     tai_turns_t *turns; /* whose connection it is to be */
+    tai_seat_e kind;    /* of the seat; the node needs none, in each process one at a time syncs */
     tai_connection_t *connection;
-    apr_uint64_t came; /* of tai_crowd_join; 0: not one of them */
+    tai_seat_t seat;
 } hold_t;
 
-/* The node is none of them: in each process one at a time syncs. */
-static int find_place(tai_store_t *store, hold_t *hold)
+static int await_seat(const tai_store_t *store, hold_t *hold)
 {
     const apr_uint64_t until = tai_clock_ms() + store->brief_ms;
+    tai_seat_t brief;
+    int is_had = 0;
 
-    hold->came = 0;
-    while (hold->turns != store->node &&
-           !tai_crowd_join(store->crowd, store->limits.waiting, tai_clock_ms(), &hold->came)) {
-        if (tai_clock_ms() >= until) {
-            hold->came = 0;
-            return 0;
-        }
-        apr_sleep(apr_time_from_msec(LOOK_MS));
+    if (!take_seat(store, TAI_SEAT_BRIEF, &brief)) {
+        return 0;
     }
-    return 1;
+    while (!is_had && tai_clock_ms() < until) {
+        apr_sleep(apr_time_from_msec(LOOK_MS));
+        is_had = take_seat(store, hold->kind, &hold->seat);
+    }
+    tai_seat_leave(&brief);
+    return is_had;
 }
 
-static void give(tai_store_t *store, const hold_t *hold)
+static int find_seat(const tai_store_t *store, hold_t *hold)
+{
+    return hold->turns == store->node || take_seat(store, hold->kind, &hold->seat) ||
+           await_seat(store, hold);
+}
+
+static void give(const hold_t *hold)
 {
     tai_turns_give(hold->turns, hold->connection);
-    tai_store_leave(store, hold->came);
+    tai_seat_leave(&hold->seat);
+}
+
+/*
+ * Who reads for something else than a look-up is as patient as who changes something: he may have to
+ * wait behind many look-ups. A file that is locked has always been waited for by SQLite itself.
+ */
+static apr_uint32_t turn_ms(const tai_store_t *store, const hold_t *hold)
+{
+    if (hold->turns == store->node || hold->kind == TAI_SEAT_LOOKUP) {
+        return store->limits.statement_ms;
+    }
+    return store->database->path ? FILE_CHANGE_WAIT_MS : store->limits.change_ms;
 }
 
 static apr_status_t take(tai_store_t *store, hold_t *hold, apr_pool_t *p, const char **error)
 {
     const char *name = store->database->name;
 
-    if (!find_place(store, hold)) {
+    if (!find_seat(store, hold)) {
         *error = apr_psprintf(p, "database %s: as many wait for it as may", name);
         return APR_EGENERAL;
     }
-    hold->connection = tai_turns_take(hold->turns, turn_ms(store, hold->turns));
+    hold->connection = tai_turns_take(hold->turns, turn_ms(store, hold));
     if (!hold->connection) {
-        tai_store_leave(store, hold->came);
+        tai_seat_leave(&hold->seat);
         *error = apr_psprintf(p, "database %s: no connection became free in time", name);
         return APR_EGENERAL;
     }
@@ -264,13 +268,13 @@ static apr_status_t acquire(tai_store_t *store, hold_t *hold, apr_pool_t *p, con
         return APR_EGENERAL;
     }
     if (!has_room(store, hold->connection)) {
-        give(store, hold);
+        give(hold);
         *error = apr_psprintf(p, "database %s: a moment ago it had no room for another connection",
                               store->database->name);
         return APR_EGENERAL;
     }
     if (!(is_node && tai_connection_is_open(hold->connection)) && !may_ask(store)) {
-        give(store, hold);
+        give(hold);
         return leave_alone(error);
     }
     return APR_SUCCESS;
@@ -287,7 +291,7 @@ static void release(tai_store_t *store, const hold_t *hold)
     if (ending == TAI_FULL) {
         __atomic_store_n(&store->full_until, tai_clock_ms() + REST_MS, __ATOMIC_RELAXED);
     }
-    give(store, hold);
+    give(hold);
 }
 
 /*
@@ -327,10 +331,11 @@ static apr_status_t select_once(tai_store_t *store, tai_connection_t *connection
                              : rv;
 }
 
-apr_status_t tai_store_select(tai_store_t *store, tai_statement_e statement, const char **args,
-                              apr_pool_t *p, apr_array_header_t **rows, const char **error)
+static apr_status_t select_as(tai_store_t *store, tai_seat_e kind, tai_statement_e statement,
+                              const char **args, apr_pool_t *p, apr_array_header_t **rows,
+                              const char **error)
 {
-    hold_t hold = {.turns = store->readers};
+    hold_t hold = {.turns = store->readers, .kind = kind};
     apr_status_t rv = acquire(store, &hold, p, error);
     int reused;
 
@@ -343,6 +348,12 @@ apr_status_t tai_store_select(tai_store_t *store, tai_statement_e statement, con
     }
     release(store, &hold);
     return rv;
+}
+
+apr_status_t tai_store_select(tai_store_t *store, tai_statement_e statement, const char **args,
+                              apr_pool_t *p, apr_array_header_t **rows, const char **error)
+{
+    return select_as(store, TAI_SEAT_OTHER, statement, args, p, rows, error);
 }
 
 /*
@@ -431,7 +442,7 @@ static void note_changing(const tai_store_t *store, int under_way)
 static tai_change_e change_with(tai_store_t *store, const kind_t *kind, tai_change_fn *change,
                                 void *data, apr_pool_t *p, const char **text)
 {
-    hold_t hold = {.turns = kind->aside ? store->aside : store->writer};
+    hold_t hold = {.turns = kind->aside ? store->aside : store->writer, .kind = TAI_SEAT_OTHER};
     tai_change_e outcome;
     int again;
 
@@ -491,10 +502,10 @@ static int may_view_again(const tai_store_t *store, const hold_t *hold, int reus
             tai_connection_ending(hold->connection) == TAI_LATE);
 }
 
-static tai_change_e view_with(tai_store_t *store, tai_turns_t *turns, tai_change_fn *view,
-                              void *data, apr_pool_t *p, const char **text)
+static tai_change_e view_with(tai_store_t *store, tai_turns_t *turns, tai_seat_e kind,
+                              tai_change_fn *view, void *data, apr_pool_t *p, const char **text)
 {
-    hold_t hold = {.turns = turns};
+    hold_t hold = {.turns = turns, .kind = kind};
     tai_change_e outcome;
     int reused;
 
@@ -512,19 +523,19 @@ static tai_change_e view_with(tai_store_t *store, tai_turns_t *turns, tai_change
 tai_change_e tai_store_view(tai_store_t *store, tai_change_fn *view, void *data, apr_pool_t *p,
                             const char **text)
 {
-    return view_with(store, store->readers, view, data, p, text);
+    return view_with(store, store->readers, TAI_SEAT_OTHER, view, data, p, text);
 }
 
 tai_change_e tai_store_attend(tai_store_t *store, tai_change_fn *what, void *data, apr_pool_t *p,
                               const char **text)
 {
-    return view_with(store, store->node, what, data, p, text);
+    return view_with(store, store->node, TAI_SEAT_OTHER, what, data, p, text);
 }
 
 tai_change_e tai_store_note(tai_store_t *store, tai_change_fn *what, void *data, apr_pool_t *p,
                             const char **text)
 {
-    return view_with(store, store->aside, what, data, p, text);
+    return view_with(store, store->aside, TAI_SEAT_OTHER, what, data, p, text);
 }
 
 /* The columns of FIND_KEY and FIND_KEY_BY_ID; where there is no such key, all but COUNTER are NULL. */
@@ -674,7 +685,8 @@ static apr_status_t find_record(tai_store_t *store, tai_statement_e by, const ch
 
     *record = NULL;
     *error = NULL;
-    if (tai_store_view(store, look, &what, p, error) != TAI_CHANGE_DONE) {
+    if (view_with(store, store->readers, TAI_SEAT_LOOKUP, look, &what, p, error) !=
+        TAI_CHANGE_DONE) {
         return APR_EGENERAL;
     }
     rows = what.rows;
@@ -723,7 +735,7 @@ apr_status_t tai_store_scope_plans(tai_store_t *store, const char *scope, apr_po
     apr_status_t rv;
     int i;
 
-    rv = tai_store_select(store, TAI_SQL_SCOPE_PLANS, TAI_ARGS(scope), p, &rows, &error);
+    rv = select_as(store, TAI_SEAT_LOOKUP, TAI_SQL_SCOPE_PLANS, TAI_ARGS(scope), p, &rows, &error);
     if (rv != APR_SUCCESS) {
         return rv;
     }

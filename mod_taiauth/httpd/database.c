@@ -44,15 +44,14 @@ int taiauth_database_check(server_rec *s, apr_pool_t *ptemp)
 
 /* ---- how long, and how many --------------------------------------------------------------- */
 
-/* Half of the threads of all children are left for what does not need the database. */
-static int may_wait(void)
+/* Of all children that there may be. */
+static int count_threads(void)
 {
-    int children = 0, threads = 0, all;
+    int children = 0, threads = 0;
 
     ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &children);
     ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
-    all = children * (threads > 1 ? threads : 1);
-    return all > 1 ? all / 2 : 1;
+    return children * (threads > 1 ? threads : 1);
 }
 
 /* The ports of whatever httpd accepts connections at, 0 at the end. */
@@ -80,8 +79,8 @@ void taiauth_database_limits(const taiauth_server_t *conf, apr_pool_t *p,
         .change_ms = CHANGE_FACTOR * statement_ms,
         .connect_ms = conf->database_connect ? conf->database_connect : DEFAULT_TIMEOUT_MS,
         .node_ms = taiauth_lease(conf) / NODE_SHARE,
-        .waiting = may_wait(),
-        .crowd = taiauth_segment ? tai_segment_crowd(taiauth_segment) : NULL,
+        .seats = taiauth_segment ? tai_segment_seats(taiauth_segment) : NULL,
+        .threads = count_threads(),
         .own_ports = own_ports(p),
         .breaker =
             taiauth_segment ? tai_segment_breaker(taiauth_segment, TAI_BREAKER_DATABASE) : NULL,

@@ -111,6 +111,7 @@ static void leave(server_rec *s)
     if (apr_pool_create(&p, NULL) != APR_SUCCESS) {
         return;
     }
+    tai_seat_apart();
     taiauth_database_limits(conf, p, &limits);
     if (tai_store_create(&store, conf->dbd_driver, conf->dbd_params, 1, &limits, p) ==
             APR_SUCCESS &&

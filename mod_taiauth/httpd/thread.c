@@ -55,6 +55,7 @@ static void *run(void *ignored)
 {
     struct timespec until;
 
+    tai_seat_apart();
     pthread_mutex_lock(&thread.at_work);
     while (!thread.ends) {
         work();

@@ -91,6 +91,7 @@ static void with_pool(void (*work)(server_rec *s, apr_pool_t *p), server_rec *s)
 static apr_status_t tick(int state, void *s, apr_pool_t *p)
 {
     (void)p;
+    tai_seat_apart();
     pthread_mutex_lock(&at_work);
     if (ready && state == AP_WATCHDOG_STATE_RUNNING) {
         with_pool(run_jobs, s);
@@ -126,6 +127,8 @@ void taiauth_watchdog_begin_request(request_rec *r)
 static apr_status_t end_child(void *s)
 {
     int alone = taiauth_thread_end();
+
+    tai_seat_apart();
 
     tai_store_hurry(taiauth_store, LAST_MS); /* what is cut short is done by somebody else */
     pthread_mutex_lock(&at_work);

@@ -59,7 +59,7 @@ int taictl_db_init(taictl_t *run)
 static const char *look_over(taictl_t *run, json_t *object)
 {
     static const tai_store_limits_t limits = {
-        .connect_ms = 5000, .statement_ms = 5000, .change_ms = 5000, .waiting = 1000};
+        .connect_ms = 5000, .statement_ms = 5000, .change_ms = 5000};
     tai_store_t *store = taictl_store_within(run, &limits);
     tai_health_t health;
     int nodes, silent;

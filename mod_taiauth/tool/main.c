@@ -82,11 +82,8 @@ static void watch_change(int under_way)
 }
 
 /* A change waits for somebody's lock half of that time: a key that has leaked must not wait longer. */
-static const tai_store_limits_t usual = {.connect_ms = 10 * S,
-                                         .statement_ms = 600 * S,
-                                         .change_ms = 120 * S,
-                                         .waiting = 1000,
-                                         .changing = watch_change};
+static const tai_store_limits_t usual = {
+    .connect_ms = 10 * S, .statement_ms = 600 * S, .change_ms = 120 * S, .changing = watch_change};
 
 tai_store_t *taictl_store(taictl_t *run)
 {

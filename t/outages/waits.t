@@ -5,6 +5,7 @@ use strict;
 use warnings;
 
 use Test::More;
+use TaiApi;
 use TaiClients;
 use TaiDatabase;
 use TaiHttpd;
@@ -72,10 +73,49 @@ sub silent {
     my ($told, $spared) = map { $seen{$_} // 0 } 401, 503;
     is $told + $spared, scalar @unknown, 'the others were told, or told to come again';
     cmp_ok $told, '>', 0, 'some waited';
-    cmp_ok $told, '<=', $THREADS / 2, 'no more of them than may';
+    cmp_ok $told, '<=', $THREADS / 2 + 1, 'no more of them than may, and one who came a moment before';
     $relay->stall;
     is status($httpd, $key), 200, 'a key is used, which is to be written';
     ok $httpd->stop, 'the end of a server waits for none that is silent';
+    return;
+}
+
+# Clients that ask for keys which are not remembered, each again and again.
+sub flood {
+    my ($httpd) = @_;
+    my @unknown = map { unknown_key() } 1 .. 50 * $THREADS;
+    return TaiClients->start(4 * $THREADS, sub {
+        my ($i, %seen) = @_;
+        until (TaiClients::stopped()) {
+            my $status = status($httpd, $unknown[rand @unknown]);
+            $seen{$status}++;
+            select undef, undef, undef, 0.1 if $status == 503; # as one who comes again; else two cores do nothing else
+        }
+        return \%seen;
+    });
+}
+
+# However many ask for what is not remembered, and go on asking: there are threads for all else, and
+# places for who revokes a key.
+sub flooded {
+    my $relay = TaiRelay->start(to => TaiDatabase::of_server('port'));
+    my ($httpd, $key) = behind($relay, conf(0) . "TaiAuthDatabaseTimeout 20s connect=20s\nTaiAuthLease 60s");
+    my $ann = manager($httpd, 'boss');
+    my @doomed = map { create_key($ann, name => "doomed $_") } 1 .. 3;
+    $relay->stall;
+    my $clients = flood($httpd);
+    ok wait_for(sub { $httpd->log =~ /as many wait for it as may/ }, 'enough to wait'), 'enough wait';
+    for (1 .. 20) {
+        is_deeply [$httpd->get('/page.html')->status, status($httpd, $key)], [200, 200], "an open page, and a key that is remembered, round $_";
+    }
+    is $httpd->metric('database_open'), 0, 'before those who wait are given up';
+    $relay->delay(400); # in each direction
+    is api($ann, DELETE => "/keys/$_->{id}")->status, 200, 'a key is revoked' for @doomed;
+    is status($httpd, $key), 200, 'the other one is good';
+    $relay->pass;
+    my %seen = %{tally($clients->stop->results)};
+    is_deeply [grep { !/401|503/ } keys %seen], [], 'those who ask are told, or told to come again';
+    is status($httpd, $_->{key}), 401, 'and what was revoked is' for @doomed;
     return;
 }
 
@@ -119,6 +159,7 @@ for my $driver (grep { !$ENV{TAI_ONLY} || $_ eq $ENV{TAI_ONLY} } sort keys %kind
     local $ENV{TAI_SERVER} = $dir;
     TaiDatabase::service(start => $kinds{$driver}, $dir);
     subtest "$driver: a server that is silent" => \&silent;
+    subtest "$driver: a server that is slow, and a flood" => \&flooded;
     subtest "$driver: connections that were lost" => \&lost;
     subtest "$driver: connections that are not made" => \&unopened;
     TaiDatabase::service(stop => $dir);

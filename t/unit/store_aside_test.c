@@ -23,7 +23,7 @@ static const char *key_id;
 static void be_impatient(void)
 {
     const tai_store_limits_t limits = {
-        .connect_ms = WAIT_MS, .statement_ms = WAIT_MS, .change_ms = WAIT_MS, .waiting = 1};
+        .connect_ms = WAIT_MS, .statement_ms = WAIT_MS, .change_ms = WAIT_MS};
     tai_key_issue_t issue = created(usual);
 
     key_id = issue.info->id;
@@ -170,7 +170,6 @@ static void begin_change(void)
     const tai_store_limits_t limits = {.connect_ms = WAIT_MS,
                                        .statement_ms = WAIT_MS,
                                        .change_ms = 40 * WAIT_MS,
-                                       .waiting = 8,
                                        .changing = note_begun};
 
     ck_assert_int_eq(tai_store_create(&store, driver, path, 2, &limits, pool), APR_SUCCESS);

@@ -395,7 +395,7 @@ START_TEST(where_sockets_cannot_be_looked_through)
     rv = tai_keeper_begin_opening(keeper, &watch, &peer, in(HOUR), pool);
     ck_assert_int_eq(rv, EMFILE);
     rv = tai_keeper_begin_opening(keeper, &watch, &peer, in(HOUR), pool);
-    ck_assert_int_eq(rv, EMFILE); /* and it does not go on being opened */
+    ck_assert_int_eq(rv, EMFILE);                           /* and it does not go on being opened */
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0); /* for what looks behind the test */
 }
 END_TEST

@@ -16,11 +16,8 @@ static tai_breaker_t breaker;
 /* The store of the test with short limits. */
 static void be_impatient(void)
 {
-    const tai_store_limits_t limits = {.connect_ms = WAIT_MS,
-                                       .statement_ms = WAIT_MS,
-                                       .change_ms = WAIT_MS,
-                                       .waiting = 1,
-                                       .breaker = &breaker};
+    const tai_store_limits_t limits = {
+        .connect_ms = WAIT_MS, .statement_ms = WAIT_MS, .change_ms = WAIT_MS, .breaker = &breaker};
 
     breaker = (tai_breaker_t){0};
     ck_assert_int_eq(tai_store_create(&store, driver, path, 2, &limits, pool), APR_SUCCESS);
@@ -81,7 +78,7 @@ END_TEST
 START_TEST(a_session_is_told_how_long_it_may_take)
 {
     const tai_store_limits_t limits = {
-        .connect_ms = WAIT_MS, .statement_ms = WAIT_MS, .change_ms = 12000, .waiting = 1};
+        .connect_ms = WAIT_MS, .statement_ms = WAIT_MS, .change_ms = 12000};
     tai_node_row_t node = {.lease_ms = 60000};
     const char *tell = by_driver(
         "",
@@ -169,28 +166,86 @@ START_TEST(nothing_waits_for_who_is_in_a_hurry)
 }
 END_TEST
 
-START_TEST(where_enough_wait_others_fail_soon)
+/* A store whose seats for look-ups and for all else are taken, or not. */
+static void be_among(tai_seats_t *seats)
 {
-    static tai_crowd_t crowd;
     const tai_store_limits_t limits = {.connect_ms = WAIT_MS,
                                        .statement_ms = WAIT_MS,
                                        .change_ms = WAIT_MS,
-                                       .waiting = 1,
-                                       .crowd = &crowd,
+                                       .seats = seats,
+                                       .threads = 2,
                                        .breaker = &breaker};
-    apr_uint64_t came;
 
     ck_assert_int_eq(tai_store_create(&store, driver, path, 2, &limits, pool), APR_SUCCESS);
-    is_well();
-    ck_assert_int_eq(tai_crowd_join(&crowd, 1, tai_clock_ms(), &came), 1);
-    ck_assert_int_ne(look_up(), APR_SUCCESS);
+}
+
+static tai_seat_t take(tai_seats_t *seats, tai_seat_e kind)
+{
+    tai_seat_t seat;
+
+    ck_assert_int_eq(tai_seat_take(seats, 2, kind, tai_clock_ms(), &seat), 1);
+    return seat;
+}
+
+static void is_full(apr_status_t rv)
+{
+    ck_assert_int_ne(rv, APR_SUCCESS);
     ck_assert_ptr_nonnull(strstr(text, "as many wait for it as may"));
-    ck_assert_int_eq(change(), TAI_CHANGE_UNKNOWN);
     ck_assert_uint_eq(breaker.opened, 0);
-    tai_crowd_leave(&crowd, came);
+}
+
+START_TEST(where_enough_look_up_others_fail_soon)
+{
+    static tai_seats_t seats;
+    apr_array_header_t *nodes;
+    apr_int64_t seq;
+    tai_seat_t lookup;
+
+    be_among(&seats);
     is_well();
-    ck_assert_int_eq(change(), TAI_CHANGE_DONE);
-    ck_assert_int_eq(tai_crowd_size(&crowd, tai_clock_ms()), 0);
+    lookup = take(&seats, TAI_SEAT_LOOKUP);
+    is_full(look_up());
+    take(&seats, TAI_SEAT_BRIEF);
+    is_full(look_up());
+    must(change());
+    ck_assert_msg(tai_store_nodes(store, 0, pool, &nodes, &seq, &text) == APR_SUCCESS, "%s", text);
+    tai_seat_leave(&lookup);
+    is_well();
+    ck_assert_int_eq(tai_crowd_size(&seats.of[TAI_SEAT_LOOKUP], tai_clock_ms()), 0);
+    ck_assert_int_eq(tai_crowd_size(&seats.of[TAI_SEAT_OTHER], tai_clock_ms()), 0);
+}
+END_TEST
+
+START_TEST(where_enough_change_something_keys_are_looked_up)
+{
+    static tai_seats_t seats;
+    apr_array_header_t *nodes;
+    apr_int64_t seq;
+
+    be_among(&seats);
+    take(&seats, TAI_SEAT_OTHER);
+    take(&seats, TAI_SEAT_OTHER);
+    is_well();
+    is_full(change() == TAI_CHANGE_DONE ? APR_SUCCESS : APR_EGENERAL);
+    is_full(tai_store_nodes(store, 0, pool, &nodes, &seq, &text));
+    ck_assert_int_eq(tai_crowd_size(&seats.of[TAI_SEAT_BRIEF], tai_clock_ms()), 0);
+}
+END_TEST
+
+/* Whoever waits for another one's look-up does so for as long as he would, for a moment, or not at all. */
+START_TEST(who_waits_for_a_look_up_has_a_place_too)
+{
+    static tai_seats_t seats;
+    tai_seat_t first, second, third;
+
+    be_among(&seats);
+    ck_assert_uint_eq(tai_store_join(store, 1000, &first), 1000);
+    ck_assert_uint_eq(tai_store_join(store, 1000, &second), 500);
+    ck_assert_uint_eq(tai_store_join(store, 1000, &third), 0);
+    tai_seat_leave(&third);
+    tai_seat_leave(&second);
+    tai_seat_leave(&first);
+    ck_assert_uint_eq(tai_store_join(store, 1000, &first), 1000);
 }
 END_TEST
 
@@ -223,11 +278,8 @@ END_TEST
 START_TEST(a_server_that_is_not_there)
 {
     const char *port = strstr(path, "port=") + strlen("port=");
-    const tai_store_limits_t limits = {.connect_ms = WAIT_MS,
-                                       .statement_ms = WAIT_MS,
-                                       .change_ms = WAIT_MS,
-                                       .waiting = 1,
-                                       .breaker = &breaker};
+    const tai_store_limits_t limits = {
+        .connect_ms = WAIT_MS, .statement_ms = WAIT_MS, .change_ms = WAIT_MS, .breaker = &breaker};
     const char *params = apr_pstrcat(pool, apr_pstrmemdup(pool, path, (apr_size_t)(port - path)),
                                      "1", port + strspn(port, "0123456789"), NULL);
 
@@ -246,7 +298,9 @@ static void add_tests(TCase *tests)
     tcase_add_checked_fixture(tests, be_impatient, NULL);
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, a_refusal_is_an_answer);
-    tcase_add_test(tests, where_enough_wait_others_fail_soon);
+    tcase_add_test(tests, where_enough_look_up_others_fail_soon);
+    tcase_add_test(tests, where_enough_change_something_keys_are_looked_up);
+    tcase_add_test(tests, who_waits_for_a_look_up_has_a_place_too);
     if (suite_on("sqlite3")) {
         tcase_add_test(tests, a_file_is_never_left_alone);
         return;
