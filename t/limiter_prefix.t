@@ -27,6 +27,11 @@ is statuses_at($server{other}, '/limited/x', 3, key => $key), '200 200 429', '..
 is statuses_at($server{staging}, '/limited/x', 6, key => $key), '200 200 200 200 200 429', 'another prefix has its own five';
 is statuses_at($server{default}, '/limited/x', 6, key => $key), '200 200 200 200 200 429', '... and so has who says nothing';
 
+reload_with($server{other}, 'prefix=production', 'prefix=other');
+is statuses_at($server{other}, '/limited/x', 6, key => $key), '200 200 200 200 200 429', 'a reload with another prefix: nothing is recalled of what the one before has refused';
+reload_with($server{other}, 'prefix=other', 'prefix=production');
+is statuses_at($server{other}, '/limited/x', 1, key => $key), '429', '... and back';
+
 # --- lockouts -------------------------------------------------------------------------------------
 
 my $pair = make_key($account, token => 1);
@@ -51,7 +56,7 @@ is log_in_at('staging'), 201, '... here alone';
 # --- what is in it --------------------------------------------------------------------------------
 
 my %names = map { /^([^:]*):[wfli]\{[\w-]{11}\}[\w-]{22}$/ ? ($1 => 1) : ($_ => 1) } split /\n/, $redis->command('--scan');
-is_deeply [sort keys %names], ['Staging_1.2-3', 'production', 'taiauth'], 'each key begins with the prefix of who has made it';
+is_deeply [sort keys %names], ['Staging_1.2-3', 'other', 'production', 'taiauth'], 'each key begins with the prefix of who has made it';
 
 $_->stop for values %server;
 done_testing;

@@ -15,12 +15,19 @@ _Static_assert(sizeof(full_t) <= sizeof(tai_window_t), "an entry of a table of w
 
 /* ---- identities ------------------------------------------------------------------------------ */
 
+static tai_id_t speaker; /* of this process: children of two configurations may run at once */
+
+void tai_said_by(const tai_segment_t *segment, const void *limiter, apr_size_t len)
+{
+    speaker = tai_segment_id(segment, limiter, len);
+}
+
 static tai_id_t fold(const tai_segment_t *segment, tai_id_t id)
 {
     const struct {
-        tai_id_t id;
+        tai_id_t id, by;
         char said[8];
-    } name = {id, "said of"};
+    } name = {id, speaker, "said of"};
 
     return tai_segment_id(segment, &name, sizeof(name));
 }

@@ -23,6 +23,13 @@
 #define TAI_SAID_TRUST_MS   5000
 #define TAI_SAID_TO_THE_END (APR_UINT64_C(1) << 62)
 
+/**
+ * Whose words this process notes and recalls from now on: what another limiter has said, or this one
+ * under other words of the configuration, is not recalled. Before any thread of it uses the others.
+ * @param limiter  what tells it from others, for the moment; len: bytes
+ */
+void tai_said_by(const tai_segment_t *segment, const void *limiter, apr_size_t len);
+
 typedef enum {
     TAI_SAID_NOTHING,
     TAI_SAID_OLD, /* something that is trusted no longer: what is said now is to be noted */

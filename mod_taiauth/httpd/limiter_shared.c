@@ -9,6 +9,7 @@
 #include <ap_mpm.h>
 #include <ap_provider.h>
 #include "../core/clock.h"
+#include "../core/said.h"
 
 #define REST_MS         1000  /* how long nobody asks behind a failure */
 #define TELL_MS         60000 /* how often the log has it that the limiter fails */
@@ -70,6 +71,21 @@ const char *taiauth_shared_address(void)
     return taiauth_shared.conf->provider->describe(taiauth_shared.conf->config);
 }
 
+/* What another one has said, or this one of another prefix, is not to be told in its name. */
+static void say_who(apr_pool_t *p)
+{
+    const apr_array_header_t *options = taiauth_shared.conf->options;
+    const char *words = taiauth_shared.conf->address;
+    int i;
+
+    for (i = 0; i < options->nelts; i++) {
+        const tai_limiter_option_t *option = &APR_ARRAY_IDX(options, i, tai_limiter_option_t);
+
+        words = apr_pstrcat(p, words, "\n", option->name, "=", option->value, NULL);
+    }
+    tai_said_by(taiauth_segment, words, strlen(words));
+}
+
 void taiauth_limiter_child_init(apr_pool_t *p, server_rec *s)
 {
     apr_status_t rv;
@@ -81,6 +97,7 @@ void taiauth_limiter_child_init(apr_pool_t *p, server_rec *s)
     if (!taiauth_shared.conf || !taiauth_segment) {
         return;
     }
+    say_who(p);
     rv = taiauth_shared.conf->provider->open(taiauth_shared.conf->config, connections(), p,
                                              &taiauth_shared.limiter);
     if (rv != APR_SUCCESS) {

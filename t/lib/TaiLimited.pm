@@ -17,7 +17,7 @@ use TaiClients;
 use TaiKeys;
 use TaiTest;
 
-our @EXPORT = qw(limited_server ask_at statuses_at wrong new_client lock_pair);
+our @EXPORT = qw(limited_server reload_with ask_at statuses_at wrong new_client lock_pair);
 
 my $PLACES = <<'CONF';
 TaiAuthSharedMemory 16M
@@ -160,6 +160,17 @@ sub limited_server {
     write_page("$root/chosen/part.html", "part\n");
     write_page("$root/chosen/index.shtml", qq(<!--#include virtual="part.html" --><!--#include virtual="part.html" -->\n));
     return $httpd;
+}
+
+# The same server behind a graceful restart, with these words of its configuration in the place of those.
+sub reload_with {
+    my ($httpd, $old, $new) = @_;
+    my $path = $httpd->root . '/httpd.conf';
+    open my $in, '<', $path or die "$path: $!";
+    my $conf = do { local $/; <$in> };
+    $conf =~ s/\Q$old\E/$new/ or die "$path does not say $old\n";
+    write_page($path, $conf);
+    return $httpd->graceful || die 'no restart: ', $httpd->said;
 }
 
 sub write_page {

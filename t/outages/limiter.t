@@ -30,18 +30,6 @@ sub answers_again {
 
 my $server; # the one that is asked
 
-sub reload_with {
-    my ($at, $on_error) = @_;
-    my $path = $at->root . '/httpd.conf';
-    open my $in, '<', $path or die "$path: $!";
-    my $conf = do { local $/; <$in> };
-    $conf =~ s/on-error=\w+/$on_error/ or die "$path names no on-error\n";
-    open my $out, '>', $path or die "$path: $!";
-    print $out $conf;
-    close $out or die "$path: $!";
-    return $at->graceful || die 'no restart: ', $at->said;
-}
-
 # Clients all at once, each of them so many requests with a key: how many were answered with what.
 sub rush {
     my ($clients, $each, $path, $key) = @_;
@@ -224,9 +212,9 @@ is_refusal api($bob, GET => '/account'), 503, 'AUTH_UNAVAILABLE', 'nor manages k
 my $page = $server->get('/metrics')->body;
 like $page, qr/reason="limiter"\} [1-9]/, 'the reason is in the metrics';
 like $server->log, qr/refused 503 AUTH_UNAVAILABLE: limiter, /, '... and in the log';
-reload_with($server, 'on-error=local');
+reload_with($server, 'on-error=deny', 'on-error=local');
 is statuses_at($server, '/limited/x', 5, key => $key), '200 200 200 200 429', 'a reload with local amid the outage: what was admitted before counts';
-reload_with($server, 'on-error=deny');
+reload_with($server, 'on-error=local', 'on-error=deny');
 $redis->go_on;
 answers_again($server);
 is ask_at($server, '/limited/x', key => fresh_key()->{key})->status, 200, 'and back';

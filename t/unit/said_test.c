@@ -355,6 +355,29 @@ START_TEST(locks_of_log_ins_are_lifted)
 }
 END_TEST
 
+/* Another one, by a reload: it has said nothing yet. */
+START_TEST(what_another_has_said_is_not_recalled)
+{
+    const tai_count_t count = lock_of(1, 60000);
+    tai_charge_t one = answered(1, 5, 60000, 60000);
+    tai_login_t login = try_of("eve", "here");
+
+    tai_said_by(segment, "one", 3);
+    tai_said_note_locked(segment, &count, 0, NOW);
+    tai_said_note_full(segment, &one, 1, 0, NOW);
+    login.locked_ms[TAI_LOGIN_PAIR] = 60000;
+    tai_said_note_login(segment, &login, 0, NOW);
+    tai_said_by(segment, "another", 7);
+    ck_assert_uint_eq(left_of(1, NOW, THE_END), 0);
+    ck_assert_int_eq(recall_one(1, NOW, THE_END), TAI_SAID_NOTHING);
+    ck_assert_uint_eq(left_of_login("eve", "here", NOW), 0);
+    tai_said_by(segment, "one", 3);
+    ck_assert_uint_eq(left_of(1, NOW, THE_END), 60000);
+    ck_assert_int_eq(recall_one(1, NOW, THE_END), TAI_SAID_NO);
+    ck_assert_uint_eq(left_of_login("eve", "here", NOW), 60000);
+}
+END_TEST
+
 static void add_tests(TCase *tests)
 {
     tcase_add_checked_fixture(tests, make_segment, NULL);
@@ -373,6 +396,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, that_it_does_not_run_is_known_beside_a_refusal);
     tcase_add_test(tests, a_lock_that_was_lifted_is_forgotten);
     tcase_add_test(tests, an_operator_lifts_it);
+    tcase_add_test(tests, what_another_has_said_is_not_recalled);
     tcase_add_test(tests, locks_of_log_ins_are_told);
     tcase_add_test(tests, a_lock_that_is_trusted_to_run_is_held);
     tcase_add_test(tests, locks_of_log_ins_are_lifted);
