@@ -146,6 +146,13 @@ apr_status_t taiauth_memory_open(server_rec *s)
     return APR_SUCCESS;
 }
 
+void taiauth_memory_begin(void)
+{
+    if (taiauth_segment) {
+        tai_seats_free(tai_segment_seats(taiauth_segment));
+    }
+}
+
 void taiauth_memory_watch(server_rec *s, apr_pool_t *p)
 {
     apr_uint64_t lost[TAI_TABLE_COUNT];

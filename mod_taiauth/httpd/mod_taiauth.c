@@ -21,6 +21,7 @@
 #include "limiter.h"
 
 #include <ap_mpm.h>
+#include <scoreboard.h>
 #include "../core/digest.h"
 
 /*
@@ -60,6 +61,15 @@ static int post_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp, s
     return end_post_config(rv == APR_SUCCESS && taiauth_database_check(s, ptemp));
 }
 
+/* httpd calls it where no child of before lives: not at a graceful restart. */
+static int pre_mpm(apr_pool_t *p, ap_scoreboard_e type)
+{
+    (void)p;
+    (void)type;
+    taiauth_memory_begin();
+    return OK;
+}
+
 static void child_init(apr_pool_t *p, server_rec *s)
 {
     taiauth_limiter_child_init(p, s);
@@ -77,6 +87,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_check_config(taiauth_conceal, NULL, mod_info, APR_HOOK_REALLY_FIRST);
     ap_hook_check_config(taiauth_check_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_pre_mpm(pre_mpm, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
 
     ap_hook_post_read_request(taiauth_identity_strip, NULL, NULL, APR_HOOK_REALLY_FIRST);

@@ -453,6 +453,8 @@ void taiauth_require_register(apr_pool_t *p);
 /* memory.c: the only file that knows the lifetime of shared memory */
 extern tai_segment_t *taiauth_segment; /* NULL: there is none, nothing can be decided */
 apr_status_t taiauth_memory_open(server_rec *s);
+/* no child lives: what those of before held when they were ended is free */
+void taiauth_memory_begin(void);
 /* what the configuration says, or its default: bytes of the segment; keys of its key table, 0: off */
 apr_size_t taiauth_memory_bytes(const taiauth_server_t *conf);
 apr_uint64_t taiauth_memory_keys(const taiauth_server_t *conf);

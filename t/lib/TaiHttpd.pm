@@ -234,10 +234,15 @@ sub kill_all {
 }
 
 # Restart gracefully; true when the new generation answers.
-sub graceful {
-    my ($self) = @_;
+sub graceful { return $_[0]->begin_generation('USR1') }
+
+# Restart, with whatever is under way being ended; the same.
+sub restart { return $_[0]->begin_generation('HUP') }
+
+sub begin_generation {
+    my ($self, $signal) = @_;
     my $before = $self->generation;
-    kill USR1 => $self->pid or return 0;
+    kill $signal => $self->pid or return 0;
     return until_true(sub {
         die "gone\n" unless $self->pid;
         return ($self->generation // -1) > $before;

@@ -119,6 +119,24 @@ sub flooded {
     return;
 }
 
+# Whoever waited when his child was ended waits no more, for those who come after a restart.
+sub restarted {
+    my $relay = TaiRelay->start(to => TaiDatabase::of_server('port'));
+    my ($httpd) = behind($relay, conf(0) . "TaiAuthDatabaseTimeout 60s connect=60s\nTaiAuthLease 60s");
+    my @unknown = map { unknown_key() } 0 .. 2 * $THREADS;
+    my $after = pop @unknown;
+    $relay->stall;
+    my $clients = TaiClients->start(scalar @unknown, sub { return { ask($httpd->port, '/v1/x', { 'X-API-Key' => $unknown[$_[0]] }) => 1 } });
+    ok wait_for(sub { $httpd->log =~ /as many wait for it as may/ }, 'enough to wait'), 'enough wait';
+    ok $httpd->restart, 'the server is restarted';
+    my $syncs = $httpd->metric('syncs_total');
+    $relay->pass;
+    ok wait_for(sub { $httpd->metric('syncs_total') > $syncs }, 'a sync'), 'it syncs';
+    is status($httpd, $after), 401, 'and asks the database';
+    $clients->results;
+    return;
+}
+
 # Of the connections that are open nothing comes any more, as where a firewall has forgotten them; the
 # server is well.
 sub lost {
@@ -160,6 +178,7 @@ for my $driver (grep { !$ENV{TAI_ONLY} || $_ eq $ENV{TAI_ONLY} } sort keys %kind
     TaiDatabase::service(start => $kinds{$driver}, $dir);
     subtest "$driver: a server that is silent" => \&silent;
     subtest "$driver: a server that is slow, and a flood" => \&flooded;
+    subtest "$driver: a restart while it is silent" => \&restarted;
     subtest "$driver: connections that were lost" => \&lost;
     subtest "$driver: connections that are not made" => \&unopened;
     TaiDatabase::service(stop => $dir);
