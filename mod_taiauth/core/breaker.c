@@ -47,6 +47,15 @@ tai_breaker_e tai_breaker_report(tai_breaker_t *breaker, int answered, apr_uint6
     return TAI_BREAKER_OPENED;
 }
 
+void tai_breaker_untried(tai_breaker_t *breaker, apr_uint64_t now, apr_uint32_t rest_ms)
+{
+    const apr_uint64_t retry_at = load(&breaker->retry_at);
+
+    if (retry_at) {
+        move(&breaker->retry_at, retry_at, now + rest_ms);
+    }
+}
+
 tai_breaker_e tai_breaker_doubt(tai_breaker_t *breaker, apr_uint64_t now, apr_uint32_t rest_ms)
 {
     const apr_uint64_t doubts = __atomic_add_fetch(&breaker->doubts, 1, __ATOMIC_RELAXED);

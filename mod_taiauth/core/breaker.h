@@ -54,6 +54,13 @@ tai_breaker_e tai_breaker_report(tai_breaker_t *breaker, int answered, apr_uint6
                                  apr_uint32_t rest_ms);
 
 /**
+ * Who passed did not come to ask, and knows nothing: where it is open, another one may try.
+ * @param now      milliseconds of tai_clock_ms
+ * @param rest_ms  how long nobody does, milliseconds
+ */
+void tai_breaker_untried(tai_breaker_t *breaker, apr_uint64_t now, apr_uint32_t rest_ms);
+
+/**
  * A failure that may be chance: one answer of many that is late. The third in a row, without an answer
  * between, is as tai_breaker_report of a failure; so is each while it is open.
  * @param now      milliseconds of tai_clock_ms, when the wait was over

@@ -22,6 +22,7 @@ typedef struct tai_times_t {
     apr_uint32_t statement_ms; /* for a statement; all that a new connection begins with is one */
     unsigned
         *failures; /* on all connections to it, see tai_connection_doubt; NULL: of no interest */
+    const apr_uint64_t *full_until; /* none is opened before: tai_turns_take; NULL: at any time */
 } tai_times_t;
 
 /* How the last statement of a connection ended. */

@@ -74,6 +74,7 @@ static apr_status_t fill(tai_store_t *store, int max)
     store->reading.connect_ms = limits->connect_ms;
     store->reading.statement_ms = limits->statement_ms;
     store->reading.failures = &store->failures;
+    store->reading.full_until = &store->full_until;
     store->changing = store->reading;
     store->changing.statement_ms = limits->change_ms;
     store->own = store->reading;
@@ -127,14 +128,20 @@ void tai_store_abandon(tai_store_t *store)
     store->abandoned = 1;
 }
 
+/* Who was to hurry before may have more time now: all begins with what was given. */
 void tai_store_hurry(tai_store_t *store, apr_uint32_t ms)
 {
-    tai_times_t *const all[] = {&store->reading, &store->changing, &store->own};
+    const apr_uint64_t by = tai_clock_ms() + ms;
+    const apr_uint32_t connect_ms = at_most(store->limits.connect_ms, ms ? ms : 1);
+    tai_turns_t *const turns[] = {store->readers, store->writer, store->aside, store->node};
 
-    for (apr_size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-        all[i]->connect_ms = at_most(all[i]->connect_ms, ms ? ms : 1);
+    store->reading.connect_ms = connect_ms;
+    store->changing.connect_ms = connect_ms;
+    store->own.connect_ms = at_most(connect_ms, store->limits.node_ms);
+    tai_keeper_hurry(store->reading.keeper, by);
+    for (apr_size_t i = 0; i < sizeof(turns) / sizeof(turns[0]); i++) {
+        tai_turns_hurry(turns[i], by);
     }
-    tai_keeper_hurry(store->reading.keeper, tai_clock_ms() + ms);
 }
 
 static int take_seat(const tai_store_t *store, tai_seat_e kind, tai_seat_t *seat)
@@ -177,13 +184,6 @@ static apr_status_t leave_alone(const char **error)
 {
     *error = tai_store_left_alone;
     return APR_EGENERAL;
-}
-
-/* Whose server has no room for another connection goes on with those that are open. */
-static int has_room(tai_store_t *store, const tai_connection_t *connection)
-{
-    return tai_connection_is_open(connection) ||
-           tai_clock_ms() >= __atomic_load_n(&store->full_until, __ATOMIC_RELAXED);
 }
 
 /* What is held between acquire and release. */
@@ -235,6 +235,11 @@ static apr_uint32_t turn_ms(const tai_store_t *store, const hold_t *hold)
     return store->database->path ? FILE_CHANGE_WAIT_MS : store->limits.change_ms;
 }
 
+static int is_full(const tai_store_t *store)
+{
+    return tai_clock_ms() < __atomic_load_n(&store->full_until, __ATOMIC_RELAXED);
+}
+
 static apr_status_t take(tai_store_t *store, hold_t *hold, apr_pool_t *p, const char **error)
 {
     const char *name = store->database->name;
@@ -246,7 +251,9 @@ static apr_status_t take(tai_store_t *store, hold_t *hold, apr_pool_t *p, const 
     hold->connection = tai_turns_take(hold->turns, turn_ms(store, hold));
     if (!hold->connection) {
         tai_seat_leave(&hold->seat);
-        *error = apr_psprintf(p, "database %s: no connection became free in time", name);
+        *error = apr_psprintf(p, "database %s: %s", name,
+                              is_full(store) ? "a moment ago it had no room for another connection"
+                                             : "no connection became free in time");
         return APR_EGENERAL;
     }
     return APR_SUCCESS;
@@ -267,12 +274,6 @@ static apr_status_t acquire(tai_store_t *store, hold_t *hold, apr_pool_t *p, con
     if (take(store, hold, p, error) != APR_SUCCESS) {
         return APR_EGENERAL;
     }
-    if (!has_room(store, hold->connection)) {
-        give(hold);
-        *error = apr_psprintf(p, "database %s: a moment ago it had no room for another connection",
-                              store->database->name);
-        return APR_EGENERAL;
-    }
     if (!(is_node && tai_connection_is_open(hold->connection)) && !may_ask(store)) {
         give(hold);
         return leave_alone(error);
@@ -280,13 +281,23 @@ static apr_status_t acquire(tai_store_t *store, hold_t *hold, apr_pool_t *p, con
     return APR_SUCCESS;
 }
 
+static void report(tai_breaker_t *breaker, tai_ending_e ending)
+{
+    if (ending == TAI_UNASKED) {
+        tai_breaker_untried(breaker, tai_clock_ms(), REST_MS);
+    }
+    else {
+        tai_breaker_report(breaker, ending != TAI_LATE && ending != TAI_LOST, tai_clock_ms(),
+                           REST_MS);
+    }
+}
+
 static void release(tai_store_t *store, const hold_t *hold)
 {
     const tai_ending_e ending = tai_connection_ending(hold->connection);
 
-    if (store->limits.breaker && ending != TAI_UNASKED) {
-        tai_breaker_report(store->limits.breaker, ending != TAI_LATE && ending != TAI_LOST,
-                           tai_clock_ms(), REST_MS);
+    if (store->limits.breaker) {
+        report(store->limits.breaker, ending);
     }
     if (ending == TAI_FULL) {
         __atomic_store_n(&store->full_until, tai_clock_ms() + REST_MS, __ATOMIC_RELAXED);

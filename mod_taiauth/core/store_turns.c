@@ -4,13 +4,19 @@
 #include <string.h>
 #include "clock.h"
 
+/* How long who is in a hurry waits for the mutex, milliseconds: a signal may have interrupted its holder. */
+#define LOCK_MS 500
+
 /*
  * Mutex and condition are never destroyed: they hold nothing but their memory, and a signal may end
  * the process while somebody waits.
  */
 struct tai_turns_t {
+    int max;
+    const apr_uint64_t *full_until;
     pthread_mutex_t mutex; /* guards what follows */
     pthread_cond_t given;
+    apr_uint64_t hurry; /* when everybody has waited for long enough; TAI_CLOCK_NEVER */
     int idle_count;
     tai_connection_t *idle[];
 };
@@ -21,6 +27,9 @@ apr_status_t tai_turns_create(tai_turns_t **out, const tai_database_t *database,
     tai_turns_t *turns = apr_palloc(p, sizeof(*turns) + (apr_size_t)max * sizeof(turns->idle[0]));
     apr_status_t rv = APR_SUCCESS;
 
+    turns->max = max;
+    turns->full_until = times->full_until;
+    turns->hurry = TAI_CLOCK_NEVER;
     pthread_mutex_init(&turns->mutex, NULL); /* with no attributes it cannot fail */
     tai_clock_condition(&turns->given);
     for (turns->idle_count = 0; rv == APR_SUCCESS && turns->idle_count < max; turns->idle_count++) {
@@ -30,13 +39,38 @@ apr_status_t tai_turns_create(tai_turns_t **out, const tai_database_t *database,
     return rv;
 }
 
-/* Under the mutex. */
-static void await_turn(tai_turns_t *turns, apr_uint32_t wait_ms)
+static apr_uint64_t full_until(const tai_turns_t *turns)
+{
+    return turns->full_until ? __atomic_load_n(turns->full_until, __ATOMIC_RELAXED) : 0;
+}
+
+static apr_uint64_t earlier(apr_uint64_t a, apr_uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Whose server has no room for another connection goes on with those that are open. The last is, if any. */
+static int has_one(const tai_turns_t *turns, apr_uint64_t now)
+{
+    return turns->idle_count > 0 &&
+           (tai_connection_is_open(turns->idle[turns->idle_count - 1]) || now >= full_until(turns));
+}
+
+/* Under the mutex. Where all are idle, and none is to be had, nobody can give one back. */
+static int await_turn(tai_turns_t *turns, apr_uint32_t wait_ms)
 {
     const apr_uint64_t until = tai_clock_ms() + wait_ms;
+    apr_uint64_t now = tai_clock_ms();
 
-    while (turns->idle_count == 0 && tai_clock_wait(&turns->given, &turns->mutex, until)) {
+    while (!has_one(turns, now) && turns->idle_count < turns->max &&
+           now < earlier(until, turns->hurry)) {
+        apr_uint64_t next = earlier(until, turns->hurry);
+
+        next = turns->idle_count ? earlier(next, full_until(turns)) : next;
+        tai_clock_wait(&turns->given, &turns->mutex, next);
+        now = tai_clock_ms();
     }
+    return has_one(turns, now);
 }
 
 tai_connection_t *tai_turns_take(tai_turns_t *turns, apr_uint32_t wait_ms)
@@ -44,10 +78,7 @@ tai_connection_t *tai_turns_take(tai_turns_t *turns, apr_uint32_t wait_ms)
     tai_connection_t *connection = NULL;
 
     pthread_mutex_lock(&turns->mutex);
-    if (turns->idle_count == 0) {
-        await_turn(turns, wait_ms);
-    }
-    if (turns->idle_count > 0) {
+    if (await_turn(turns, wait_ms)) {
         connection = turns->idle[--turns->idle_count];
     }
     pthread_mutex_unlock(&turns->mutex);
@@ -66,6 +97,16 @@ void tai_turns_give(tai_turns_t *turns, tai_connection_t *connection)
     else {
         turns->idle[turns->idle_count++] = connection;
     }
-    pthread_cond_signal(&turns->given);
+    pthread_cond_broadcast(&turns->given); /* one that is not open is not for everybody */
+    pthread_mutex_unlock(&turns->mutex);
+}
+
+void tai_turns_hurry(tai_turns_t *turns, apr_uint64_t by)
+{
+    if (tai_clock_lock(&turns->mutex, tai_clock_ms() + LOCK_MS) != APR_SUCCESS) {
+        return;
+    }
+    turns->hurry = by;
+    pthread_cond_broadcast(&turns->given);
     pthread_mutex_unlock(&turns->mutex);
 }

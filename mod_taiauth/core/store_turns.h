@@ -20,12 +20,20 @@ apr_status_t tai_turns_create(tai_turns_t **out, const tai_database_t *database,
                               const tai_times_t *times, int max, apr_pool_t *p);
 
 /**
- * Wait for a connection.
+ * Wait for a connection: while the server has no room for another one (full_until of the times), for one
+ * that is open.
  * @param wait_ms  how long at the most, milliseconds
- * @return it, for this thread alone until it is given back; NULL: none became free
+ * @return it, for this thread alone until it is given back; NULL: none became free, or none is open that
+ *         could
  */
 tai_connection_t *tai_turns_take(tai_turns_t *turns, apr_uint32_t wait_ms);
 
 void tai_turns_give(tai_turns_t *turns, tai_connection_t *connection);
+
+/**
+ * Whoever waits, or begins to, is to come to an end.
+ * @param by  when everybody has waited for long enough, milliseconds of tai_clock_ms
+ */
+void tai_turns_hurry(tai_turns_t *turns, apr_uint64_t by);
 
 #endif

@@ -18,6 +18,9 @@
 /* How long the end of a child waits for a server: httpd kills those that need some ten seconds. */
 #define LAST_MS 2000
 
+/* How much longer for the watchdog's thread, whose statements end by then. */
+#define LEFT_MS 500
+
 /* ---- what is done ------------------------------------------------------------------------- */
 
 static void sweep(server_rec *s, apr_pool_t *p)
@@ -91,9 +94,12 @@ static void with_pool(void (*work)(server_rec *s, apr_pool_t *p), server_rec *s)
 static apr_status_t tick(int state, void *s, apr_pool_t *p)
 {
     (void)p;
+    if (state != AP_WATCHDOG_STATE_RUNNING) {
+        return APR_SUCCESS;
+    }
     tai_seat_apart();
     pthread_mutex_lock(&at_work);
-    if (ready && state == AP_WATCHDOG_STATE_RUNNING) {
+    if (ready) {
         with_pool(run_jobs, s);
     }
     pthread_mutex_unlock(&at_work);
@@ -131,7 +137,10 @@ static apr_status_t end_child(void *s)
     tai_seat_apart();
 
     tai_store_hurry(taiauth_store, LAST_MS); /* what is cut short is done by somebody else */
-    pthread_mutex_lock(&at_work);
+    if (tai_clock_lock(&at_work, tai_clock_ms() + LAST_MS + LEFT_MS) != APR_SUCCESS) {
+        tai_store_abandon(taiauth_store); /* it waits for what the signal has interrupted, here */
+        return APR_SUCCESS;
+    }
     if (amid_request || !alone) { /* others that end, or the next generation, write what is left */
         tai_store_abandon(taiauth_store);
     }

@@ -81,6 +81,19 @@ START_TEST(one_who_dies_trying_is_followed_by_another)
 }
 END_TEST
 
+START_TEST(one_who_does_not_come_to_ask_leaves_it_to_another)
+{
+    tai_breaker_untried(breaker, 50, REST);
+    ck_assert(pass(50)); /* closed, it stays so */
+    go_wrong(100, TAI_BREAKER_OPENED);
+    ck_assert(pass(100 + REST));
+    tai_breaker_untried(breaker, 100 + REST, REST);
+    ck_assert(!pass(100 + REST + REST - 1));
+    ck_assert(pass(100 + REST + REST));
+    ck_assert_uint_eq(breaker->opened, 1);
+}
+END_TEST
+
 START_TEST(one_who_tries_in_vain_begins_another_rest)
 {
     go_wrong(100, TAI_BREAKER_OPENED);
@@ -237,6 +250,7 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, after_a_failure_nobody_passes_for_a_while);
     tcase_add_test(tests, then_one_tries);
     tcase_add_test(tests, one_who_dies_trying_is_followed_by_another);
+    tcase_add_test(tests, one_who_does_not_come_to_ask_leaves_it_to_another);
     tcase_add_test(tests, one_who_tries_in_vain_begins_another_rest);
     tcase_add_test(tests, an_answer_lets_everybody_pass_again);
     tcase_add_test(tests, the_third_doubt_in_a_row_opens);

@@ -12,7 +12,8 @@
 #define THREADS 12
 #define TURNS   5000
 
-static const tai_times_t times; /* nothing is opened */
+static apr_uint64_t full_until;
+static const tai_times_t times = {.full_until = &full_until}; /* nothing is opened */
 static tai_turns_t *turns;
 static int holders; /* of connections, now */
 
@@ -21,6 +22,7 @@ static void make_turns(void)
     const tai_database_t *database;
     const char *error;
 
+    full_until = 0;
     ck_assert_int_eq(tai_database_resolve("sqlite3", "/nowhere.db", pool, &database, &error),
                      APR_SUCCESS);
     ck_assert_int_eq(tai_turns_create(&turns, database, &times, MAX, pool), APR_SUCCESS);
@@ -89,6 +91,47 @@ START_TEST(who_waits_is_given_one)
 }
 END_TEST
 
+START_TEST(who_waits_is_told_to_hurry)
+{
+    tai_connection_t *taken[MAX];
+    pthread_t thread;
+    void *got;
+
+    take_all(taken);
+    ck_assert_int_eq(pthread_create(&thread, NULL, wait_for_one, NULL), 0);
+    tai_turns_hurry(turns, tai_clock_ms() + SHORT);
+    pthread_join(thread, &got);
+    ck_assert_ptr_null(got);
+    ck_assert_ptr_null(tai_turns_take(turns, HOUR));
+    tai_turns_give(turns, taken[0]);
+    ck_assert_ptr_eq(tai_turns_take(turns, HOUR), taken[0]);
+}
+END_TEST
+
+/* Where a server has no room one that is not open is of no use, and none is waited for if all are such. */
+START_TEST(while_a_server_is_full_only_those_that_are_open_are_taken)
+{
+    tai_connection_t *taken;
+    pthread_t thread;
+    void *got;
+
+    full_until = TAI_CLOCK_NEVER;
+    ck_assert_ptr_null(tai_turns_take(turns, HOUR));
+    full_until = 0;
+    taken = tai_turns_take(turns, 0);
+    full_until = TAI_CLOCK_NEVER;
+    ck_assert_int_eq(pthread_create(&thread, NULL, wait_for_one, NULL), 0);
+    ck_assert_ptr_null(tai_turns_take(turns, SHORT));
+    tai_turns_give(turns, taken);
+    pthread_join(thread, &got);
+    ck_assert_ptr_null(got);
+    full_until = 0;
+    taken = tai_turns_take(turns, 0);
+    full_until = tai_clock_ms() + SHORT;
+    ck_assert_ptr_nonnull(tai_turns_take(turns, HOUR));
+}
+END_TEST
+
 static void *take_turns(void *ignored)
 {
     for (int i = 0; i < TURNS; i++) {
@@ -123,6 +166,8 @@ static void add_tests(TCase *tests)
     tcase_add_test(tests, of_those_that_are_not_open_each_has_its_turn);
     tcase_add_test(tests, who_waits_in_vain_gives_up);
     tcase_add_test(tests, who_waits_is_given_one);
+    tcase_add_test(tests, who_waits_is_told_to_hurry);
+    tcase_add_test(tests, while_a_server_is_full_only_those_that_are_open_are_taken);
     tcase_add_test(tests, many_threads_share_a_few);
 }
 
