@@ -14,8 +14,9 @@ typedef struct tai_database_t {
     const char *name;            /* what texts call it: its path, or its parameters but no secret */
     const char *path;            /* of its file, as it was given; NULL: it is a server's */
     const char *params;          /* what is opened: a file is never created */
-    tai_peer_t peer;             /* where its server listens, if its driver knows no time-outs */
-    const char *options;         /* of taictl, which lead to it, without what is secret */
+    apr_uint32_t connect_ms; /* its parameters say how long a connection may take; 0: they do not */
+    tai_peer_t peer;         /* where its server listens, if its driver knows no time-outs */
+    const char *options;     /* of taictl, which lead to it, without what is secret */
 } tai_database_t;
 
 /* Which file stands behind a path now. */

@@ -112,6 +112,9 @@ apr_status_t tai_store_create(tai_store_t **out, const char *driver, const char 
     store->limits = *limits;
     rv = tai_database_resolve(driver, params, pool, &store->database, &error);
     if (rv == APR_SUCCESS) {
+        if (store->database->connect_ms) {
+            store->limits.connect_ms = store->database->connect_ms;
+        }
         rv = fill(store, max);
     }
     if (rv != APR_SUCCESS) {

@@ -159,6 +159,14 @@ static const char *judge_words(const char *const values[WORD_COUNT])
     return NULL;
 }
 
+/* What the driver's library would take: so it is known which it is. NULL: it has its own. */
+static const char *socket_of_environment(void)
+{
+    const char *path = getenv("MYSQL_UNIX_PORT");
+
+    return path && *path && !strpbrk(path, SEPARATORS) ? path : NULL;
+}
+
 /* NULL: it is a name, and stands for whatever it leads to. */
 static const char *numeric(const char *host, apr_pool_t *p)
 {
@@ -184,6 +192,9 @@ static const char *resolve(const char *given, apr_pool_t *p, tai_database_t *dat
     }
     if (error) {
         return error;
+    }
+    if (is_local(values) && !values[SOCK]) {
+        values[SOCK] = socket_of_environment();
     }
     database->name = write_words(values, 0, p);
     database->params = write_words(values, 1, p);

@@ -104,6 +104,20 @@ static const char *value_of(const apr_array_header_t *words, const char *name)
     return NULL;
 }
 
+static void drop_word(apr_array_header_t *words, const char *name)
+{
+    int kept = 0;
+
+    for (int i = 0; i < words->nelts; i++) {
+        const word_t word = APR_ARRAY_IDX(words, i, word_t);
+
+        if (strcmp(word.name, name) != 0) {
+            APR_ARRAY_IDX(words, kept++, word_t) = word;
+        }
+    }
+    words->nelts = kept;
+}
+
 static void add_word(apr_array_header_t *words, const char *name, const char *value)
 {
     APR_ARRAY_PUSH(words, word_t) = (word_t){name, value};
@@ -406,6 +420,15 @@ static const char *judge_words(const apr_array_header_t *words, apr_pool_t *p)
     return NULL;
 }
 
+/* timed() says it: what is in a hurry has less time than the operator has written. */
+static void take_timeout(apr_array_header_t *words, tai_database_t *database)
+{
+    const char *seconds = value_of(words, "connect_timeout");
+
+    database->connect_ms = seconds ? 1000 * (apr_uint32_t)atoi(seconds) : 0;
+    drop_word(words, "connect_timeout");
+}
+
 static const char *resolve(const char *given, apr_pool_t *p, tai_database_t *database)
 {
     apr_array_header_t *words = apr_array_make(p, 8, sizeof(word_t));
@@ -423,6 +446,7 @@ static const char *resolve(const char *given, apr_pool_t *p, tai_database_t *dat
     if (!value_of(words, "fallback_application_name")) {
         add_word(words, "fallback_application_name", "taiauth");
     }
+    take_timeout(words, database);
     database->params = words_text(words, 1, p);
     return NULL;
 }

@@ -26,7 +26,7 @@ static apr_status_t connect_once(const tai_database_t *database, const tai_store
 
     if (rv == APR_SUCCESS) {
         times = apr_pcalloc(*pool, sizeof(*times));
-        times->connect_ms = limits->connect_ms;
+        times->connect_ms = database->connect_ms ? database->connect_ms : limits->connect_ms;
         times->statement_ms = limits->change_ms;
         tai_keeper_create(&times->keeper, NULL, *pool);
         rv = tai_connection_create(connection, database, times, *pool);

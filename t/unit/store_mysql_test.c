@@ -120,6 +120,28 @@ START_TEST(it_is_known_where_row_leads)
 }
 END_TEST
 
+START_TEST(the_environment_says_which_socket)
+{
+    static const struct {
+        const char *environment, *given, *path;
+    } cases[] = {
+        {"/e", "dbname=d", "/e"},         {"/e", "dbname=d,host=localhost", "/e"},
+        {"/e", "dbname=d,sock=/s", "/s"}, {"/e", "dbname=d,host=db", NULL},
+        {"", "dbname=d", NULL},           {"/e f", "dbname=d", NULL},
+    };
+
+    for (apr_size_t i = 0; i < ROWS(cases); i++) {
+        tai_database_t database = {0};
+
+        setenv("MYSQL_UNIX_PORT", cases[i].environment, 1);
+        ck_assert_ptr_null(tai_driver_mysql.resolve(cases[i].given, pool, &database));
+        ck_assert_pstr_eq(database.peer.path, cases[i].path);
+        ck_assert_int_eq(strstr(database.params, "sock=") != NULL, cases[i].path != NULL);
+    }
+    unsetenv("MYSQL_UNIX_PORT");
+}
+END_TEST
+
 /* A Unix socket whose queue is full: who connects is told so, and does not wait. */
 START_TEST(a_socket_that_nobody_accepts_at)
 {
@@ -351,6 +373,7 @@ static void add(TCase *tests)
     tcase_add_loop_test(tests, parameters_mean_what_row_says, 0, ROWS(good));
     tcase_add_loop_test(tests, parameters_that_are_wrong_are_refused_by_row, 0, ROWS(bad));
     tcase_add_loop_test(tests, it_is_known_where_row_leads, 0, ROWS(peers));
+    tcase_add_test(tests, the_environment_says_which_socket);
     if (suite_on("mysql")) {
         tcase_add_test(tests, a_socket_that_nobody_accepts_at);
         with_dir(tests);

@@ -105,6 +105,20 @@ START_TEST(libpq_is_told_how_long_it_may_connect)
 }
 END_TEST
 
+START_TEST(how_long_it_may_connect_is_taken_from_the_parameters)
+{
+    tai_database_t database = {0};
+
+    ck_assert_ptr_null(
+        tai_driver_pgsql.resolve("dbname=d connect_timeout=60 user=u", pool, &database));
+    ck_assert_uint_eq(database.connect_ms, 60000);
+    ck_assert_ptr_null(strstr(database.params, "connect_timeout"));
+    ck_assert_ptr_nonnull(strstr(database.name, "connect_timeout=60"));
+    ck_assert_ptr_null(tai_driver_pgsql.resolve("dbname=d", pool, &database));
+    ck_assert_uint_eq(database.connect_ms, 0);
+}
+END_TEST
+
 START_TEST(parameters_that_are_wrong_are_refused_by_row)
 {
     const char *error = tai_store_check_params("pgsql", bad[_i].given, pool);
@@ -403,6 +417,7 @@ static void add(TCase *tests)
     tcase_add_loop_test(tests, parameters_mean_what_row_says, 0, ROWS(good));
     tcase_add_loop_test(tests, parameters_that_are_wrong_are_refused_by_row, 0, ROWS(bad));
     tcase_add_test(tests, libpq_is_told_how_long_it_may_connect);
+    tcase_add_test(tests, how_long_it_may_connect_is_taken_from_the_parameters);
     if (suite_on("pgsql")) {
         add_database(tests);
     }
