@@ -147,8 +147,12 @@ void tai_store_hurry(tai_store_t *store, apr_uint32_t ms)
     }
 }
 
+/* In a file nothing is slow but the lock, which all may wait for: they share a half. */
 static int take_seat(const tai_store_t *store, tai_seat_e kind, tai_seat_t *seat)
 {
+    if (store->database->path && kind == TAI_SEAT_OTHER) {
+        kind = TAI_SEAT_LOOKUP;
+    }
     return tai_seat_take(store->limits.seats, store->limits.threads, kind, tai_clock_ms(), seat);
 }
 

@@ -114,7 +114,8 @@ sub most_within {
     return $most;
 }
 
-# The configuration of a server with several small children.
+# The configuration of a server with several small children, of so many threads that a quarter is more than
+# the revocations that may wait at a time.
 sub own_conf {
     my ($conf) = @_;
     return <<'CONF' . $conf;
@@ -125,16 +126,16 @@ CustomLog "@root@/logs/pids" pid
     StartServers 8
     MinSpareServers 8
     MaxSpareServers 16
-    ServerLimit 48
-    MaxRequestWorkers 48
+    ServerLimit 80
+    MaxRequestWorkers 80
 </IfModule>
 <IfModule !mpm_prefork_module>
     StartServers 4
     ThreadsPerChild 6
-    ServerLimit 8
+    ServerLimit 14
     MinSpareThreads 24
     MaxSpareThreads 48
-    MaxRequestWorkers 48
+    MaxRequestWorkers 84
 </IfModule>
 CONF
 }

@@ -208,6 +208,10 @@ START_TEST(where_enough_look_up_others_fail_soon)
     is_well();
     lookup = take(&seats, TAI_SEAT_LOOKUP);
     is_full(look_up());
+    if (on("sqlite3")) {
+        is_full(change() == TAI_CHANGE_DONE ? APR_SUCCESS : APR_EGENERAL);
+        return;
+    }
     take(&seats, TAI_SEAT_BRIEF);
     is_full(look_up());
     must(change());
@@ -302,12 +306,12 @@ static void add_tests(TCase *tests)
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, a_refusal_is_an_answer);
     tcase_add_test(tests, where_enough_look_up_others_fail_soon);
-    tcase_add_test(tests, where_enough_change_something_keys_are_looked_up);
     tcase_add_test(tests, who_waits_for_a_look_up_has_a_place_too);
     if (suite_on("sqlite3")) {
         tcase_add_test(tests, a_file_is_never_left_alone);
         return;
     }
+    tcase_add_test(tests, where_enough_change_something_keys_are_looked_up);
     tcase_add_test(tests, a_row_that_somebody_holds_is_no_fault_of_the_server);
     tcase_add_test(tests, a_server_ends_what_takes_too_long);
     tcase_add_test(tests, a_session_is_told_how_long_it_may_take);
