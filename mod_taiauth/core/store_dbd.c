@@ -147,11 +147,20 @@ void tai_store_hurry(tai_store_t *store, apr_uint32_t ms)
     }
 }
 
-/* In a file nothing is slow but the lock, which all may wait for: they share a half. */
+/*
+ * In a file nothing is slow but the lock of who writes. It keeps no look-up waiting, so these need no
+ * seat, however many come at once; all else may wait for it, and has the half that look-ups leave.
+ */
 static int take_seat(const tai_store_t *store, tai_seat_e kind, tai_seat_t *seat)
 {
-    if (store->database->path && kind == TAI_SEAT_OTHER) {
-        kind = TAI_SEAT_LOOKUP;
+    if (store->database->path) {
+        if (kind == TAI_SEAT_LOOKUP) {
+            *seat = (tai_seat_t){NULL, 0};
+            return 1;
+        }
+        if (kind == TAI_SEAT_OTHER) {
+            kind = TAI_SEAT_LOOKUP;
+        }
     }
     return tai_seat_take(store->limits.seats, store->limits.threads, kind, tai_clock_ms(), seat);
 }

@@ -25,6 +25,7 @@ my @SKIPS = (
     ['look.t', 'mod_http2 does not work under prefork', \&prefork, 1],
     ['lockout.t', 'about locks of this host', \&TaiLimiter::is_shared, 2],
     ['lookups.t', 'threads alone wait for one another', \&prefork, 1],
+    ['nodes.t', 'SQLite has one writer', \&file, 1],
 );
 
 sub prefork         { return TaiModules::mpm() eq 'prefork' }
