@@ -59,6 +59,17 @@ sub settle {
     return;
 }
 
+# Another file in the place of this one. What SQLite keeps beside a file goes away with it, and while
+# none is there: else it would be taken for the new one's, by processes that have it mapped.
+sub replace {
+    my ($path, $new) = @_;
+    for my $old (map { "$path$_" } '', '-wal', '-shm') {
+        rename $old, "$old.former" or $!{ENOENT} or die "$old: $!";
+    }
+    rename $new, $path or die "$new: $!";
+    return;
+}
+
 sub ask {
     my ($httpd, $key, $path) = @_;
     return $httpd->get($path || '/api/x.html', { 'X-API-Key' => ref $key ? $key->{key} : $key });
@@ -139,7 +150,7 @@ subtest 'replaced, as by a restore' => sub {
     my $restored = TaiDatabase->new("$path.new");
     on_database($restored, sub { taictl(key => 'revoke', $first->{id}) });
     settle($restored);
-    rename "$path.new", $path or die "rename: $!";
+    replace($path, "$path.new");
     my $place = '/analytics/x.html'; # no lockout there
     ok wait_for(sub { statuses($httpd, $first, $place) eq '401' }, 'the new file to be read'), 'a key that the new file has revoked';
     is statuses($httpd, $second, $place), '200', 'one that it has not';
@@ -183,7 +194,7 @@ for my $name (sort keys %broken) {
         my ($httpd, $key) = server();
         my $path = $httpd->database->path;
         my $good = do { open my $in, '<:raw', $path or die "$path: $!"; local $/; <$in> };
-        my $put = sub { write_file("$path.new", $_[0]); rename "$path.new", $path or die "rename: $!" };
+        my $put = sub { write_file("$path.new", $_[0]); replace($path, "$path.new") };
         is statuses($httpd, $key), '200', 'before';
         is_bridged($httpd, $key, $name, sub { $put->($broken{$name}->($good)) }, sub { $put->($good) });
     };
