@@ -53,3 +53,11 @@ export function uniqueId(stem) {
     last += 1;
     return `${stem}-${last}`;
 }
+
+/** Move the focus there, also to what has none of its own: a heading, a row's header, a note. */
+export function focusOn(element) {
+    if (element.tabIndex < 0) {
+        element.tabIndex = -1;
+    }
+    element.focus();
+}
