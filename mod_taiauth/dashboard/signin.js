@@ -42,9 +42,10 @@ export function signIn(askOnce, title, username) {
 }
 
 function insecure() {
-    const address = `https://${location.hostname}${location.pathname}`;
+    const address = new URL(location.pathname, location.href);
+    address.protocol = 'https:';
     return h('div.stack', {}, h('p', {}, 'This page came over plain http, where others on the way could read your password and your keys. So there is no form here.'),
-        h('p', {}, 'Open it with https', location.port === '' ? [': ', h('a', {href: address}, address)] : '.'));
+        h('p', {}, 'Open it with https', location.port === '' ? [': ', h('a', {href: address.href}, address.href)] : '.'));
 }
 
 function signInForm(askOnce, username, done) {

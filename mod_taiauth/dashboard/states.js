@@ -22,9 +22,9 @@ export function empty(title, text, action) {
     return h('div.empty', {}, h('h2', {}, title), h('p', {}, text), action);
 }
 
-/** A fault of the page's own is nothing that a user can act on; whoever looks after the page finds it in the console. */
+/** What the page itself did wrong is for whoever looks after it: the browser notes it as one that nobody caught. */
 function ownFault(error) {
-    console.error(error);
+    reportError(error);
     return {message: 'Something went wrong in this page.', means: error.message, todo: 'Load the page again.'};
 }
 
