@@ -25,10 +25,13 @@ async function answerOf(response) {
     } catch {
         throw new Refusal(response.status, 'UNREADABLE', `The server answered with status ${response.status}, and nothing that this page can read.`);
     }
+    if (Array.isArray(answer?.errors)) {
+        throw new Refusal(response.status, 'UNREADABLE', 'The management API answers in the envelope format; this page needs json or problem.');
+    }
     if (response.ok) {
         return answer;
     }
-    throw new Refusal(response.status, answer.code ?? 'UNREADABLE', answer.error ?? `The server answered with status ${response.status}.`,
+    throw new Refusal(response.status, answer?.code ?? 'UNREADABLE', answer?.error ?? `The server answered with status ${response.status}.`,
         Number.parseInt(response.headers.get('Retry-After'), 10) || null);
 }
 
@@ -50,7 +53,7 @@ export function client(base, signIn) {
         try {
             response = await fetch(base + path, request);
         } catch {
-            throw new Refusal(0, 'OFFLINE', 'There was no answer. Check the connection, and try again.');
+            throw new Refusal(0, 'OFFLINE', 'There was no answer.');
         }
         return answerOf(response);
     }

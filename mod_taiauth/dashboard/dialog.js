@@ -1,6 +1,6 @@
 // A modal question. The platform's <dialog> keeps the focus inside and gives it back.
 
-import {focusOn, fill, h, uniqueId} from './dom.js';
+import {fill, h, uniqueId} from './dom.js';
 import {failure, holdBack, isHeld, working} from './states.js';
 
 /**
@@ -88,9 +88,10 @@ function finish(dialog, asked, given) {
         return;
     }
     const title = titleOf(dialog, asked.doneTitle ?? asked.title);
-    const close = h('button.button.primary', {type: 'button', onclick: () => dialog.close()}, 'Close');
-    fill(dialog, h('div.stack', {}, title, asked.result(given), h('div.actions', {}, close)));
-    focusOn(title);
+    const result = h('div.stack', {id: uniqueId('result')}, asked.result(given));
+    const close = h('button.button.primary', {type: 'button', 'aria-describedby': result.id, onclick: () => dialog.close()}, 'Close');
+    fill(dialog, h('div.stack', {}, title, result, h('div.actions', {}, close)));
+    close.focus();
 }
 
 /** Yes or no. */

@@ -35,7 +35,7 @@ export function choiceField(legend, choices, hint) {
 function complaint(error, what) {
     return (text) => {
         error.textContent = text ?? '';
-        what.classList.toggle('wrong', text !== null);
+        // A group has no such state, its inputs have.
         if (what.tagName !== 'FIELDSET') {
             what.setAttribute('aria-invalid', String(text !== null));
         }

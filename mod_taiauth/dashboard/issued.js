@@ -14,19 +14,19 @@ import {when} from './times.js';
 function secretField(label, value, copied) {
     const id = uniqueId('secret');
     const input = h('input', {type: 'text', id, readOnly: true, value, autocomplete: 'off', spellcheck: false, onfocus: () => input.select()});
-    return h('div.field', {}, h('label', {for: id}, label), h('div.secret', {}, input, copyButton(`the ${label.toLowerCase()}`, () => value, input, copied)));
+    return h('div.field', {}, h('label', {for: id}, label), h('div.secret', {}, input, copyButton(`the ${label.toLowerCase()}`, () => value, input, () => copied(value))));
 }
 
 function copyableCell(what, copied) {
     return (header) => {
         const code = h('code', {}, header[what]);
-        return h('div.row.apart', {}, code, copyButton(`the ${what} of ${header.name}`, () => header[what], code, what === 'value' ? copied : undefined));
+        return h('div.row.apart', {}, code, copyButton(`the ${what} of ${header.name}`, () => header[what], code, () => copied(header[what])));
     };
 }
 
 function headersTable(headers, copied) {
     return table('Headers to send', [
-        {title: 'Header', cell: copyableCell('name'), heads: true},
+        {title: 'Header', cell: copyableCell('name', copied), heads: true},
         {title: 'Value', cell: copyableCell('value', copied)},
     ], headers);
 }
@@ -61,25 +61,38 @@ function readyLines(address, headers, copied) {
     return [
         h('h2', {}, 'Use it'),
         h('p', {}, 'Keep it in an environment variable, not in your program. For a shell:'),
-        codeBlock(lines[0].setup, 'the lines for a shell', copied),
+        codeBlock(lines[0].setup, 'the lines for a shell', () => copied(...headers.map(({value}) => value))),
         tabs('Language', lines.map(({name, text}) => ({name, content: codeBlock(text, `the lines for ${name}`)}))),
     ];
 }
 
 // ---- leaving -----------------------------------------------------------------------------------
 
-/** Whoever has not copied the key is asked before it is gone. */
-function guard(page) {
+/**
+ * Whoever has not copied the key, and its token, is asked before they are gone.
+ * @returns {(...secrets: string[]) => void} to be told of what has been copied
+ */
+function guard(page, secrets) {
+    const left = new Set(secrets);
     const watch = new AbortController();
+    let asking = null;
     page.signal.addEventListener('abort', () => watch.abort(), {once: true});
     window.addEventListener('beforeunload', (event) => event.preventDefault(), {signal: watch.signal});
-    page.holdLeaving(() => watch.signal.aborted || confirmed({
+    // Who goes back while being asked is not asked twice.
+    page.holdLeaving(() => watch.signal.aborted || (asking ??= confirmed({
         title: 'Leave without the key?',
         text: 'It has not been copied, and it cannot be shown again.',
         yes: 'Leave',
         signal: page.signal,
-    }));
-    return () => watch.abort();
+    }).finally(() => {
+        asking = null;
+    })));
+    return (...copied) => {
+        copied.forEach((secret) => left.delete(secret));
+        if (left.size === 0) {
+            watch.abort();
+        }
+    };
 }
 
 // ---- the view ----------------------------------------------------------------------------------
@@ -96,7 +109,7 @@ function replacement(issued, old) {
  * @param {Object} [old]  the key that it takes over from
  */
 export async function issuedKey(page, issued, old) {
-    const copied = guard(page);
+    const copied = guard(page, issued.headers.map(({value}) => value));
     const heading = h('h1', {}, `Your new key: ${issued.name}`);
     const lines = h('section.stack.lines');
     fill(page.main, heading,

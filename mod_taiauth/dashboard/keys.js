@@ -164,6 +164,7 @@ function showKeys(list, {keys, next}) {
     const shown = table(`Keys of ${list.page.account.name}, the newest first`, columnsOf(list), []);
     const body = shown.tBodies[0];
     addRows(list, body, keys);
+    list.page.announce(`${number(keys.length)} keys`);
     fill(list.place, shown, next && moreButton(list, body, next));
 }
 

@@ -87,6 +87,11 @@ async function signOut() {
     startOver();
 }
 
+function signOutButton() {
+    const button = h('button.button.quiet', {type: 'button', onclick: () => working(button, signOut)}, 'Sign out');
+    return button;
+}
+
 async function refreshAccount() {
     account = await ask('GET', '/account');
     showWho();
@@ -95,9 +100,8 @@ async function refreshAccount() {
 
 function showWho() {
     const name = `${account.user.name} · ${account.name}`;
-    const button = h('button.button.quiet', {type: 'button', onclick: () => working(button, signOut)}, 'Sign out');
     fill(who, account.user.session
-        ? [h('span.name', {}, name), button]
+        ? [h('span.name', {}, name), signOutButton()]
         : h('span.name', {title: 'Signed in by the web server itself: there is no session to end here.'}, name));
     fill(standing, account.status === 'suspended' && h('p.note.warning', {},
         h('strong', {}, `The account ${account.name} is suspended. `),
@@ -110,7 +114,6 @@ function showTabs() {
     const {within = current.route} = VIEWS[current.route];
     fill(tabs, Object.entries(VIEWS).filter(([, {tab}]) => tab).map(([route, {tab}]) =>
         h('a', {href: `#/${route}`, 'aria-current': route === within && 'page', onclick: () => goAgain(route)}, tab)));
-    tabs.hidden = false;
 }
 
 /** The address of a view that is shown already does not change: a click on it would do nothing. */
@@ -192,6 +195,8 @@ async function start() {
         await refreshAccount();
     } catch (error) {
         fill(main, h('h1', {}, 'Developer'), failure(error, start));
+        // Of a closed account, say: it is known who that is, and somebody else may want to sign in.
+        fill(who, error.status === 403 && signOutButton());
         return;
     }
     window.addEventListener('hashchange', followAddress);

@@ -13,9 +13,7 @@ function silentText({silent}) {
         silent === 1 ? 'it' : 'they'} may let nobody in any more without asking the database again: the key works nowhere.`;
 }
 
-function outcome(page, {revoked_at: at, nodes}) {
-    const text = `Revoked at ${clock(at)}, ${nodesText(nodes)}.`;
-    page.announce(text);
+function outcome({revoked_at: at, nodes}) {
     return [
         h('p', {}, h('strong', {}, 'Revoked at ', moment(at, clock(at)), `, ${nodesText(nodes)}.`)),
         nodes.silent > 0 && h('p', {}, silentText(nodes)),
@@ -42,6 +40,6 @@ export function revoke(page, key, tried) {
             tried();
             return page.ask('DELETE', `/keys/${key.id}`);
         },
-        result: (answer) => outcome(page, answer),
+        result: outcome,
     });
 }
