@@ -78,15 +78,25 @@ class Demo {
         return (await fetch(this.url + path, {headers: {'X-API-Key': key}})).status;
     }
 
+    /** Where httpd keeps its modules. */
+    modules() {
+        return /^Define demo_modules (.*)$/m.exec(readFileSync(this.made('start.conf'), 'utf8'))[1];
+    }
+
     /** The server goes on with more configuration. */
     async configure(text) {
         this.configured += 1;
         const mark = String(this.configured);
         appendFileSync(this.made('httpd.conf'), `${text}\nHeader always set X-Configured ${mark}\n`);
-        const makefile = readFileSync(join(process.env.TAI_SRC, '_build/Makefile'), 'utf8');
-        const [, httpd] = /^HTTPD = (.*)$/m.exec(makefile);
+        const [, httpd] = /^HTTPD = (.*)$/m.exec(readFileSync(join(process.env.TAI_SRC, '_build/Makefile'), 'utf8'));
         execFileSync(httpd, ['-f', this.made('start.conf'), '-k', 'graceful'], {stdio: 'pipe'});
         await until(async () => (await fetch(this.url)).headers.get('X-Configured') === mark, 'the new configuration');
+    }
+
+    /** As somebody with a shell on the database would. */
+    sql(text) {
+        const {uid, gid} = statSync(dirname(this.file));
+        return execFileSync('sqlite3', [this.file, text], {uid, gid, encoding: 'utf8'});
     }
 
     away() {

@@ -41,6 +41,7 @@ export class Visit {
         this.errors = [];
         this.answers = [];
         this.expected = [...EXPECTED];
+        this.complaints = [];
         visits.set(page, this);
         this.watch();
     }
@@ -71,6 +72,11 @@ export class Visit {
         this.expected.push(...answers);
     }
 
+    /** The browser may say this in its console. */
+    mayComplain(pattern) {
+        this.complaints.push(pattern);
+    }
+
     unexpected() {
         const isExpected = (answer) => this.expected.some((one) => (one instanceof RegExp ? one.test(answer) : one === answer));
         return this.answers.filter((answer) => !isExpected(answer));
@@ -79,7 +85,7 @@ export class Visit {
     /** Nothing went wrong that the test did not expect, and nothing secret is kept. */
     async isClean() {
         assert.deepEqual(this.violations, [], 'violations of the content security policy');
-        assert.deepEqual(this.errors, [], 'errors on the page');
+        assert.deepEqual(this.errors.filter((error) => !this.complaints.some((one) => one.test(error))), [], 'errors on the page');
         assert.deepEqual(this.unexpected(), [], 'answers that were not expected');
         await this.keepsNoSecret();
     }
