@@ -10,7 +10,6 @@ const BY_TYPE = {string: '', integer: 0, number: 0, boolean: false, null: null};
 
 const BY_FORMAT = {
     date: '2026-01-31', 'date-time': '2026-01-31T12:00:00Z', email: 'name@example.com',
-   
     uuid: '00000000-0000-4000-8000-000000000000',
 };
 

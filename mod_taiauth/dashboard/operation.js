@@ -36,9 +36,9 @@ function readParameter(parameter, resolve) {
         type: typeOf(schema) ?? 'string',
         format: textOf(schema.format),
         choices: listOf(schema.enum).map(shown),
-        limits: Object.fromEntries(['minimum', 'maximum', 'minLength', 'maxLength'].filter((name) => typeof schema[name] === 'number')
-            .map((name) => [name, schema[name]])),
-        isExploded: parameter.explode ?? true,
+        minimum: typeof schema.minimum === 'number' ? schema.minimum : undefined,
+        maximum: typeof schema.maximum === 'number' ? schema.maximum : undefined,
+        isExploded: parameter.explode !== false,
         example: shown(example),
     };
 }
@@ -89,6 +89,21 @@ export function isJson(type) {
 // ---- operations --------------------------------------------------------------------------------
 
 /**
+ * @typedef {Object} Parameter
+ * @property {string} name
+ * @property {'path'|'query'|'header'} place
+ * @property {boolean} isRequired
+ * @property {string} title
+ * @property {string} type  of JSON Schema
+ * @property {string} format  'date'
+ * @property {string[]} choices  none: anything goes
+ * @property {number} [minimum]
+ * @property {number} [maximum]
+ * @property {boolean} isExploded  a list is sent as the same name again and again
+ * @property {string} example
+ */
+
+/**
  * @typedef {Object} Operation
  * @property {string} method  'GET'
  * @property {string} path  '/programs/{id}'
@@ -100,7 +115,7 @@ export function isJson(type) {
  * @property {{name: string, prefix: string, title: string}[]} headers  that secrets go in
  * @property {string[]} scopes
  * @property {boolean} isBeyondHeaders  it asks for what this page does not send: a key in the address, a cookie
- * @property {Object[]} parameters
+ * @property {Parameter[]} parameters
  * @property {{type: string, isRequired: boolean, text: string}|null} body
  */
 
