@@ -31,7 +31,8 @@ function statusCell({status, revoked_at: at}) {
 }
 
 function lastUsedCell({last_used_at: at}) {
-    return at === null ? 'Never' : moment(at, ago(at));
+    // Where the server's clock is ahead of this one it was not in the future all the same.
+    return at === null ? 'Never' : moment(at, ago(at, Math.max(Date.now(), Date.parse(at))));
 }
 
 /** What a key is in a table, but for what can be done to it. */

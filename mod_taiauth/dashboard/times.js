@@ -11,7 +11,7 @@ const CLOCK = new Intl.DateTimeFormat(LOCALE, {timeStyle: 'medium'});
 const DAY = new Intl.DateTimeFormat(LOCALE, {dateStyle: 'medium'});
 // The days of the usage are those of UTC; elsewhere they would have another name.
 const DAY_OF_USE = new Intl.DateTimeFormat(LOCALE, {day: 'numeric', month: 'short', timeZone: 'UTC'});
-const RELATIVE = new Intl.RelativeTimeFormat(LOCALE, {numeric: 'auto'});
+const RELATIVE = new Intl.RelativeTimeFormat(LOCALE, {numeric: 'always'});
 const NUMBER = new Intl.NumberFormat(LOCALE);
 
 const SPANS = [
@@ -41,10 +41,13 @@ export function dayOfUse(date) {
     return DAY_OF_USE.format(new Date(date));
 }
 
-/** '2 hours ago', 'in 3 days', 'yesterday' */
+/** '2 hours ago', 'in 3 days', 'now' */
 export function ago(time, now = Date.now()) {
     const seconds = (new Date(time).getTime() - now) / 1000;
-    const [unit, length] = SPANS.find(([, span]) => Math.abs(seconds) >= span) ?? SPANS.at(-1);
+    if (Math.abs(seconds) < 1) {
+        return 'now';
+    }
+    const [unit, length] = SPANS.find(([, span]) => Math.abs(seconds) >= span);
     return RELATIVE.format(Math.trunc(seconds / length), unit);
 }
 
