@@ -83,3 +83,32 @@ export async function makeKey(visit, name) {
 export function clipboard(page) {
     return page.evaluate(() => navigator.clipboard.readText());
 }
+
+// --- Try it ----------------------------------------------------------------------------------------
+
+/** What has come back. */
+export function answer(page) {
+    return page.getByRole('region', {name: 'Answer'});
+}
+
+/** Choose an operation: 'GET /v1/programs'. */
+export async function choose(page, operation) {
+    await page.getByRole('navigation', {name: 'Operations'}).getByRole('button', {name: new RegExp(`^${operation}(?![\\w/{])`)}).click();
+}
+
+/** Send, until these words are in the answer. */
+export async function send(page, words) {
+    await page.getByRole('button', {name: 'Send', exact: true}).click();
+    await answer(page).getByText(words).first().waitFor();
+}
+
+/** The input of a header that is asked for. */
+export function headerInput(page, name) {
+    return page.getByRole('region', {name: 'Request'}).getByRole('textbox', {name, exact: true});
+}
+
+/** Whatever is on the clipboard, as one pastes. */
+export async function pasteInto(input) {
+    await input.click();
+    await input.press('Control+V');
+}
