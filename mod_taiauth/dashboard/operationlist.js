@@ -24,7 +24,7 @@ function isFound({method, path, summary, group}, words) {
  * @returns {{element: HTMLElement, mark: (operation: Object|null) => void}} mark: which one is shown
  */
 export function operationList(operations, choose) {
-    const byHand = h('button.operation', {type: 'button', onclick: () => choose(null)}, 'Another request, by hand');
+    const byHand = h('button.operation.by-hand', {type: 'button', onclick: () => choose(null)}, 'Another request, by hand');
     const buttons = new Map([...operations.map((operation) => [operation, button(operation)]), [null, byHand]]);
     const place = h('div.operation-groups');
     const search = h('input', {type: 'search', autocomplete: 'off', spellcheck: false, oninput: show});
