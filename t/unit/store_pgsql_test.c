@@ -356,13 +356,16 @@ static const char *const many[] = {
 /* What must not be in the plan of those that many ask, or that run over tables of all times. */
 static const struct {
     tai_statement_e statement;
-    const char *values[2];
+    const char *values[4];
     const char *never;
 } plans[] = {
     {TAI_SQL_FIND_KEY,
      {"'0000000000000000000000000000000000000000000000000000000000000077'"},
      AMONG_USERS},
     {TAI_SQL_FIND_KEY_BY_ID, {"'key77'"}, AMONG_USERS},
+    {TAI_SQL_USAGE_DAYS,
+     {"'[\"key77\", \"key78\"]'", "'acc77'", "'2025-12-01'", "'2026-01-31'"},
+     "Seq Scan"},
     {TAI_SQL_FORGET_CHANGES, {"1010000", "5000"}, "Seq Scan"},
     {TAI_SQL_SWEEP_USAGE, {"'2026-01-02'", "5000"}, "Seq Scan"},
     {TAI_SQL_SWEEP_AUDIT, {"10000", "5000"}, "Seq Scan"},
