@@ -4,7 +4,7 @@ import {fill, focusOn, h} from './dom.js';
 import {issuedKey} from './issued.js';
 import {KEY_COLUMNS} from './keycells.js';
 import {rename} from './rename.js';
-import {isAdministrator, notForMembers, whyNoneCreated} from './rights.js';
+import {isAdministrator, notForMembers, standingNote, whyNoneCreated} from './rights.js';
 import {revoke} from './revoke.js';
 import {roll} from './roll.js';
 import {empty, failure, loading, working} from './states.js';
@@ -29,8 +29,9 @@ function createButton(why) {
 function summary({account}) {
     const why = whyNoneCreated(account);
     return [
+        standingNote(account),
         h('div.row.apart', {}, inUse(account.limits), createButton(why)),
-        why && h('p.note', {id: 'why-none'}, why),
+        why && h('p', {id: 'why-none', className: account.status === 'active' ? 'note' : 'unseen'}, why),
     ];
 }
 

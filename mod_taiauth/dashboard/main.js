@@ -21,7 +21,7 @@ const VIEWS = {
     account: {tab: 'Account', open: openAccount},
 };
 
-const [main, tabs, who, standing, announcer] = ['main', 'tabs', 'who', 'standing', 'announcer'].map((id) => document.getElementById(id));
+const [main, tabs, who, notices, announcer] = ['main', 'tabs', 'who', 'notices', 'announcer'].map((id) => document.getElementById(id));
 
 /** A view that is shown: its route, how it is ended, and whether it may be left. */
 let current = {route: null, controller: new AbortController(), mayLeave: () => true};
@@ -80,7 +80,7 @@ async function signOut() {
     try {
         await askOnce('DELETE', '/session');
     } catch (error) {
-        fill(standing, failure(error));
+        fill(notices, failure(error));
         return;
     }
     otherTabs.postMessage(null);
@@ -101,11 +101,8 @@ async function refreshAccount() {
 function showWho() {
     const name = `${account.user.name} · ${account.name}`;
     fill(who, account.user.session
-        ? [h('span.name', {}, name), signOutButton()]
+        ? [h('span.name', {title: name}, name), signOutButton()]
         : h('span.name', {title: 'Signed in by the web server itself: there is no session to end here.'}, name));
-    fill(standing, account.status === 'suspended' && h('p.note.warning', {},
-        h('strong', {}, `The account ${account.name} is suspended. `),
-        'Its keys are refused. You can look at everything and revoke keys, but not create, roll or rename any. Ask whoever runs this API.'));
 }
 
 // ---- which view --------------------------------------------------------------------------------
@@ -114,6 +111,7 @@ function showTabs() {
     const {within = current.route} = VIEWS[current.route];
     fill(tabs, Object.entries(VIEWS).filter(([, {tab}]) => tab).map(([route, {tab}]) =>
         h('a', {href: `#/${route}`, 'aria-current': route === within && 'page', onclick: () => goAgain(route)}, tab)));
+    tabs.hidden = false;
 }
 
 /** The address of a view that is shown already does not change: a click on it would do nothing. */
@@ -147,6 +145,7 @@ async function followAddress() {
 }
 
 function show(route) {
+    fill(notices);
     const isFirst = current.route === null;
     current.controller.abort();
     current = {route, controller: new AbortController(), mayLeave: () => true};

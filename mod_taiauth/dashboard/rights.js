@@ -16,6 +16,12 @@ export function notForMembers(page) {
         h('a.button', {href: '#/account'}, 'Account'));
 }
 
+/** For whom the account is suspended: what still can be done; null: it is not. */
+export function standingNote({name, status}) {
+    return status === 'active' ? null : h('p.note.warning', {}, h('strong', {}, `The account ${name} is suspended. `),
+        'Its keys are refused. You can look at them and revoke them, but not create, roll or rename any. Ask whoever runs this API.');
+}
+
 /** Why no key can be created now; null: one can. */
 export function whyNoneCreated({status, limits}) {
     if (status !== 'active') {
