@@ -1,10 +1,10 @@
 // httpd knows who is there: there is no form, and nothing to sign out of.
 
 import assert from 'node:assert/strict';
-import {before, test} from 'node:test';
+import {before} from 'node:test';
 import {openBrowser} from './browser.mjs';
 import {goTo, heading, signInDialog} from './person.mjs';
-import {address, here, onPage, secretsTest} from './suite.mjs';
+import {address, check, here, onPage, secretsTest} from './suite.mjs';
 import {secrets} from './visit.mjs';
 
 let who;
@@ -31,7 +31,7 @@ async function asKnown(httpCredentials, body) {
     }
 }
 
-test('known to httpd: the keys are there at once, and no form', () => asKnown(who, async (visit) => {
+check('known to httpd: the keys are there at once, and no form', () => asKnown(who, async (visit) => {
     const {page} = visit;
     visit.expects('401 GET /developer/');
     await heading(page, 'API keys').waitFor();
@@ -44,7 +44,7 @@ test('known to httpd: the keys are there at once, and no form', () => asKnown(wh
     await visit.look('known-to-httpd');
 }));
 
-test('unknown to httpd: not even the page is there', async () => {
+check('unknown to httpd: not even the page is there', async () => {
     assert.equal((await fetch(address())).status, 401);
     assert.equal((await fetch(address('main.js'))).status, 401);
 });

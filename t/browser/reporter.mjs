@@ -4,7 +4,7 @@ import {basename} from 'node:path';
 
 function reasonOf(error) {
     const cause = error?.cause ?? error;
-    return String(cause?.stack ?? cause).split('\n').map((line) => `#   ${line}\n`).join('');
+    return `${cause?.message ?? cause}\n${cause?.stack ?? ""}`.split('\n').map((line) => `#   ${line}\n`).join('');
 }
 
 export default async function* report(events) {
@@ -15,10 +15,10 @@ export default async function* report(events) {
         // A file that ends before its tests do fails as a whole.
         if (type === 'test:pass' && isTest) {
             passed += 1;
-            yield `ok ${passed + failed} - ${basename(data.file ?? '', '.test.mjs')}: ${data.name}\n`;
+            yield `ok ${passed + failed} - ${data.name}\n`;
         } else if (type === 'test:fail' && (isTest || data.details.error?.failureType !== 'subtestsFailed')) {
             failed += 1;
-            yield `not ok ${passed + failed} - ${basename(data.file ?? data.name, '.test.mjs')}: ${data.name}\n${reasonOf(data.details.error)}`;
+            yield `not ok ${passed + failed} - ${isTest ? data.name : basename(data.name)}\n${reasonOf(data.details.error)}`;
         } else if (type === 'test:stdout' || type === 'test:stderr') {
             yield data.message;
         }

@@ -22,10 +22,11 @@ pageTest('from the sign-in to a revoked key', async (visit) => {
 
     await startCreating(page);
     await nameField(page).fill('My first key');
+    await page.getByRole('checkbox', {name: /^programs:read/}).check();
     await picture(visit, 'create');
     const {key} = await create(visit);
     await heading(page, 'Your new key: My first key').waitFor();
-    await page.getByText('It will not be shown again', {exact: false}).first().waitFor();
+    await page.getByText('it will not be shown again', {exact: false}).waitFor();
     await page.getByRole('button', {name: 'Copy the key'}).click();
     await picture(visit, 'the-key-once');
 

@@ -2,17 +2,16 @@
 // no password.
 
 import assert from 'node:assert/strict';
-import {test} from 'node:test';
 import {openBrowser} from './browser.mjs';
 import {enterPassword, heading, signIn, signInDialog} from './person.mjs';
-import {address, here, onPage, pageTest, secretsTest} from './suite.mjs';
+import {address, check, here, onPage, pageTest, secretsTest} from './suite.mjs';
 
 pageTest('plain http on the loopback interface will do', async (visit) => {
     await signIn(visit, here.demo.person());
     await heading(visit.page, 'API keys').waitFor();
 });
 
-test('plain http to another name: no form, and the reason', async () => {
+check('plain http to another name: no form, and the reason', async () => {
     const browser = await openBrowser({args: ['--host-resolver-rules=MAP developer.example 127.0.0.1']});
     const url = address().replace('127.0.0.1', 'developer.example');
     try {
@@ -30,7 +29,7 @@ test('plain http to another name: no form, and the reason', async () => {
     }
 });
 
-test('a client that is not on the loopback interface gets no session without TLS', async () => {
+check('a client that is not on the loopback interface gets no session without TLS', async () => {
     const modules = here.demo.modules();
     await here.demo.configure(`LoadModule remoteip_module ${modules}/mod_remoteip.so\nRemoteIPHeader X-Client\nRemoteIPInternalProxy 127.0.0.1`);
     await onPage(here.browser, address(), async (visit) => {

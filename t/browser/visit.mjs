@@ -90,6 +90,11 @@ export class Visit {
         await this.keepsNoSecret();
     }
 
+    /** What went wrong so far, expected or not. */
+    seen() {
+        return JSON.stringify([...this.violations, ...this.errors, ...this.answers]);
+    }
+
     async keepsNoSecret() {
         const session = await this.page.context().newCDPSession(this.page);
         const {entries} = await session.send('Page.getNavigationHistory');
