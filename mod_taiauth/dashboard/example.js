@@ -68,8 +68,8 @@ export function exampleOf(schema, resolve) {
     }
 
     function object(members, depth) {
-        return Object.fromEntries(Object.entries(members).filter(([, member]) => resolve(member)?.readOnly !== true)
-            .map(([name, member]) => [name, build(member, depth + 1)]));
+        const writable = Object.entries(members).filter(([, member]) => resolve(member)?.readOnly !== true);
+        return Object.fromEntries(writable.flatMap(([name, member]) => (left > 0 ? [[name, build(member, depth + 1)]] : [])));
     }
 
     return build(schema, 0);

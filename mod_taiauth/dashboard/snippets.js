@@ -31,15 +31,11 @@ function curl(url, headers) {
 /** JSON's strings are those of JavaScript and of Python. */
 const literal = JSON.stringify;
 
-/** In an object's literal "__proto__" would be no name, but for these brackets. */
-function javaScriptHeader({name, variable}) {
-    return `    ${name === '__proto__' ? `[${literal(name)}]` : literal(name)}: process.env.${variable},\n`;
-}
-
+/** Headers in pairs: as members of an object, not every name would be one ("__proto__"). */
 function javaScript(url, headers) {
     return `const response = await fetch(${literal(url)}, {
-  headers: {
-${headers.map(javaScriptHeader).join('')}  },
+  headers: [
+${headers.map(({name, variable}) => `    [${literal(name)}, process.env.${variable}],\n`).join('')}  ],
 });
 console.log(response.status, await response.text());`;
 }
