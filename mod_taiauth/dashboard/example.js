@@ -38,10 +38,10 @@ export function exampleOf(schema, resolve) {
 
     function build(node, depth) {
         const at = resolve(node);
-        if (!isObject(at) || depth > DEPTH_MAX || left <= 0) {
+        left -= 1;
+        if (!isObject(at) || depth > DEPTH_MAX || left < 0) {
             return null;
         }
-        left -= 1;
         const named = namedValue(at);
         if (named !== undefined) {
             return named;

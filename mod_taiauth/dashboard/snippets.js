@@ -31,11 +31,10 @@ function curl(url, headers) {
 /** JSON's strings are those of JavaScript and of Python. */
 const literal = JSON.stringify;
 
-/** Headers in pairs: as members of an object, not every name would be one ("__proto__"). */
 function javaScript(url, headers) {
     return `const response = await fetch(${literal(url)}, {
-  headers: [
-${headers.map(({name, variable}) => `    [${literal(name)}, process.env.${variable}],\n`).join('')}  ],
+  headers: {
+${headers.map(({name, variable}) => `    ${literal(name)}: process.env.${variable},\n`).join('')}  },
 });
 console.log(response.status, await response.text());`;
 }
