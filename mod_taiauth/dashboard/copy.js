@@ -26,7 +26,7 @@ function select(source) {
  */
 export function copyButton(what, read, source, copied) {
     const shown = h('span', {}, 'Copy');
-    const button = h('button.button.quiet', {type: 'button', onclick}, shown, h('span.unseen', {}, ` ${what}`));
+    const button = h('button.button.compact', {type: 'button', onclick}, shown, h('span.unseen', {}, ` ${what}`));
     const spoken = h('span.unseen', {role: 'status'});
     let again;
 

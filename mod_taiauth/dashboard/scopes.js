@@ -8,7 +8,7 @@ const LIST = new Intl.ListFormat('en', {type: 'disjunction'});
 function scopeChoice({name, description, allowed, plan_titles: plans}, isChosen) {
     const needs = plans.length === 0 ? 'No plan grants it' : `Needs ${LIST.format(plans)}`;
     return choice('checkbox', {name: 'scope', value: name, checked: isChosen, disabled: !allowed},
-        h('code', {}, name), !allowed && h('span.badge.warning', {}, needs), h('span.hint', {}, description));
+        h('code', {}, name), ' ', !allowed && h('span.badge.warning', {}, needs), h('span.hint', {}, description));
 }
 
 /**
@@ -19,7 +19,7 @@ function scopeChoice({name, description, allowed, plan_titles: plans}, isChosen)
 export function scopesField(scopes) {
     const usual = scopes.filter((scope) => scope.allowed && scope.default);
     const choices = scopes.map((scope) => scopeChoice(scope, scope === usual[0]));
-    const all = h('button.button.quiet', {type: 'button', onclick: chooseUsual}, 'All read scopes');
+    const all = h('button.button.quiet.all-usual', {type: 'button', onclick: chooseUsual}, 'All read scopes');
     const made = choiceField('Scopes', [usual.length > 1 && all, h('div.scope-choices', {}, choices)],
         'What the key may do: choose what your program needs and no more. Scopes of a key never change.');
     const boxes = choices.map((each) => each.querySelector('input'));

@@ -73,7 +73,7 @@ function signInForm(askOnce, username, done) {
             password.input.focus();
         }
         if (error?.retryAfter) {
-            holdBack(submit, error.retryAfter);
+            holdBack(submit, error.retryAfter, 'Try again');
         }
     }
 

@@ -68,14 +68,14 @@ export async function working(button, work) {
     }
 }
 
-/** Let a button wait for as many seconds as a server has asked for, and say so in it. */
-export function holdBack(button, seconds) {
+/** Let a button wait for as many seconds as a server has asked for, and say so in it, in other words if its own do not fit. */
+export function holdBack(button, seconds, words = button.textContent) {
     const text = button.textContent;
     const end = performance.now() + 1000 * seconds;
     function tick() {
         const left = Math.ceil((end - performance.now()) / 1000);
         button.ariaDisabled = left > 0 ? 'true' : null;
-        button.textContent = left > 0 ? `${text} in ${countdown(left)}` : text;
+        button.textContent = left > 0 ? `${words} in ${countdown(left)}` : text;
         if (left > 0) {
             setTimeout(() => button.isConnected && tick(), 250);
         }

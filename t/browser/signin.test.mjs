@@ -51,7 +51,7 @@ pageTest('who guesses is locked out for a while, and is told how long; keys go o
     }
     await enterPassword(page, who);
     await page.getByRole('alert').getByText(/^Too many wrong passwords .* API keys go on working\.$/).waitFor();
-    const button = page.getByRole('button', {name: /^Sign in in \d+ s$/});
+    const button = page.getByRole('button', {name: /^Try again in \d+ s$/});
     await button.waitFor();
     assert.equal(await button.getAttribute('aria-disabled'), 'true');
     await visit.look('locked-out');
