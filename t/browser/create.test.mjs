@@ -155,7 +155,7 @@ pageTest('offline while a key is created: the same', async (visit) => {
     await page.context().setOffline(false);
     assert.deepEqual(here.demo.taictl(['key', 'list', who.account]), []);
     const made = await create(visit);
-    assert.equal(await here.demo.request(made.key), 200);
+    assert.equal(await here.demo.request(made.key, '/v1/categories'), 200);
 });
 
 pageTest('a key with a token, for places that ask for both', async (visit) => {

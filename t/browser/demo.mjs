@@ -38,7 +38,7 @@ let people = 0;
 
 class Demo {
     constructor(environment, made) {
-        Object.assign(this, made);
+        [this.url, this.api, this.login] = [made.url, made.api, made.login];
         this.environment = environment;
         this.root = dirname(made.taictl);
         this.file = join(this.root, 'db/keys.db');

@@ -37,7 +37,7 @@ pageTest('a key of each kind: name, prefix, scopes, times, status', async (visit
     await signIn(visit, who);
 
     const row = keyRow(page, 'active one');
-    await row.getByText(active.key.slice(0, 12) + '...').waitFor();
+    await row.getByText(`${active.key.slice(0, 12)}...`, {exact: true}).waitFor();
     assert.deepEqual(await row.getByRole('listitem').allTextContents(), ['analytics:read', 'programs:read']);
     await row.getByText('active', {exact: true}).waitFor();
     assert.deepEqual(await row.getByRole('button').allInnerTexts(), ['Roll', 'Rename', 'Revoke']);

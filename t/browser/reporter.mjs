@@ -4,7 +4,8 @@ import {basename} from 'node:path';
 
 function reasonOf(error) {
     const cause = error?.cause ?? error;
-    return `${cause?.message ?? cause}\n${cause?.stack ?? ""}`.split('\n').map((line) => `#   ${line}\n`).join('');
+    const stack = String(cause?.stack ?? '').split('\n').filter((line) => /^ +at .*\.mjs/.test(line)).join('\n');
+    return `${cause?.message ?? cause}\n${stack}`.split('\n').map((line) => `#   ${line}\n`).join('');
 }
 
 export default async function* report(events) {
