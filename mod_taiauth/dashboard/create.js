@@ -16,9 +16,6 @@ const MEMBERS = [
     {field: 'scopes', pattern: /"scopes"|scope/i},
 ];
 
-/** No answer, or one that says nothing of what was done: there may be a key that nobody has been shown. */
-const UNCERTAIN = new Set(['OFFLINE', 'UNREADABLE', 'AUTH_UNAVAILABLE']);
-
 function isAboutInput({code}) {
     return code === 'BAD_REQUEST' || code === 'PLAN_REQUIRED';
 }
@@ -31,9 +28,8 @@ function showRefusal(error, fields, trouble) {
         fields[member.field].focus();
         return;
     }
-    fill(trouble, failure(error), UNCERTAIN.has(error.code) && h('p.note.warning', {},
-        'The key may have been created all the same. Look at your ', h('a', {href: '#/keys'}, 'keys'),
-        ' first; if it is there, revoke it, as it cannot be shown any more.'));
+    fill(trouble, failure(error, undefined,
+        'The key may have been created all the same. Look at your keys first; if it is there, revoke it, as it cannot be shown any more.'));
     trouble.scrollIntoView({block: 'nearest'});
     focusOn(trouble);
 }
@@ -56,7 +52,7 @@ function tokenOption() {
 function createForm(page, scopes) {
     const fields = {name: nameWithFocus(), expiry: expiryField(), scopes: scopesField(scopes)};
     const token = tokenOption();
-    const trouble = h('div.trouble.stack');
+    const trouble = h('div.trouble');
     const submit = h('button.button.primary', {type: 'submit'}, 'Create key');
 
     /** All of them are looked at, so that whoever has to mend two things hears of both. */

@@ -10,6 +10,7 @@ import {failure, holdBack, isHeld, working} from './states.js';
  * @property {string} submit  what the button says
  * @property {'primary'|'danger'} [kind]  of that button
  * @property {() => Promise} work  what it does. Where that throws, the question stays and says why
+ * @property {string} [unsure]  what to do where it is not known whether that was done
  * @property {string} [busy]  said while it is at work
  * @property {(given: any) => Array<Node>} [result]  shown in the question's place when it is done, under doneTitle
  * @property {AbortSignal} signal  of the view that asks
@@ -57,7 +58,7 @@ function questionForm(dialog, asked, outcome) {
         try {
             outcome.given = await asked.work();
         } catch (error) {
-            fill(trouble, failure(error));
+            fill(trouble, failure(error, undefined, asked.unsure));
             return error;
         } finally {
             outcome.isBusy = false;

@@ -34,7 +34,8 @@ export function revoke(page, key, tried) {
         ],
         submit: 'Revoke key',
         kind: 'danger',
-        busy: 'Waiting until every server knows. As a rule that takes half a second; where a server is away, some seconds.',
+        busy: 'Waiting until every server knows. Some seconds at most.',
+        unsure: 'The key may be revoked, and perhaps not every server knows yet. Revoke it again: that is safe, and makes sure.',
         signal: page.signal,
         work() {
             tried();

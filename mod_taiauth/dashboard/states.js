@@ -28,19 +28,24 @@ function ownFault(error) {
     return {message: 'Something went wrong in this page.', means: error.message, todo: 'Load the page again.'};
 }
 
+/** No answer, or one that says nothing of what was done. */
+const UNSURE = new Set(['OFFLINE', 'UNREADABLE', 'AUTH_UNAVAILABLE']);
+
 /**
  * What happened, what it means, what to do.
  * @param {Error} error
  * @param {() => void} [again]  where trying again makes sense
+ * @param {string} [unsure]  of a change: what to do where it may have been made all the same
  */
-export function failure(error, again) {
+export function failure(error, again, unsure) {
     const {message, means, todo} = error instanceof Refusal ? {message: error.message, ...explain(error)} : ownFault(error);
+    const meaning = unsure && UNSURE.has(error.code) ? unsure : `${means} ${todo}`;
     const button = again && h('button.button', {type: 'button', onclick: () => isHeld(button) || again()}, 'Try again');
     if (button && error.retryAfter) {
         holdBack(button, error.retryAfter);
     }
     // The button counts down: in the alert it would be read out every second.
-    return h('div.note.error', {}, h('div', {role: 'alert'}, h('p', {}, h('strong', {}, message)), h('p', {}, `${means} ${todo}`)), button);
+    return h('div.note.error', {}, h('div', {role: 'alert'}, h('p', {}, h('strong', {}, message)), h('p', {}, meaning)), button);
 }
 
 /** Whether a button does nothing for now. It stays where it is, and in the order of the keyboard. */
