@@ -49,7 +49,7 @@ export function headerFields(secrets) {
             ...SECRET, value, placeholder: `Paste your ${/token/i.test(name + title) ? 'token' : 'key'}`,
             oninput: () => typed.set(name.toLowerCase(), input.value), onpaste: (event) => paste(event, null),
         });
-        const parts = field(name, input, title);
+        const parts = field(h('code', {}, name), input, title);
         beside(input, showButton(input, name));
         return {name, prefix, ...parts};
     }

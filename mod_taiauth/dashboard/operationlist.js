@@ -50,7 +50,7 @@ export function operationList(operations, choose) {
     }
 
     show();
-    const element = h('nav.operations', {'aria-label': 'Operations'},
+    const element = h('nav.operations', {'aria-label': 'Operations'}, h('h2', {}, 'Operations'),
         operations.length >= SEARCH_FROM && field('Find an operation', search).element, place, byHand);
     return {element, mark};
 }

@@ -100,6 +100,11 @@ function firstOf(operations, secrets) {
     return operations.find(({headers}) => secrets.length > 0 && headers.length === secrets.length) ?? operations[0] ?? null;
 }
 
+/** Where it is out of sight, just so far that it is not; the button that was pressed stays at hand. */
+function reveal(element) {
+    element.scrollIntoView({block: 'nearest'});
+}
+
 function bench(page, operations) {
     const secrets = page.carried?.headers ?? [];
     const headers = headerFields(secrets);
@@ -107,11 +112,13 @@ function bench(page, operations) {
     const formPlace = h('section.panel', {'aria-label': 'Request'});
     const answerPlace = h('section.panel.stack.answer', {'aria-label': 'Answer'});
     const sending = sender(page.signal, show, showCancelled);
-    const list = operationList(operations, choose);
+    const list = operationList(operations, (operation) => reveal(choose(operation)));
 
     function show(request, answer) {
         const refused = refusalIn(answer, request.url);
-        fill(answerPlace, h('h2', {}, 'Answer'), answerParts(answer, refused));
+        const parts = answerParts(answer, refused);
+        fill(answerPlace, h('h2', {}, 'Answer'), parts);
+        reveal(parts[0]);
         sent.add(request, answer, refused);
         page.announce([statusText(answer), refused?.means, refused?.todo].filter(Boolean).join('. '));
         return refused?.retryAfter ?? null;
@@ -128,6 +135,7 @@ function bench(page, operations) {
         sending.renew();
         fill(formPlace, requestForm(target, headers, [sending.element], sending.submit));
         fill(answerPlace, h('h2', {}, 'Answer'), h('p.faint', {}, 'Nothing has been sent yet.'));
+        return target.head[0];
     }
 
     // Another key has limits of its own.
