@@ -85,12 +85,17 @@ async function showScopes(page, place) {
     }
 }
 
+function panels(account) {
+    return h('div.pair', {}, accountPanel(account), userPanel(account.user));
+}
+
+/** As it was known last, until it is known as it is: so what stands below it stays where it is. */
 async function showAccount(page, place) {
-    fill(place, loading('Loading the account'));
+    fill(place, panels(page.account));
     try {
         const account = await page.refreshAccount();
         if (!page.signal.aborted) {
-            fill(place, h('div.pair', {}, accountPanel(account), userPanel(account.user)));
+            fill(place, panels(account));
         }
     } catch (error) {
         if (!page.signal.aborted) {
