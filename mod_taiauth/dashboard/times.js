@@ -48,7 +48,7 @@ export function ago(time, now = Date.now()) {
         return 'now';
     }
     const [unit, length] = SPANS.find(([, span]) => Math.abs(seconds) >= span);
-    return RELATIVE.format(Math.trunc(seconds / length), unit);
+    return RELATIVE.format(Math.round(seconds / length), unit);
 }
 
 /** '1,204' */

@@ -46,7 +46,7 @@ pageTest('a key of each kind: name, prefix, scopes, times, status', async (visit
         assert.equal(await keyRow(page, name).getByRole('button').count(), 0, `${name} is over`);
     }
     await keyRow(page, 'with token').getByText('with a token').waitFor();
-    await keyRow(page, 'with token').getByText('in 2 days').waitFor();
+    await keyRow(page, 'with token').getByText('in 3 days').waitFor();
     await page.getByText('2 of 10 active keys in use').first().waitFor();
     await visit.look('keys');
 });
