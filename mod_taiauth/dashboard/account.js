@@ -1,6 +1,7 @@
 // Account: plan, standing and limits, who is signed in, and what the plan grants.
 
 import {fill, h} from './dom.js';
+import {policyText} from './ratelimit.js';
 import {failure, loading} from './states.js';
 import {table} from './table.js';
 import {duration, moment, number} from './times.js';
@@ -25,7 +26,7 @@ export function limitInWords(limit) {
         return limit;
     }
     const seconds = unit === 'ms' ? Number(span) / 1000 : Number(span) * SECONDS[unit];
-    return `${number(Number(max))} ${max === '1' ? 'request' : 'requests'} in any ${duration(seconds)} per key`;
+    return `${policyText({quota: Number(max), window: seconds})} per key`;
 }
 
 function fact(name, ...value) {

@@ -36,7 +36,7 @@ const DETAILS = [
     [/^name: (.*) -> (.*)$/, (nameOf, old, now) => `from “${old}” to “${now}”`],
     [/^name: (.*)$/, (nameOf, name) => `“${name}”`],
     [/^plan: (.*) -> (.*)$/, (nameOf, old, now) => `from ${old} to ${now}`],
-    [/^new: (\S+), grace: (\d+) s$/, (nameOf, id, grace) => `followed by ${nameOf(id)}; ${Number(grace) === 0 ? 'ended at once' : `works for another ${duration(Number(grace))}`}`],
+    [/^new: (\S+), grace: (\d+) s$/, (nameOf, id, grace) => `followed by ${nameOf(id)}; ${Number(grace) === 0 ? 'ended at once' : `works for ${duration(Number(grace))} more`}`],
     [/^replaced by (\S+)$/, (nameOf, id) => `replaced by ${nameOf(id)}`],
 ];
 

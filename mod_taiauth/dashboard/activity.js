@@ -20,9 +20,10 @@ async function readNames(ask) {
     return (id) => names.get(id) ?? id;
 }
 
-function whatCell({action, detail}, nameOf) {
+function whatCell({action, subject, detail}, nameOf) {
     const {text, kind} = actionOf(action);
-    const told = detailText(detail, nameOf);
+    // What stands in the next column already is not told twice.
+    const told = detail === `name: ${nameOf(subject)}` ? '' : detailText(detail, nameOf);
     return [kind ? h(`span.badge.${kind}`, {}, text) : text, told && h('span.small.faint.detail', {}, told)];
 }
 
@@ -73,7 +74,7 @@ function log(page, first, columns) {
     }
 
     button.hidden = next === null;
-    return [list, trouble, button];
+    return [list, button, trouble];
 }
 
 async function show(page, place) {
@@ -87,7 +88,8 @@ async function show(page, place) {
             : empty('Nothing has happened yet', 'Whatever is done with keys in this account, and every log-in, is written down here.'));
     } catch (error) {
         if (!page.signal.aborted) {
-            fill(place, failure(error, () => show(page, place)));
+            // Whoever may not see it may not the next time either.
+            fill(place, failure(error, error.status === 403 ? undefined : () => show(page, place)));
         }
     }
 }

@@ -1,7 +1,7 @@
 // What an answer says of rate limits: RateLimit and RateLimit-Policy of
 // draft-ietf-httpapi-ratelimit-headers-11, or else X-RateLimit-*; and Retry-After.
 
-import {duration, number} from './times.js';
+import {number} from './times.js';
 
 // Structured fields (RFC 9651): a list of texts with parameters.
 const TEXT = /"((?:[ !#-[\]-~]|\\["\\])*)"/y;
@@ -105,9 +105,10 @@ export function limitText({left, quota, reset}) {
     return reset > 0 && !(left >= quota) ? `${count}, one more in ${briefly(reset)}` : count;
 }
 
-/** '5 requests in any 60 seconds'; '' where that is not known */
+/** '5 requests in any 60 seconds', as the server words its refusals; '' where that is not known */
 export function policyText({quota, window}) {
-    return quota === undefined || window === undefined ? '' : `${number(quota)} ${quota === 1 ? 'request' : 'requests'} in any ${duration(window)}`;
+    const unit = window === 1 ? 'second' : `${number(window ?? 0)} seconds`;
+    return quota === undefined || window === undefined ? '' : `${number(quota)} ${quota === 1 ? 'request' : 'requests'} in any ${unit}`;
 }
 
 /**

@@ -13,7 +13,7 @@ test('one policy', () => {
     assert.deepEqual(limit, {name: 'default', left: 4, reset: 37, quota: 5, window: 60});
     assert.deepEqual(more, []);
     assert.equal(limitText(limit), '4 of 5 left, one more in 37 s');
-    assert.equal(policyText(limit), '5 requests in any 1 minute');
+    assert.equal(policyText(limit), '5 requests in any 60 seconds');
 });
 
 test('several policies, each with its own', () => {

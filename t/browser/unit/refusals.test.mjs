@@ -107,7 +107,7 @@ test('every action that is recorded has words', () => {
 test('details with names in place of ids', () => {
     const nameOf = (id) => (id === 'key_2' ? 'new one' : id);
     assert.equal(detailText('name: a -> b', nameOf), 'from “a” to “b”');
-    assert.equal(detailText('new: key_2, grace: 86400 s', nameOf), 'followed by new one; works for another 1 day');
+    assert.equal(detailText('new: key_2, grace: 86400 s', nameOf), 'followed by new one; works for 1 day more');
     assert.equal(detailText('new: key_3, grace: 0 s', nameOf), 'followed by key_3; ended at once');
     assert.equal(detailText('wrong password', nameOf), 'wrong password');
     assert.equal(detailText(null, nameOf), '');
