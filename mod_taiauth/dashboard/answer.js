@@ -94,7 +94,7 @@ export function answerParts(answer, refused) {
             answer.status > 0 && h('span.faint', {}, sizeText(answer))),
         refused && meaning(refused),
         gauges(answer.headers),
-        h('div.body', {}, bodyBlock(answer)),
+        bodyBlock(answer),
         headerList(answer.headers),
     ];
 }

@@ -4,6 +4,7 @@ import {codeBlock, copyButton} from './copy.js';
 import {loadDescription} from './description.js';
 import {confirmed} from './dialog.js';
 import {fill, focusOn, h, uniqueId} from './dom.js';
+import {suits} from './security.js';
 import {snippets} from './snippets.js';
 import {table} from './table.js';
 import {tabs} from './tabs.js';
@@ -33,12 +34,10 @@ function headersTable(headers, copied) {
 
 // ---- ready lines -------------------------------------------------------------------------------
 
-/** Whether this key is good for an operation: one to read with, at an address that is complete. */
-function isForKey({method, path, servers, headers: asked, scopes: needed}, {headers, effective_scopes: effective}) {
-    const names = headers.map(({name}) => name.toLowerCase()).sort().join();
-    return method === 'GET' && servers.length > 0 && !path.includes('{')
-        && asked.map(({name}) => name.toLowerCase()).sort().join() === names
-        && needed.every((scope) => effective.includes(scope));
+/** Something to read with this key, at an address that is complete. */
+function isToRead(operation, {headers, effective_scopes: effective}) {
+    const {method, path, servers} = operation;
+    return method === 'GET' && servers.length > 0 && !path.includes('{') && suits(operation, headers, effective);
 }
 
 /** An address to try the key at; that of the server where no description names a better one. */
@@ -49,7 +48,7 @@ async function exampleAddress({settings, signal}, issued) {
     }
     try {
         const {operations} = await loadDescription(new URL(settings.description, document.baseURI).href, signal);
-        const found = operations.find((operation) => isForKey(operation, issued));
+        const found = operations.find((operation) => isToRead(operation, issued));
         return found ? found.servers[0].url + found.path : start;
     } catch {
         return start;
@@ -120,7 +119,7 @@ export async function issuedKey(page, issued, old) {
             h('h2', {}, 'Headers to send'), headersTable(issued.headers, copied)),
         lines,
         h('div.row', {},
-            h('button.button.primary', {type: 'button', onclick: () => page.go('try', {headers: issued.headers})}, 'Try it with this key'),
+            h('button.button.primary', {type: 'button', onclick: () => page.go('try', {headers: issued.headers, scopes: issued.effective_scopes})}, 'Try it with this key'),
             h('button.button', {type: 'button', onclick: () => page.go('keys')}, 'Done')));
     window.scrollTo(0, 0);
     focusOn(heading);

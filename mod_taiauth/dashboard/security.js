@@ -37,3 +37,13 @@ export function readSecurity(requirements, schemes, resolve) {
         isBeyondHeaders: ways.length > 0 && usable.length === 0,
     };
 }
+
+/**
+ * Whether a key is good for an operation.
+ * @param {import('./operation.js').Operation} operation
+ * @param {{name: string, value: string}[]} secrets  the key, and its token if it has one
+ * @param {string[]} scopes  that it has
+ */
+export function suits({headers, scopes: needed}, secrets, scopes) {
+    return headers.length === secrets.length && needed.every((scope) => scopes.includes(scope));
+}

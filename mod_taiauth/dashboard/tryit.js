@@ -7,6 +7,7 @@ import {headerFields} from './headerfields.js';
 import {operationList} from './operationlist.js';
 import {send} from './request.js';
 import {requestForm} from './requestform.js';
+import {suits} from './security.js';
 import {holdBack, isHeld, loading, working} from './states.js';
 import {handTarget, operationTarget} from './target.js';
 import {clock, number} from './times.js';
@@ -95,9 +96,9 @@ function sender(signal, show, showCancelled) {
 
 // ---- the view ----------------------------------------------------------------------------------
 
-/** The operation that suits the key that has just been made, else the first. */
-function firstOf(operations, secrets) {
-    return operations.find(({headers}) => secrets.length > 0 && headers.length === secrets.length) ?? operations[0] ?? null;
+/** One that the key that has just been made is good for, else the first; null: there is none. */
+function firstOf(operations, {headers, scopes}) {
+    return operations.find((operation) => suits(operation, headers, scopes)) ?? operations[0] ?? null;
 }
 
 /** Where it is out of sight, just so far that it is not; the button that was pressed stays at hand. */
@@ -106,7 +107,8 @@ function reveal(element) {
 }
 
 function bench(page, operations) {
-    const secrets = page.carried?.headers ?? [];
+    const key = page.carried ?? {headers: [], scopes: []};
+    const secrets = key.headers;
     const headers = headerFields(secrets);
     const sent = sentList();
     const formPlace = h('section.panel', {'aria-label': 'Request'});
@@ -140,7 +142,7 @@ function bench(page, operations) {
 
     // Another key has limits of its own.
     headers.element.addEventListener('input', sending.waitNoLonger);
-    choose(firstOf(operations, secrets));
+    choose(firstOf(operations, key));
     return h(operations.length > 0 ? 'div.bench' : 'div', {}, operations.length > 0 && list.element,
         h('div.stack', {}, formPlace, answerPlace, sent.element));
 }
