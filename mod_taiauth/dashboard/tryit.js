@@ -97,8 +97,8 @@ function sender(signal, show, showCancelled) {
 // ---- the view ----------------------------------------------------------------------------------
 
 /** One that the key that has just been made is good for, else the first; null: there is none. */
-function firstOf(operations, {headers, scopes}) {
-    return operations.find((operation) => suits(operation, headers, scopes)) ?? operations[0] ?? null;
+function firstOf(operations, key) {
+    return (key && operations.find((operation) => suits(operation, key.headers, key.scopes))) ?? operations[0] ?? null;
 }
 
 /** Where it is out of sight, just so far that it is not; the button that was pressed stays at hand. */
@@ -107,8 +107,7 @@ function reveal(element) {
 }
 
 function bench(page, operations) {
-    const key = page.carried ?? {headers: [], scopes: []};
-    const secrets = key.headers;
+    const secrets = page.carried?.headers ?? [];
     const headers = headerFields(secrets);
     const sent = sentList();
     const formPlace = h('section.panel', {'aria-label': 'Request'});
@@ -142,7 +141,7 @@ function bench(page, operations) {
 
     // Another key has limits of its own.
     headers.element.addEventListener('input', sending.waitNoLonger);
-    choose(firstOf(operations, key));
+    choose(firstOf(operations, page.carried));
     return h(operations.length > 0 ? 'div.bench' : 'div', {}, operations.length > 0 && list.element,
         h('div.stack', {}, formPlace, answerPlace, sent.element));
 }
