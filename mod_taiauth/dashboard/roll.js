@@ -49,7 +49,7 @@ function graceField(key) {
     const own = ownGrace();
     const outlook = h('p.note', {role: 'status'});
     const choices = GRACES.map(({seconds, label, detail, isChosen}) =>
-        choice('radio', {name: 'grace', value: String(seconds), checked: isChosen}, label, detail && h('span.hint', {}, detail)));
+        choice('radio', {name: 'grace', value: String(seconds), checked: isChosen, autofocus: isChosen}, label, detail && h('span.hint', {}, detail)));
     const ownChoice = choice('radio', {name: 'grace', value: 'own'}, 'Other');
     const set = choiceField('How long the old key still works', [choices, ownChoice, own.element]);
 
