@@ -1,22 +1,29 @@
 // httpd knows who is there: there is no form, and nothing to sign out of.
 
 import assert from 'node:assert/strict';
-import {before} from 'node:test';
+import {execFileSync} from 'node:child_process';
+import {writeFileSync} from 'node:fs';
 import {openBrowser} from './browser.mjs';
 import {goTo, heading, signInDialog} from './person.mjs';
-import {address, check, here, onPage, secretsTest} from './suite.mjs';
+import {address, check, here, onPage, prepared, secretsTest} from './suite.mjs';
 import {secrets} from './visit.mjs';
 
 let who;
 
-before(async () => {
+// By a file, as in the example: the page is many files, which a browser asks for at once.
+prepared(async () => {
     who = here.demo.person();
     secrets.add(who.password);
+    const users = here.demo.made('users');
+    const hash = execFileSync('openssl', ['passwd', '-apr1', '-stdin'], {input: who.password, encoding: 'utf8'});
+    writeFileSync(users, `${who.username}:${hash}`, {mode: 0o644});
     await here.demo.configure(`
+LoadModule authn_file_module ${here.demo.modules()}/mod_authn_file.so
 <LocationMatch "^/(developer|manage)(/|$)">
     AuthType Basic
     AuthName Developer
-    AuthBasicProvider taiauth
+    AuthBasicProvider file
+    AuthUserFile ${users}
     Require valid-user
 </LocationMatch>`);
 });

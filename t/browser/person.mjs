@@ -45,6 +45,12 @@ export function keyRow(page, name) {
     return page.getByRole('row').filter({has: page.getByRole('rowheader', {name})});
 }
 
+/** What can be done with a key: 'Roll', 'Rename', 'Revoke'. What its buttons say besides is for those who do not see the row. */
+export async function offered(row) {
+    const texts = await row.getByRole('button').allInnerTexts();
+    return texts.map((text) => text.split('\n')[0].trim());
+}
+
 /** From the keys to the form of a new one. */
 export async function startCreating(page) {
     await page.getByRole('link', {name: 'Create key', exact: true}).click();

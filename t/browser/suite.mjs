@@ -10,10 +10,20 @@ import {secrets} from './visit.mjs';
 /** What before() has started. */
 export const here = {demo: undefined, browser: undefined};
 
+const preparations = [];
+
 before(async () => {
     here.demo = await startDemo();
     here.browser = await openBrowser();
+    for (const prepare of preparations) {
+        await prepare();
+    }
 });
+
+/** What a file needs besides, before its first test. */
+export function prepared(prepare) {
+    preparations.push(prepare);
+}
 
 after(async () => {
     await here.browser?.close();

@@ -17,7 +17,7 @@ export const secrets = new Set();
 // Everything that a page can leave for later, as one text.
 async function whatPageKeeps() {
     const databases = await indexedDB.databases();
-    const caught = await caches.keys();
+    const caught = await globalThis.caches?.keys(); // not on plain http
     return JSON.stringify([{...localStorage}, {...sessionStorage}, databases, caught, document.cookie, location.href, history.state,
         window.name, performance.getEntries().map((entry) => entry.name)]);
 }
