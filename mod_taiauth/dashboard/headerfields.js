@@ -44,9 +44,9 @@ export function headerFields(secrets) {
 
     // ---- those that are asked for --------------------------------------------------------------
 
-    function neededRow({name, prefix, title}, value) {
+    function neededRow({name, prefix, title}, value, index) {
         const input = h('input.concealed', {
-            ...SECRET, value, placeholder: `Paste your ${/token/i.test(name + title) ? 'token' : 'key'}`,
+            ...SECRET, value, placeholder: `Paste your ${index === 1 ? 'token' : 'key'}`,
             oninput: () => typed.set(name.toLowerCase(), input.value), onpaste: (event) => paste(event, null),
         });
         const parts = field(h('code', {}, name), input, title);
@@ -56,7 +56,7 @@ export function headerFields(secrets) {
 
     function need(headers) {
         const fitting = fit(headers.map(({name}) => name), secrets);
-        needed = headers.map((header, index) => neededRow(header, typed.get(header.name.toLowerCase()) ?? fitting[index]));
+        needed = headers.map((header, index) => neededRow(header, typed.get(header.name.toLowerCase()) ?? fitting[index], index));
         const isOther = secrets.length > 0 && headers.length > 0 && secrets.length !== headers.length;
         fill(neededPlace, isOther && h('p.note.warning', {}, secrets.length > 1
             ? 'The key that you have just created has a token. It is refused where no token is asked for, as here.'

@@ -36,7 +36,7 @@ function javaScript(url, headers) {
   headers: {
 ${headers.map(({name, variable}) => `    ${literal(name)}: process.env.${variable},\n`).join('')}  },
 });
-console.log(response.status, await response.text());`;
+process.stdout.write(await response.text());`;
 }
 
 function python(url, headers) {
@@ -50,7 +50,7 @@ try:
     response = urllib.request.urlopen(request)
 except urllib.error.HTTPError as refusal:
     response = refusal
-print(response.status, response.read().decode())`;
+print(response.read().decode())`;
 }
 
 /** In single quotes PHP knows two escapes. */

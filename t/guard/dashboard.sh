@@ -51,7 +51,7 @@ none 'nor has the icon' "$(grep -nE '<script|<style|style=|[[:space:]]on[a-z]+=|
 
 # --- modules --------------------------------------------------------------------------------------
 
-imports=$(cd "$page" && grep -ohE "(from|import\() *'[^']+'" -- *.js | sed "s/.*'\(.*\)'/\1/" | sort -u)
+imports=$(cd "$page" && grep -ohE "^(import|\}) .*from '[^']+'|import\('[^']+'" -- *.js | sed "s/.*'\(.*\)'/\1/" | sort -u)
 some 'modules import others' "$imports"
 none 'each import is a file beside it' "$(for import in $imports; do
     case $import in ./*) [ -f "$page/$import" ] || echo "$import" ;; *) echo "$import" ;; esac
