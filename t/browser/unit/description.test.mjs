@@ -61,7 +61,7 @@ test('servers: relative to the description, with variables, the nearest list', (
     assert.deepEqual(urls(one({}, {servers: [{url: '../v2/'}, {url: 'https://{place}.example.org:{port}/v1',
         variables: {place: {default: 'eu'}, port: {default: 8443}}}]})), ['https://api.example.com/v2', 'https://eu.example.org:8443/v1']);
     assert.deepEqual(urls(one({servers: [{url: '/own'}]}, {servers: [{url: '/other'}]})), ['https://api.example.com/own']);
-    for (const url of ['javascript:alert(1)', 'data:text/html,x', 'file:///etc/passwd', 'https://user:secret@example.com/', 'https://[', '']) {
+    for (const url of ['javascript:alert(1)', 'data:text/html,x', 'file:///etc/passwd', 'https://user:secret@example.com/', 'https://user@example.com/', 'https://[', '']) {
         assert.deepEqual(urls(one({}, {servers: [{url}]})), [], url);
     }
 });
