@@ -76,10 +76,14 @@
     " DO UPDATE SET admitted = key_usage.admitted + excluded.admitted,"   \
     " refused = key_usage.refused + excluded.refused"
 
-/* What some keys of an account were used for from a day to a day, where ids gives their ids. */
-#define TAI_SQL_USAGE_DAYS_OF(ids)                                                  \
-    "SELECT g.key_id, g.day, g.admitted, g.refused FROM " ids " JOIN api_keys k"    \
-    " ON k.id = ids.id JOIN key_usage g ON g.key_id = k.id WHERE k.account_id = %s" \
+/*
+ * What some keys of an account were used for, from a day to a day, where ids gives their ids. Whose they
+ * are is asked key by key: PostgreSQL would join all keys of the account, or all usage of these days.
+ */
+#define TAI_SQL_USAGE_DAYS_OF(ids)                                          \
+    "SELECT g.key_id, g.day, g.admitted, g.refused FROM " ids               \
+    " JOIN key_usage g ON g.key_id = ids.id"                                \
+    " WHERE (SELECT k.account_id FROM api_keys k WHERE k.id = ids.id) = %s" \
     " AND g.day >= %s AND g.day <= %s ORDER BY g.key_id, g.day DESC"
 
 /*
