@@ -101,16 +101,6 @@ is_deeply [sort map { s{^\Q$conf/\E}{}r } glob("$conf/*.conf $conf/examples/*.co
     $httpd->stop;
 }
 
-# A browser opens a window of its own where it is asked for Basic.
-{
-    my $httpd = TaiHttpd->new(conf => content('examples/management.conf'));
-    ok $httpd->start, 'management.conf for people' or diag $httpd->said, $httpd->log;
-    my $answer = $httpd->get('/manage/account');
-    is_deeply [map { $_->[1] } grep { lc $_->[0] eq 'www-authenticate' } $answer->headers], ['Session realm="API keys"'],
-        'a page that has no session is not asked for a password';
-    $httpd->stop;
-}
-
 for my $name (sort keys %protected) {
   SKIP: {
         skip 'mod_taiauth_redis was not built', 3 if text_of($name) =~ /^\s*TaiAuthLimiter redis:/m && !TaiRedis::is_built();

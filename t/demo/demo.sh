@@ -40,8 +40,6 @@ same '... as its primary administrator' primary_admin \
     "$(perl -MJSON::PP -0777 -ne 'print decode_json($_)->{user}{role}' "$work/body")"
 same 'whoever has no session is not asked for a password by his browser' 'Session realm="API keys"' \
     "$(curl -s -D - -o "$work/body" "$api/account" | tr -d '\r' | sed -n 's/^WWW-Authenticate: //p')"
-same 'whoever has no session is not asked for a password by his browser' 'Session realm="API keys"' \
-    "$(curl -s -D - -o "$work/body" "$api/account" | tr -d '\r' | sed -n 's/^WWW-Authenticate: //p')"
 status -u "$login" "$api/keys" >/dev/null
 same '... with no key yet' '{"keys": [], "next": null}' "$(cat "$work/body")"
 same '... and gets one' 201 "$(status -H 'Content-Type: application/json' -d "$(member \
