@@ -79,7 +79,7 @@ my $missing = $httpd->get('/developer/no-such.js');
 is $missing->status, 404, 'no such file';
 is $missing->header('Content-Security-Policy'), $policy, '... has the policy, too';
 is $httpd->get('/developer/../developer/', {})->status, 200, 'a path that goes up and down';
-is $httpd->get('/developer/%2e%2e/%2e%2e/conf/taiauth.conf')->status, 404, 'nothing above it is served';
+is $httpd->get('/developer/%2e%2e/%2e%2e/conf/taiauth.conf')->status, 400, 'nothing above it is served';
 
 # --- who may have it --------------------------------------------------------------------------------
 
