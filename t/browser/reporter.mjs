@@ -8,6 +8,11 @@ function reasonOf(error) {
     return `${cause?.message ?? cause}\n${stack}`.split('\n').map((line) => `#   ${line}\n`).join('');
 }
 
+/** With the file that it stands in, which suite.mjs has said already. */
+function nameOf({name, file = ''}) {
+    return file.endsWith('.test.mjs') && name !== file ? `${basename(file, '.test.mjs')}: ${name}` : name;
+}
+
 export default async function* report(events) {
     let passed = 0;
     let failed = 0;
@@ -16,10 +21,10 @@ export default async function* report(events) {
         // A file that ends before its tests do fails as a whole.
         if (type === 'test:pass' && isTest) {
             passed += 1;
-            yield `ok ${passed + failed} - ${data.name}\n`;
+            yield `ok ${passed + failed} - ${nameOf(data)}\n`;
         } else if (type === 'test:fail' && (isTest || data.details.error?.failureType !== 'subtestsFailed')) {
             failed += 1;
-            yield `not ok ${passed + failed} - ${isTest ? data.name : basename(data.name)}\n${reasonOf(data.details.error)}`;
+            yield `not ok ${passed + failed} - ${nameOf(data)}\n${reasonOf(data.details.error)}`;
         } else if (type === 'test:stdout' || type === 'test:stderr') {
             yield data.message;
         }

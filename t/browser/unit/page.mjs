@@ -5,7 +5,8 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {fileURLToPath, pathToFileURL} from 'node:url';
 
-const source = new URL('../../../', import.meta.url);
+// The runner works on a copy of the tests, and says where the rest is.
+const source = process.env.TAI_SRC ? pathToFileURL(`${process.env.TAI_SRC}/`) : new URL('../../../', import.meta.url);
 const copy = mkdtempSync(join(tmpdir(), 'taiauth-page.'));
 
 cpSync(fileURLToPath(new URL('mod_taiauth/dashboard', source)), copy, {recursive: true});
