@@ -16,7 +16,7 @@ packages_demo="curl"
 packages_test="check clang-format curl libapache2-mod-perl2 libdbd-sqlite3-perl libdbi-perl
     libwww-perl nghttp2-client openssl procps sqlite3 util-linux"
 
-# t/openapi.t needs them; where they come from elsewhere, Debian's would replace them.
+# t/openapi.t and t/browser need them; where they come from elsewhere, Debian's would replace them.
 command -v node >/dev/null && command -v npm >/dev/null || packages_test+=" nodejs npm"
 
 # What build/service starts, and how the module and its tests speak to it: for a cluster, and for the
@@ -24,6 +24,9 @@ command -v node >/dev/null && command -v npm >/dev/null || packages_test+=" node
 packages_cluster="postgresql redis-server libhiredis-dev libaprutil1-dbd-pgsql"
 packages_servers="$packages_cluster mariadb-server libaprutil1-dbd-mysql
     libdbd-pg-perl libdbd-mysql-perl"
+
+# What t/browser drives, and what it writes with.
+packages_browser="chromium fonts-dejavu-core"
 
 packages_all="spin valgrind xz-utils"
 

@@ -21,10 +21,10 @@ is_deeply account($ann), {
     plan => { name => 'claimed', title => 'Claimed' },
     status => 'active',
     limits => { rate_limit => undef, active_keys => 0, max_keys => 10 },
-    user => { name => 'account-ann', role => 'primary_admin' },
+    user => { name => 'account-ann', role => 'primary_admin', session => undef },
 }, 'a new account';
 is_done api($ann, GET => '/account'), 200, 'as every answer';
-is_deeply account($member)->{user}, { name => 'account-mia', role => 'member' }, 'who is asking';
+is_deeply account($member)->{user}, { name => 'account-mia', role => 'member', session => undef }, 'who is asking';
 
 my $first = create_key($ann);
 my $second = create_key($ann);
@@ -58,11 +58,22 @@ is_deeply [sort keys %scope], [sort @read, qw(programs:write organizations:write
     'every scope';
 is_deeply $scope{'programs:write'}, {
     name => 'programs:write', description => 'Create and update program listings',
-    default => JSON::PP::false, plans => ['claimed', 'pro'], allowed => JSON::PP::true,
+    default => JSON::PP::false, plans => ['claimed', 'pro'], plan_titles => ['Claimed', 'Pro'], allowed => JSON::PP::true,
 }, 'one that the plan grants';
-is_deeply [@{$scope{'analytics:read'}}{qw(plans allowed)}], [['pro'], JSON::PP::false], 'one that it does not';
+is_deeply [@{$scope{'analytics:read'}}{qw(plans plan_titles allowed)}], [['pro'], ['Pro'], JSON::PP::false], 'one that it does not';
 is_deeply [sort grep { $scope{$_}{default} } keys %scope], \@read, 'the default ones';
 is_deeply data(api($member, GET => '/scopes')), $scopes, 'a member is told the same';
+
+# Plans of the operator, the first by name the last by rank; and a scope of no plan.
+$db->do("INSERT INTO plans (name, title, rank, max_keys) VALUES ('api-gold', 'Gold \xc3\xbc', 77, 3), ('api-lead', 'An entry', -1, 3)");
+$db->do("INSERT INTO plan_scopes (plan, scope) VALUES ('api-gold', 'analytics:read'), ('api-lead', 'analytics:read')");
+$db->do("INSERT INTO scopes (name, description, is_default) VALUES ('api-account:none', 'Nobody has it', 0)");
+%scope = map { $_->{name} => $_ } @{data(api($ann, GET => '/scopes'))->{scopes}};
+is_deeply [@{$scope{'analytics:read'}}{qw(plans plan_titles)}], [[qw(api-lead pro api-gold)], ['An entry', 'Pro', "Gold \x{fc}"]],
+    'plans by rank, and their titles in the same order';
+is_deeply [@{$scope{'api-account:none'}}{qw(plans plan_titles allowed)}], [[], [], JSON::PP::false], 'a scope of no plan';
+$db->do($_) for "DELETE FROM plan_scopes WHERE plan IN ('api-gold', 'api-lead')",
+    "DELETE FROM plans WHERE name IN ('api-gold', 'api-lead')", "DELETE FROM scopes WHERE name = 'api-account:none'";
 
 taictl(account => 'set-plan', 'api-account', 'pro');
 ok !(grep { !$_->{allowed} } @{data(api($ann, GET => '/scopes'))->{scopes}}), 'another plan holds on the next request';

@@ -213,7 +213,7 @@ for my $dialect (sort keys %dialects) {
         my $answer = api($ann, GET => '/keys');
         is_done $answer, 200, 'listed';
         my @keys = rows($answer, 'keys');
-        is_deeply [sort keys %{$keys[0]}], \@members, 'the members of each';
+        is_deeply [sort keys %{$keys[0]}], [sort @members, 'days'], 'the members of each';
         is data($answer)->{next}, undef, 'all on one page';
         my ($listed, $one) = ({ %{$keys[0]} }, data(api($ann, GET => "/keys/$keys[0]{id}")));
         delete @$_{qw(usage last_used_at days)} for $listed, $one; # they are written in their time
@@ -239,9 +239,12 @@ for my $dialect (sort keys %dialects) {
         is_deeply $one->{usage}, { admitted => 7, refused => 1 }, 'of thirty days, together';
         is_deeply $one->{days}, [map { { day => $day{$_}, admitted => $counts{$_}[0], refused => $counts{$_}[1] } } 1, 28],
             '... and day by day, the latest first';
-        my ($listed) = grep { $_->{id} eq $used->{id} } rows(api($ann, GET => '/keys?limit=100'), 'keys');
-        is_deeply $listed->{usage}, $one->{usage}, 'the same in the list';
-        api($ann, DELETE => "/keys/$used->{id}");
+        my $unused = create_key($ann, name => 'unused');
+        my %listed = map { $_->{id} => $_ } rows(api($ann, GET => '/keys?limit=100'), 'keys');
+        is_deeply $listed{$used->{id}}, $one, 'the same in the list';
+        is_deeply [@{$listed{$unused->{id}}}{qw(usage days)}], [{ admitted => 0, refused => 0 }, []], '... of each key its own';
+        is_deeply data(api($ann, GET => "/keys/$unused->{id}"))->{days}, [], '... and none of one that was not used';
+        api($ann, DELETE => "/keys/$_->{id}") for $used, $unused;
     };
 
     subtest "$dialect: ten of them" => sub {

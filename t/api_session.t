@@ -34,10 +34,18 @@ my ($answer, $id) = log_in($ann);
 is_done $answer, 201, 'log-in';
 like $answer->header('Set-Cookie'), qr{^taiauth=[0-9a-f]{64}; Path=/; HttpOnly; SameSite=Strict$}, 'its cookie, on loopback without TLS';
 my $begun = data($answer);
-like delete $begun->{expires_at}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, 'when it ends at the latest';
+my $ends = delete $begun->{expires_at};
+like $ends, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, 'when it ends at the latest';
 is_deeply $begun, { username => 'session-ann', account => 'api-session', role => 'primary_admin', idle_seconds => 1800 }, 'what it says';
 unlike $answer->body, qr/\Q$id\E/, 'the id is in the cookie alone';
 ok is_in($id), 'the session is there';
+is_deeply data(api(with($id), GET => '/account'))->{user}{session}, { expires_at => $ends, idle_seconds => 1800 },
+    '... and may be asked for its end';
+{
+    my @both = (GET => '/account', undef, Cookie => "taiauth=$id");
+    my $seen = data(api(elsewhere($ann, '/either'), @both));
+    is_deeply [@{$seen->{user}}{qw(name session)}], ['session-ann', undef], '... where httpd itself vouches for him it is not asked';
+}
 is_deeply db()->selectall_arrayref("SELECT id_hash FROM sessions WHERE user_id = ?", undef, $ann->{id}), [[sha256_hex($id)]],
     'the database knows its SHA-256';
 is audited('session-ann', 'session.create'), 1, 'it is on record';

@@ -13,6 +13,7 @@ use TaiTest;
 # A path that each of them protects.
 my %protected = (
     'taiauth.conf'                => '/v1/programs',
+    'examples/developer-page.conf' => '/manage/keys',
     'examples/key-and-token.conf' => '/ts/programs',
     'examples/management.conf'    => '/manage/keys',
     'examples/migration.conf'     => '/v1/programs',
@@ -44,6 +45,7 @@ sub content {
     $text =~ s{/usr/local/sbin/taiauth-redis-password}{program()}e;
     $text =~ s{^Listen \d+\n}{}m;
     $text =~ s{<VirtualHost \*:\d+>}{<VirtualHost 127.0.0.1:\@port\@>};
+    $text =~ s{"/usr/local/share/mod_taiauth/dashboard"}{'"' . var('serverroot') . '/../dashboard"'}ge;
     $text =~ s{"/etc/ssl/(certs|private)/api\.example\.com\.pem"}{"\@root\@/$1.pem"}g;
     return $text;
 }
@@ -88,6 +90,16 @@ sub check {
 
 is_deeply [sort map { s{^\Q$conf/\E}{}r } glob("$conf/*.conf $conf/examples/*.conf")],
     [sort keys %protected], 'every configuration is tried here';
+
+# A browser opens a window of its own where it is asked for Basic.
+{
+    my $httpd = TaiHttpd->new(conf => content('examples/management.conf'));
+    ok $httpd->start, 'management.conf for people' or diag $httpd->said, $httpd->log;
+    my $answer = $httpd->get('/manage/account');
+    is_deeply [map { $_->[1] } grep { lc $_->[0] eq 'www-authenticate' } $answer->headers], ['Session realm="API keys"'],
+        'a page that has no session is not asked for a password';
+    $httpd->stop;
+}
 
 for my $name (sort keys %protected) {
   SKIP: {

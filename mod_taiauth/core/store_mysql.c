@@ -237,12 +237,16 @@ static const char *limit(apr_uint32_t statement_ms, apr_pool_t *p)
                         TAI_DRIVER_IDLE_S);
 }
 
+/* An id out of a text, in the schema's collation: in another, no index would be used. */
+#define ID_COLUMN "VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin"
+
 /* What was used, out of one text: [[key, last use, admitted, refused], ...]. */
 #define USED                                                                                    \
-    "JSON_TABLE(%s, '$[*]' COLUMNS ("                                                           \
-    "key_id VARCHAR(32) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin PATH '$[0]',"           \
+    "JSON_TABLE(%s, '$[*]' COLUMNS (key_id " ID_COLUMN " PATH '$[0]',"                          \
     " at BIGINT PATH '$[1]', admitted BIGINT PATH '$[2]', refused BIGINT PATH '$[3]')) AS used" \
     " JOIN api_keys k ON k.id = used.key_id"
+
+#define IDS "JSON_TABLE(%s, '$[*]' COLUMNS (id " ID_COLUMN " PATH '$')) AS ids"
 
 /* c.seq, or NULL: see store_statements.h. SET GLOBAL read_only ends no connection. */
 #define SEQ "CASE WHEN @@global.read_only THEN NULL ELSE c.seq END"
@@ -312,5 +316,6 @@ const tai_driver_t tai_driver_mysql = {
                                     " ON DUPLICATE KEY UPDATE"
                                     " admitted = key_usage.admitted + VALUES(admitted),"
                                     " refused = key_usage.refused + VALUES(refused)",
+            [TAI_SQL_USAGE_DAYS] = TAI_SQL_USAGE_DAYS_OF(IDS),
         },
 };

@@ -493,6 +493,8 @@ static const char *limit(apr_uint32_t statement_ms, apr_pool_t *p)
     " CAST(used ->> 2 AS BIGINT) AS admitted, CAST(used ->> 3 AS BIGINT) AS refused" \
     " FROM JSONB_ARRAY_ELEMENTS(CAST(%s AS JSONB)) AS used)"
 
+#define IDS "(SELECT JSONB_ARRAY_ELEMENTS_TEXT(CAST(%s AS JSONB)) AS id) AS ids"
+
 /* c.seq, or NULL: see store_statements.h. The role, the database or the server may say read-only. */
 #define SEQ                                                                            \
     "CASE WHEN PG_IS_IN_RECOVERY() OR CURRENT_SETTING('transaction_read_only') = 'on'" \
@@ -552,6 +554,7 @@ const tai_driver_t tai_driver_pgsql = {
             [TAI_SQL_LOCK_USER] = "SELECT id FROM users WHERE id = %s FOR NO KEY UPDATE",
             [TAI_SQL_WRITE_LAST_USE] = TAI_SQL_LAST_USE_OF(USED),
             [TAI_SQL_WRITE_USAGE] = TAI_SQL_USAGE_OF(USED),
+            [TAI_SQL_USAGE_DAYS] = TAI_SQL_USAGE_DAYS_OF(IDS),
             [TAI_SQL_FORGET_CHANGES] = SLICE_OF("key_changes", "seq <= %lld", "seq"),
             [TAI_SQL_SWEEP_USAGE] = SLICE_OF("key_usage", "day < %s", "day"),
             [TAI_SQL_SWEEP_AUDIT] =

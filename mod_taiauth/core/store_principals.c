@@ -51,6 +51,7 @@ apr_status_t tai_store_read_principal(const apr_array_header_t *rows, apr_pool_t
         .account = row[ACCOUNT],
         .plan = row[PLAN],
         .standing = tai_store_standing(row[ACCOUNT_STATUS]),
+        .session_ends = TAI_NEVER,
     };
     return APR_SUCCESS;
 }

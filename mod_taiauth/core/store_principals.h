@@ -15,7 +15,8 @@ typedef struct tai_principal_t {
     const char *account_id;
     const char *account; /* its name */
     const char *plan;
-    tai_standing_e standing; /* of the account */
+    tai_standing_e standing;  /* of the account */
+    apr_int64_t session_ends; /* at the latest, UTC seconds; TAI_NEVER: he was found by name */
 } tai_principal_t;
 
 /**

@@ -10,6 +10,7 @@ typedef struct tai_scope_info_t {
     const char *description;
     int is_default;                  /* a key created without a list of scopes gets it */
     const apr_array_header_t *plans; /* of const char *: names of those that grant it, by rank */
+    const apr_array_header_t *plan_titles; /* of const char *: theirs, in the same order */
 } tai_scope_info_t;
 
 /**

@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The columns of SESSION behind those of the principal. */
+enum { USED_AT = TAI_PRINCIPAL_COLUMNS, CREATED_AT };
+
 #define TOUCH_S 60 /* how long a session is in use before that is written down again */
 
 /* ---- beginning ---------------------------------------------------------------------------- */
@@ -115,6 +118,7 @@ apr_status_t tai_store_find_session(tai_store_t *store, const char *id_hash, apr
     const char *idle = tai_store_number(now - TAI_SESSION_IDLE_S, p);
     const char *old = tai_store_number(now - TAI_SESSION_ABSOLUTE_S, p);
     apr_array_header_t *rows;
+    tai_row_t row;
     apr_status_t rv;
 
     *principal = NULL;
@@ -122,8 +126,12 @@ apr_status_t tai_store_find_session(tai_store_t *store, const char *id_hash, apr
     if (rv == APR_SUCCESS) {
         rv = tai_store_read_principal(rows, p, principal, error);
     }
-    if (*principal != NULL && tai_store_seconds(APR_ARRAY_IDX(
-                                  rows, 0, tai_row_t)[TAI_PRINCIPAL_COLUMNS]) <= now - TOUCH_S) {
+    if (*principal == NULL) {
+        return rv;
+    }
+    row = APR_ARRAY_IDX(rows, 0, tai_row_t);
+    (*principal)->session_ends = tai_store_seconds(row[CREATED_AT]) + TAI_SESSION_ABSOLUTE_S;
+    if (tai_store_seconds(row[USED_AT]) <= now - TOUCH_S) {
         touch(store, &request, p);
     }
     return rv;

@@ -77,6 +77,16 @@
     " refused = key_usage.refused + excluded.refused"
 
 /*
+ * What some keys of an account were used for, from a day to a day, where ids gives their ids. Whose they
+ * are is asked key by key: PostgreSQL would join all keys of the account, or all usage of these days.
+ */
+#define TAI_SQL_USAGE_DAYS_OF(ids)                                          \
+    "SELECT g.key_id, g.day, g.admitted, g.refused FROM " ids               \
+    " JOIN key_usage g ON g.key_id = ids.id"                                \
+    " WHERE (SELECT k.account_id FROM api_keys k WHERE k.id = ids.id) = %s" \
+    " AND g.day >= %s AND g.day <= %s ORDER BY g.key_id, g.day DESC"
+
+/*
  * The counter of changes, in these: seq is its column or, on a server that can become read-only with
  * its connections open, NULL once it has (tai_connection_select).
  */
@@ -131,7 +141,7 @@
     X(DEFAULT_SCOPES, "SELECT s.name FROM scopes s JOIN plan_scopes g ON g.scope = s.name"             \
                       " WHERE s.is_default = 1 AND g.plan = %s ORDER BY s.name")                       \
     X(SCOPE_NAMES, "SELECT name FROM scopes ORDER BY is_default DESC, name")                           \
-    X(SCOPES, "SELECT s.name, s.description, s.is_default, p.name FROM scopes s"                       \
+    X(SCOPES, "SELECT s.name, s.description, s.is_default, p.name, p.title FROM scopes s"              \
               " LEFT JOIN plan_scopes g ON g.scope = s.name"                                           \
               " LEFT JOIN plans p ON p.name = g.plan"                                                  \
               " ORDER BY s.is_default DESC, s.name, p.rank")                                           \
@@ -219,7 +229,7 @@
     X(LOCK_USER, "SELECT id FROM users WHERE id = %s FOR UPDATE")                                      \
     X(PRINCIPAL, "SELECT " TAI_SQL_PRINCIPAL_COLUMNS " FROM users u"                                   \
                  " JOIN accounts a ON a.id = u.account_id WHERE u.username = %s")                      \
-    X(SESSION, "SELECT " TAI_SQL_PRINCIPAL_COLUMNS ", s.used_at FROM sessions s"                       \
+    X(SESSION, "SELECT " TAI_SQL_PRINCIPAL_COLUMNS ", s.used_at, s.created_at FROM sessions s"         \
                " JOIN users u ON u.id = s.user_id JOIN accounts a ON a.id = u.account_id"              \
                " WHERE s.id_hash = %s AND s.used_at > %lld AND s.created_at > %lld"                    \
                " AND u.status = 'active'")                                                             \
@@ -243,10 +253,7 @@
     /* usage */                                                                                        \
     X(WRITE_LAST_USE, TAI_SQL_LAST_USE_OF(TAI_SQL_USED))                                               \
     X(WRITE_USAGE, TAI_SQL_USAGE_OF(TAI_SQL_USED))                                                     \
-    X(KEY_USAGE, "SELECT g.day, g.admitted, g.refused FROM key_usage g"                                \
-                 " JOIN api_keys k ON k.id = g.key_id"                                                 \
-                 " WHERE g.key_id = %s AND k.account_id = %s"                                          \
-                 " AND g.day >= %s ORDER BY g.day DESC")                                               \
+    X(USAGE_DAYS, TAI_SQL_USAGE_DAYS_OF("(SELECT value AS id FROM JSON_EACH(%s)) AS ids"))             \
     /* what is swept */                                                                                \
     X(SWEEP_IDLE_SESSIONS, TAI_SQL_SLICE_OF("sessions", "id_hash", "used_at <= %lld"))                 \
     X(SWEEP_OLD_SESSIONS, TAI_SQL_SLICE_OF("sessions", "id_hash", "created_at <= %lld"))               \

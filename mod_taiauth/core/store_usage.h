@@ -1,6 +1,7 @@
 #ifndef TAI_STORE_USAGE_H
 #define TAI_STORE_USAGE_H
 
+#include <apr_hash.h>
 #include <apr_tables.h>
 #include "store.h"
 #include "store_change.h"
@@ -33,12 +34,16 @@ tai_change_e tai_store_write_usage(tai_store_t *store, const apr_array_header_t 
                                    apr_int64_t now, apr_pool_t *p, const char **text);
 
 /**
- * The last TAI_USAGE_DAYS days of one key, the latest first; days without use are left out.
- * @param days  set to an array of tai_usage_day_t
+ * The last TAI_USAGE_DAYS days of some keys, with one statement for all of them.
+ * @param account_id  whose keys they are; of others' there is nothing
+ * @param ids   array of const char *
+ * @param now   UTC seconds
+ * @param days  set to a table: by the id of a key, its days with use, an array of tai_usage_day_t, the
+ *              latest first; a key without any is not there
  * @return DONE (also where there is no such key) or UNKNOWN
  */
-tai_change_e tai_store_key_usage(tai_store_t *store, const char *account_id, const char *key_id,
-                                 apr_int64_t now, apr_pool_t *p, apr_array_header_t **days,
-                                 const char **text);
+tai_change_e tai_store_usage_days(tai_store_t *store, const char *account_id,
+                                  const apr_array_header_t *ids, apr_int64_t now, apr_pool_t *p,
+                                  apr_hash_t **days, const char **text);
 
 #endif

@@ -28,18 +28,54 @@ static json_t *key_json(const taiauth_call_t *call, const tai_key_info_t *info)
 
 /* ---- reading ------------------------------------------------------------------------------ */
 
+/* days: array of tai_usage_day_t; NULL: none */
+static json_t *days_json(const apr_array_header_t *days)
+{
+    json_t *list = json_array();
+    int i;
+
+    for (i = 0; days && i < days->nelts; i++) {
+        const tai_usage_day_t *day = &APR_ARRAY_IDX(days, i, tai_usage_day_t);
+        json_t *object = tai_describe_usage(day->admitted, day->refused);
+
+        json_object_set_new(object, "day", json_string(day->day));
+        json_array_append_new(list, object);
+    }
+    return list;
+}
+
+/* What the caller's keys were used for, day by day, for key_with_days. */
+static tai_change_e read_days(const taiauth_call_t *call, const apr_array_header_t *keys,
+                              apr_hash_t **days, const char **text)
+{
+    apr_array_header_t *ids = apr_array_make(call->r->pool, keys->nelts, sizeof(const char *));
+    int i;
+
+    for (i = 0; i < keys->nelts; i++) {
+        APR_ARRAY_PUSH(ids, const char *) = APR_ARRAY_IDX(keys, i, const tai_key_info_t *)->id;
+    }
+    return tai_store_usage_days(taiauth_store, call->caller->principal->account_id, ids, call->now,
+                                call->r->pool, days, text);
+}
+
+static json_t *key_with_days(const taiauth_call_t *call, const tai_key_info_t *info,
+                             apr_hash_t *days)
+{
+    json_t *key = key_json(call, info);
+
+    json_object_set_new(key, "days", days_json(apr_hash_get(days, info->id, APR_HASH_KEY_STRING)));
+    return key;
+}
+
 int taiauth_api_list_keys(taiauth_call_t *call)
 {
-    static const char *const columns[] = {"id",         "name",
-                                          "prefix",     "status",
-                                          "scopes",     "effective_scopes",
-                                          "created_at", "expires_at",
-                                          "revoked_at", "last_used_at",
-                                          "has_token",  "rate_limit",
-                                          "origin",     "created_by",
-                                          "usage",      NULL};
+    static const char *const columns[] = {
+        "id",         "name",       "prefix",     "status",       "scopes",    "effective_scopes",
+        "created_at", "expires_at", "revoked_at", "last_used_at", "has_token", "rate_limit",
+        "origin",     "created_by", "usage",      "days",         NULL};
     const tai_key_info_t *info = NULL;
     apr_array_header_t *keys;
+    apr_hash_t *days;
     taiauth_page_t page;
     tai_change_e outcome;
     const char *text;
@@ -54,53 +90,37 @@ int taiauth_api_list_keys(taiauth_call_t *call)
     if (outcome == TAI_CHANGE_INVALID) {
         return taiauth_page_refuse(call->r, &page);
     }
+    if (outcome == TAI_CHANGE_DONE) {
+        outcome = read_days(call, keys, &days, &text);
+    }
     if (outcome != TAI_CHANGE_DONE) {
         return taiauth_api_refuse_change(call->r, outcome, text);
     }
     list = json_array();
     for (i = 0; i < keys->nelts; i++) {
         info = APR_ARRAY_IDX(keys, i, const tai_key_info_t *);
-        json_array_append_new(list, key_json(call, info));
+        json_array_append_new(list, key_with_days(call, info, days));
     }
     return taiauth_answer_list(call->r, "keys", list, columns, 1, more ? info->id : NULL);
 }
 
-static json_t *days_json(const apr_array_header_t *days)
-{
-    json_t *list = json_array();
-    int i;
-
-    for (i = 0; i < days->nelts; i++) {
-        const tai_usage_day_t *day = &APR_ARRAY_IDX(days, i, tai_usage_day_t);
-        json_t *object = tai_describe_usage(day->admitted, day->refused);
-
-        json_object_set_new(object, "day", json_string(day->day));
-        json_array_append_new(list, object);
-    }
-    return list;
-}
-
 int taiauth_api_show_key(taiauth_call_t *call)
 {
-    const char *account_id = call->caller->principal->account_id;
     const tai_key_name_t name = meant(call);
+    apr_array_header_t *keys = apr_array_make(call->r->pool, 1, sizeof(const tai_key_info_t *));
     const tai_key_info_t *info;
-    apr_array_header_t *days;
+    apr_hash_t *days;
     const char *text;
-    json_t *key;
     tai_change_e outcome =
         tai_store_show_key(taiauth_store, &name, call->now, call->r->pool, &info, &text);
 
     if (outcome == TAI_CHANGE_DONE) {
-        outcome = tai_store_key_usage(taiauth_store, account_id, info->id, call->now, call->r->pool,
-                                      &days, &text);
+        APR_ARRAY_PUSH(keys, const tai_key_info_t *) = info;
+        outcome = read_days(call, keys, &days, &text);
     }
-    if (outcome != TAI_CHANGE_DONE) {
-        return taiauth_api_refuse_change(call->r, outcome, text);
-    }
-    key = key_json(call, info);
-    json_object_set_new(key, "days", days_json(days));
-    return taiauth_answer(call->r, HTTP_OK, key);
+    return outcome == TAI_CHANGE_DONE
+               ? taiauth_answer(call->r, HTTP_OK, key_with_days(call, info, days))
+               : taiauth_api_refuse_change(call->r, outcome, text);
 }
 
 /* ---- making ------------------------------------------------------------------------------- */

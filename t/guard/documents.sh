@@ -5,7 +5,7 @@
 
 docs=$TAI_SRC/mod_taiauth/docs
 verdict=$TAI_SRC/mod_taiauth/core/verdict.h
-documents='databases.md directives.md guide.md management.md operations.md redis.md refusals.md security.md sizing.md'
+documents='databases.md developer-page.md directives.md guide.md management.md operations.md redis.md refusals.md security.md sizing.md'
 
 # --- links ----------------------------------------------------------------------------------------
 

@@ -395,6 +395,31 @@ START_TEST(no_more_is_read_than_is_needed)
 }
 END_TEST
 
+/*
+ * A statement that is asked again and again gets a plan for any values, by what PostgreSQL supposes of
+ * values that it does not know.
+ */
+START_TEST(days_of_keys_are_looked_up_key_by_key_whoever_asks)
+{
+    const char *sql = tai_driver_sql(&tai_driver_pgsql, TAI_SQL_USAGE_DAYS);
+    const char *plan = NULL;
+
+    for (apr_size_t i = 0; i < ROWS(many); i++) {
+        raw_run(path, many[i]);
+    }
+    raw_run(path,
+            apr_pstrcat(pool, "PREPARE days AS ",
+                        with_values(sql, (const char *const[]){"$1", "$2", "$3", "$4"}), NULL));
+    for (int i = 0; i < 6; i++) {
+        plan = raw_value(path, "EXPLAIN (FORMAT JSON) EXECUTE days"
+                               " ('[\"key77\"]', 'acc77', '2026-01-01', '2026-01-30')");
+    }
+    ck_assert_msg(strstr(plan, "$4") != NULL, "not a plan for any values: %s", plan);
+    ck_assert_msg(strstr(plan, "key_usage_pkey") != NULL, "%s", plan);
+    ck_assert_msg(strstr(plan, "api_keys_pkey") != NULL, "%s", plan);
+}
+END_TEST
+
 static void add_database(TCase *tests)
 {
     with_acme(tests);
@@ -410,6 +435,7 @@ static void add_database(TCase *tests)
     tcase_add_loop_test(tests, a_table_that_is_emptied_concerns_every_key, 0, ROWS(emptied));
     tcase_add_test(tests, nothing_changes_without_the_counter);
     tcase_add_loop_test(tests, no_more_is_read_than_is_needed, 0, ROWS(plans));
+    tcase_add_test(tests, days_of_keys_are_looked_up_key_by_key_whoever_asks);
 }
 
 static void add(TCase *tests)

@@ -185,6 +185,22 @@ START_TEST(a_session_is_over_by_either_limit)
 }
 END_TEST
 
+START_TEST(a_session_ends_at_the_latest_so_long_after_it_began)
+{
+    tai_principal_t *principal;
+
+    ck_assert_int_eq(ann()->session_ends, TAI_NEVER);
+    begin(1, NOW);
+    age(1, 180, 60);
+    for (int i = 0; i < 2; i++) { /* its use, which is noted the first time, moves nothing */
+        ck_assert_int_eq(tai_store_find_session(store, session(1), NOW, pool, &principal, &text),
+                         APR_SUCCESS);
+        ck_assert_int_eq(principal->session_ends, NOW - 180 + TAI_SESSION_ABSOLUTE_S);
+    }
+    ck_assert_str_eq(used_at(1), apr_psprintf(pool, "%d", NOW));
+}
+END_TEST
+
 START_TEST(those_that_are_over_go_when_another_begins)
 {
     begin(1, NOW);
@@ -362,6 +378,7 @@ static void add(TCase *tests)
     tcase_add_loop_test(tests, a_session_is_over_by_either_limit, 0, ROWS(ages));
     tcase_add_loop_test(tests, those_that_are_over_go_when_another_begins, 0, ROWS(ages));
     tcase_add_loop_test(tests, those_that_are_over_are_swept, 0, ROWS(ages));
+    tcase_add_test(tests, a_session_ends_at_the_latest_so_long_after_it_began);
     tcase_add_test(tests, use_is_written_once_a_minute);
     tcase_add_test(tests, a_session_that_cannot_be_marked_is_one);
     tcase_add_test(tests, the_idlest_makes_room);

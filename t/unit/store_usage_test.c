@@ -12,16 +12,41 @@ static tai_change_e write_one(const char *key_id, apr_int64_t at, apr_uint64_t a
     return tai_store_write_usage(store, used, now, pool, &text);
 }
 
+/* By the id of each key. */
+static apr_hash_t *days_of_keys(const char *account_id, const apr_array_header_t *ids,
+                                apr_int64_t now)
+{
+    apr_hash_t *days;
+
+    must(tai_store_usage_days(store, account_id, ids, now, pool, &days, &text));
+    return days;
+}
+
+/* Of one key; none: an empty array. */
+static const apr_array_header_t *days_of(const char *account_id, const char *key_id,
+                                         apr_int64_t now)
+{
+    apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(const char *));
+    const apr_array_header_t *days;
+
+    APR_ARRAY_PUSH(ids, const char *) = key_id;
+    days = apr_hash_get(days_of_keys(account_id, ids, now), key_id, APR_HASH_KEY_STRING);
+    return days ? days : apr_array_make(pool, 1, sizeof(tai_usage_day_t));
+}
+
+static const char *acme_id(void)
+{
+    return id_of("accounts", "name", "acme");
+}
+
 /* What is known of a key, as "last use; day admitted/refused, ..., the latest first". */
 static const char *known(const char *key_id, apr_int64_t now)
 {
-    apr_array_header_t *days;
+    const apr_array_header_t *days = days_of(acme_id(), key_id, now);
     const char *all = raw_value(
         path, apr_psprintf(pool, "SELECT last_used_at FROM api_keys WHERE id = '%s'", key_id));
 
     all = apr_pstrcat(pool, all ? all : "-", ";", NULL);
-    must(tai_store_key_usage(store, id_of("accounts", "name", "acme"), key_id, now, pool, &days,
-                             &text));
     for (int i = 0; i < days->nelts; i++) {
         const tai_usage_day_t *day = &APR_ARRAY_IDX(days, i, tai_usage_day_t);
 
@@ -68,14 +93,13 @@ END_TEST
 START_TEST(thirty_days_are_shown)
 {
     const char *id = created(usual).info->id;
-    apr_array_header_t *days;
-    int i;
+    const apr_array_header_t *days;
 
-    for (i = 0; i < TAI_USAGE_DAYS + 3; i++) {
+    /* a node whose clock is ahead has tomorrow */
+    for (int i = -1; i < TAI_USAGE_DAYS + 3; i++) {
         must(write_one(id, 0, 0, 1, NOW - i * DAY));
     }
-    must(
-        tai_store_key_usage(store, id_of("accounts", "name", "acme"), id, NOW, pool, &days, &text));
+    days = days_of(acme_id(), id, NOW);
     ck_assert_int_eq(days->nelts, TAI_USAGE_DAYS);
     ck_assert_str_eq(APR_ARRAY_IDX(days, 0, tai_usage_day_t).day, "2027-01-15");
     ck_assert_str_eq(APR_ARRAY_IDX(days, TAI_USAGE_DAYS - 1, tai_usage_day_t).day, "2026-12-17");
@@ -85,14 +109,62 @@ END_TEST
 START_TEST(the_usage_of_another_account_is_none)
 {
     const char *id = created(usual).info->id;
-    apr_array_header_t *days;
 
     must(write_one(id, NOW, 1, 0, NOW));
-    must(tai_store_key_usage(store, "acc_other", id, NOW, pool, &days, &text));
-    ck_assert_int_eq(days->nelts, 0);
-    must(tai_store_key_usage(store, id_of("accounts", "name", "acme"), "key_none", NOW, pool, &days,
-                             &text));
-    ck_assert_int_eq(days->nelts, 0);
+    ck_assert_int_eq(days_of(acme_id(), id, NOW)->nelts, 1);
+    ck_assert_int_eq(days_of("acc_other", id, NOW)->nelts, 0);
+}
+END_TEST
+
+/* As many as a page has, all asked for at once. Key i was used on the last i days, i times on each. */
+START_TEST(each_key_has_its_own_days)
+{
+    apr_array_header_t *ids = apr_array_make(pool, 100, sizeof(const char *));
+    apr_hash_t *days;
+
+    for (int i = 0; i < 5; i++) {
+        APR_ARRAY_PUSH(ids, const char *) = created(usual).info->id;
+        for (int j = 0; j < i; j++) {
+            must(write_one(APR_ARRAY_IDX(ids, i, const char *), 0, 0, (apr_uint64_t)i,
+                           NOW - j * DAY));
+        }
+    }
+    while (ids->nelts < 100) {
+        APR_ARRAY_PUSH(ids, const char *) = apr_psprintf(pool, "key_%d", ids->nelts);
+    }
+    days = days_of_keys(acme_id(), ids, NOW);
+    ck_assert_int_eq(apr_hash_count(days), 4);
+    for (int i = 1; i < 5; i++) {
+        const apr_array_header_t *its =
+            apr_hash_get(days, APR_ARRAY_IDX(ids, i, const char *), APR_HASH_KEY_STRING);
+
+        ck_assert_int_eq(its->nelts, i);
+        for (int j = 0; j < i; j++) {
+            ck_assert_str_eq(APR_ARRAY_IDX(its, j, tai_usage_day_t).day, day_of(NOW - j * DAY));
+            ck_assert_int_eq(APR_ARRAY_IDX(its, j, tai_usage_day_t).refused, i);
+        }
+    }
+}
+END_TEST
+
+START_TEST(no_keys_have_no_days)
+{
+    apr_array_header_t *none = apr_array_make(pool, 1, sizeof(const char *));
+
+    must(write_one(created(usual).info->id, NOW, 1, 0, NOW));
+    ck_assert_int_eq(apr_hash_count(days_of_keys(acme_id(), none, NOW)), 0);
+}
+END_TEST
+
+START_TEST(no_answer_is_no_usage)
+{
+    apr_array_header_t *ids = apr_array_make(pool, 1, sizeof(const char *));
+    apr_hash_t *days;
+
+    raw_run(path, "ALTER TABLE key_usage RENAME TO lost");
+    ck_assert_int_eq(tai_store_usage_days(store, "acc_none", ids, NOW, pool, &days, &text),
+                     TAI_CHANGE_UNKNOWN);
+    ck_assert_ptr_nonnull(text);
 }
 END_TEST
 
@@ -110,6 +182,7 @@ START_TEST(a_key_that_is_gone_is_left_out)
     must(tai_store_write_usage(store, used, NOW, pool, &text));
     ck_assert_str_eq(known(id, NOW), "1800000000; 2027-01-15 1/1");
     ck_assert_int_eq(counted("SELECT COUNT(*) FROM key_usage"), 1);
+    ck_assert_int_eq(days_of(acme_id(), strangers[_i], NOW)->nelts, 0);
 }
 END_TEST
 
@@ -201,6 +274,9 @@ static void add(TCase *tests)
     tcase_add_test(tests, refused_alone_is_no_use);
     tcase_add_test(tests, thirty_days_are_shown);
     tcase_add_test(tests, the_usage_of_another_account_is_none);
+    tcase_add_test(tests, each_key_has_its_own_days);
+    tcase_add_test(tests, no_keys_have_no_days);
+    tcase_add_test(tests, no_answer_is_no_usage);
     tcase_add_loop_test(tests, a_key_that_is_gone_is_left_out, 0, ROWS(strangers));
     tcase_add_test(tests, nothing_is_written_of_nothing);
     tcase_add_test(tests, usage_alters_nothing_that_a_key_may_do);

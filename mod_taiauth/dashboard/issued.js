@@ -1,0 +1,130 @@
+// A new key, shown once. It lives in this view alone: whoever leaves it leaves the key behind.
+
+import {codeBlock, copyButton} from './copy.js';
+import {loadDescription} from './description.js';
+import {confirmed} from './dialog.js';
+import {fill, focusOn, h, uniqueId} from './dom.js';
+import {suits} from './security.js';
+import {snippets} from './snippets.js';
+import {table} from './table.js';
+import {tabs} from './tabs.js';
+import {when} from './times.js';
+
+// ---- the key itself ----------------------------------------------------------------------------
+
+function secretField(label, value, copied) {
+    const id = uniqueId('secret');
+    const input = h('input', {type: 'text', id, readOnly: true, value, autocomplete: 'off', spellcheck: false, onfocus: () => input.select()});
+    return h('div.field', {}, h('label', {for: id}, label), h('div.secret', {}, input, copyButton(`the ${label.toLowerCase()}`, () => value, input, () => copied(value))));
+}
+
+function copyableCell(what, copied) {
+    return (header) => {
+        const code = h('code', {}, header[what]);
+        return h('div.row.apart', {}, code, copyButton(`the ${what} of ${header.name}`, () => header[what], code, () => copied(header[what])));
+    };
+}
+
+function headersTable(headers, copied) {
+    return table('Headers to send', [
+        {title: 'Header', cell: copyableCell('name', copied), heads: true},
+        {title: 'Value', cell: copyableCell('value', copied)},
+    ], headers);
+}
+
+// ---- ready lines -------------------------------------------------------------------------------
+
+/** Something to read with this key, at an address that is complete. */
+function isToRead(operation, {headers, effective_scopes: effective}) {
+    const {method, path, servers} = operation;
+    return method === 'GET' && servers.length > 0 && !path.includes('{') && suits(operation, headers, effective);
+}
+
+/** An address to try the key at; that of the server where no description names a better one. */
+async function exampleAddress({settings, signal}, issued) {
+    const start = new URL('/', location.href).href;
+    if (settings.description === null) {
+        return start;
+    }
+    try {
+        const {operations} = await loadDescription(new URL(settings.description, document.baseURI).href, signal);
+        const found = operations.find((operation) => isToRead(operation, issued));
+        return found ? found.servers[0].url + found.path : start;
+    } catch {
+        return start;
+    }
+}
+
+function readyLines(address, headers, copied) {
+    const lines = snippets(address, headers);
+    return [
+        h('h2', {}, 'Use it'),
+        h('p', {}, 'Keep it in an environment variable, not in your program. For a shell:'),
+        codeBlock(lines[0].setup, 'the lines for a shell', () => copied(...headers.map(({value}) => value))),
+        tabs('Language', lines.map(({name, text}) => ({name, content: codeBlock(text, `the lines for ${name}`)}))),
+    ];
+}
+
+// ---- leaving -----------------------------------------------------------------------------------
+
+/**
+ * Whoever has not copied the key, and its token, is asked before they are gone.
+ * @returns {(...secrets: string[]) => void} to be told of what has been copied
+ */
+function guard(page, secrets) {
+    const left = new Set(secrets);
+    const watch = new AbortController();
+    let asking = null;
+    page.signal.addEventListener('abort', () => watch.abort(), {once: true});
+    window.addEventListener('beforeunload', (event) => event.preventDefault(), {signal: watch.signal});
+    // Who goes back while being asked is not asked twice.
+    page.holdLeaving(() => watch.signal.aborted || (asking ??= confirmed({
+        title: 'Leave without the key?',
+        text: 'It has not been copied, and it cannot be shown again.',
+        yes: 'Leave',
+        signal: page.signal,
+    }).finally(() => {
+        asking = null;
+    })));
+    return (...copied) => {
+        copied.forEach((secret) => left.delete(secret));
+        if (left.size === 0) {
+            watch.abort();
+        }
+    };
+}
+
+// ---- the view ----------------------------------------------------------------------------------
+
+function replacement(issued, old) {
+    return h('p.note', {}, issued.replaces.ends_at === null || Date.parse(issued.replaces.ends_at) <= Date.now()
+        ? `The old key, ${old.prefix}, is revoked.`
+        : `The old key, ${old.prefix}, works until ${when(issued.replaces.ends_at)}.`);
+}
+
+/**
+ * @param {Object} page
+ * @param {Object} issued  the answer that has the key
+ * @param {Object} [old]  the key that it takes over from
+ */
+export async function issuedKey(page, issued, old) {
+    const copied = guard(page, issued.headers.map(({value}) => value));
+    const heading = h('h1', {}, `Your new key: ${issued.name}`);
+    const lines = h('section.stack.lines');
+    fill(page.main, heading,
+        h('p.note.warning', {}, h('strong', {}, 'Copy it now: it will not be shown again. '), 'Only its SHA-256 is kept. Treat it like a password.'),
+        old && replacement(issued, old),
+        h('section.panel.stack', {},
+            secretField('Key', issued.key, copied), issued.token && secretField('Token', issued.token, copied),
+            h('h2', {}, 'Headers to send'), headersTable(issued.headers, copied)),
+        lines,
+        h('div.row', {},
+            h('button.button.primary', {type: 'button', onclick: () => page.go('try', {headers: issued.headers, scopes: issued.effective_scopes})}, 'Try it with this key'),
+            h('button.button', {type: 'button', onclick: () => page.go('keys')}, 'Done')));
+    window.scrollTo(0, 0);
+    focusOn(heading);
+    const address = await exampleAddress(page, issued);
+    if (!page.signal.aborted) {
+        fill(lines, readyLines(address, issued.headers, copied));
+    }
+}

@@ -1,0 +1,222 @@
+// The start: who is there, which view is asked for, and everything that a view may use.
+
+import {client} from './api.js';
+import {fill, focusOn, h} from './dom.js';
+import {openAccount} from './account.js';
+import {openActivity} from './activity.js';
+import {openCreate} from './create.js';
+import {openKeys} from './keys.js';
+import {openTry} from './tryit.js';
+import {readSettings} from './settings.js';
+import {signIn} from './signin.js';
+import {failure, loading, working} from './states.js';
+
+const START = 'keys';
+
+const VIEWS = {
+    keys: {tab: 'Keys', open: openKeys},
+    'keys/new': {within: 'keys', open: openCreate},
+    try: {tab: 'Try it', open: openTry},
+    activity: {tab: 'Activity', open: openActivity},
+    account: {tab: 'Account', open: openAccount},
+};
+
+const [main, tabs, who, notices, announcer] = ['main', 'tabs', 'who', 'notices', 'announcer'].map((id) => document.getElementById(id));
+
+/** A view that is shown: its route, how it is ended, and whether it may be left. */
+let current = {route: null, controller: new AbortController(), mayLeave: () => true};
+let handedOver;
+let settings;
+let account;
+let ask;
+let askOnce;
+
+// ---- who is there ------------------------------------------------------------------------------
+
+// Other tabs have the same session: what one of them ends or begins holds for all.
+const otherTabs = new BroadcastChannel('taiauth');
+otherTabs.addEventListener('message', ({data}) => {
+    if (account && !isSame(data)) {
+        startOver();
+    }
+});
+
+function isSame(user) {
+    return user?.username === account.user.name && user.account === account.name;
+}
+
+/** Nothing of whoever was here is left: not in the page, not in memory. */
+function startOver() {
+    current.controller.abort();
+    fill(main);
+    history.replaceState(null, '', `#/${START}`);
+    location.reload();
+}
+
+let signingIn = null;
+
+/** However many requests find that nobody is known any more: they ask once. */
+function signInAgain() {
+    signingIn ??= signIn(askOnce, settings.title, account?.user.name).then(welcome).finally(() => {
+        signingIn = null;
+    });
+    return signingIn;
+}
+
+function welcome({username, account: name}) {
+    otherTabs.postMessage({username, account: name});
+    if (account && !isSame({username, account: name})) {
+        startOver();
+        // What somebody else has asked for is asked no more.
+        return new Promise(() => {});
+    }
+    return undefined;
+}
+
+async function signOut() {
+    if (!(await current.mayLeave())) {
+        return;
+    }
+    try {
+        await askOnce('DELETE', '/session');
+    } catch (error) {
+        fill(notices, failure(error));
+        return;
+    }
+    otherTabs.postMessage(null);
+    startOver();
+}
+
+function signOutButton() {
+    const button = h('button.button.quiet', {type: 'button', onclick: () => working(button, signOut)}, 'Sign out');
+    return button;
+}
+
+async function refreshAccount() {
+    account = await ask('GET', '/account');
+    showWho();
+    return account;
+}
+
+function showWho() {
+    const name = `${account.user.name} · ${account.name}`;
+    fill(who, account.user.session
+        ? [h('span.name', {title: name}, name), signOutButton()]
+        : h('span.name', {title: 'Signed in by the web server itself: there is no session to end here.'}, name));
+}
+
+// ---- which view --------------------------------------------------------------------------------
+
+function showTabs() {
+    const {within = current.route} = VIEWS[current.route];
+    fill(tabs, Object.entries(VIEWS).filter(([, {tab}]) => tab).map(([route, {tab}]) =>
+        h('a', {href: `#/${route}`, 'aria-current': route === within && 'page', onclick: () => goAgain(route)}, tab)));
+    tabs.hidden = false;
+}
+
+/** The address of a view that is shown already does not change: a click on it would do nothing. */
+function goAgain(route) {
+    if (location.hash === `#/${route}`) {
+        followAddress();
+    }
+}
+
+/** @see page.go in pageOf */
+function go(route, carried) {
+    handedOver = carried;
+    if (location.hash === `#/${route}`) {
+        followAddress();
+    } else {
+        location.hash = `/${route}`;
+    }
+}
+
+async function followAddress() {
+    if (handedOver === undefined && !(await current.mayLeave())) {
+        history.replaceState(null, '', `#/${current.route}`);
+        return;
+    }
+    const asked = location.hash.replace(/^#\//, '');
+    const route = Object.hasOwn(VIEWS, asked) ? asked : START;
+    if (route !== asked) {
+        history.replaceState(null, '', `#/${route}`);
+    }
+    show(route);
+}
+
+function show(route) {
+    fill(notices);
+    const isFirst = current.route === null;
+    current.controller.abort();
+    current = {route, controller: new AbortController(), mayLeave: () => true};
+    showTabs();
+    VIEWS[route].open(pageOf(current));
+    const heading = main.querySelector('h1');
+    document.title = `${heading.textContent} · ${settings.title}`;
+    if (!isFirst) {
+        window.scrollTo(0, 0);
+        focusOn(heading);
+    }
+}
+
+/** What a view has of the page. */
+function pageOf(view) {
+    const carried = handedOver;
+    handedOver = undefined;
+    return {
+        main,
+        settings,
+        signal: view.controller.signal,
+        carried,
+        ask,
+        refreshAccount,
+        /** Go to another view; `carried` is handed to it in memory alone. */
+        go,
+        announce: (text) => fill(announcer, text),
+        /** Have somebody asked before the view is left; not where go() carries what it has. */
+        holdLeaving(mayLeave) {
+            view.mayLeave = mayLeave;
+        },
+        get account() {
+            return account;
+        },
+    };
+}
+
+// ---- the start ---------------------------------------------------------------------------------
+
+async function start() {
+    fill(main, h('h1', {}, 'Developer'), loading('Loading'));
+    try {
+        settings = await readSettings();
+        document.querySelector('.brand').textContent = settings.title;
+        ({ask, askOnce} = client(settings.management, signInAgain));
+        await refreshAccount();
+    } catch (error) {
+        fill(main, h('h1', {}, 'Developer'), failure(error, start));
+        // Of a closed account, say: it is known who that is, and somebody else may want to sign in.
+        fill(who, error.status === 403 && signOutButton());
+        return;
+    }
+    window.addEventListener('hashchange', followAddress);
+    followAddress();
+}
+
+// It is a link for those whose browser has no JavaScript; with it the address says which view is shown.
+document.querySelector('.skip').addEventListener('click', (event) => {
+    event.preventDefault();
+    focusOn(main);
+});
+
+// What is put by to come back to with "Back" would keep a key in memory, and show it to whoever comes next.
+window.addEventListener('pagehide', () => {
+    current.controller.abort();
+    fill(main);
+});
+window.addEventListener('pageshow', ({persisted}) => {
+    if (persisted) {
+        location.reload();
+    }
+});
+
+start();

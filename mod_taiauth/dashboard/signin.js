@@ -1,0 +1,82 @@
+// Signing in, over whatever the page shows, and signing out.
+
+import {fill, h, uniqueId} from './dom.js';
+import {field} from './field.js';
+import {holdBack, working} from './states.js';
+
+const MEANINGS = {
+    UNAUTHENTICATED: 'The user name or the password is wrong.',
+    LOCKED_OUT: 'Too many wrong passwords for this user name, or from this network. Until the lock ends the right one is refused, too; API keys go on working.',
+    AUTH_UNAVAILABLE: 'The password could not be checked: the server is busy, or its database is away. Try again shortly.',
+    TLS_REQUIRED: 'The server takes passwords over https alone. Open this page with https.',
+};
+
+/**
+ * Ask who is there until somebody is known.
+ * @param {import('./api.js').Ask} askOnce
+ * @param {string} title  of the page
+ * @param {string} [username]  of whom the session was that has ended
+ * @returns {Promise<Object>} the session
+ */
+export function signIn(askOnce, title, username) {
+    return new Promise((resolve) => {
+        const heading = h('h2', {id: uniqueId('signin')}, `Sign in to ${title}`);
+        const dialog = h('dialog.signin', {'aria-labelledby': heading.id}, heading);
+        let session;
+        dialog.append(isSecureContext ? signInForm(askOnce, username, (begun) => {
+            session = begun;
+            dialog.close();
+        }) : insecure());
+        dialog.addEventListener('close', () => {
+            // There is nothing behind it for whom nobody knows: Escape closes it no more than a click does.
+            if (session === undefined) {
+                dialog.showModal();
+                return;
+            }
+            dialog.remove();
+            resolve(session);
+        });
+        document.body.append(dialog);
+        dialog.showModal();
+    });
+}
+
+function insecure() {
+    const address = new URL(location.pathname, location.href);
+    address.protocol = 'https:';
+    return h('div.stack', {}, h('p', {}, 'This page came over plain http, where others on the way could read your password and your keys. So there is no form here.'),
+        h('p', {}, 'Open it with https', location.port === '' ? [': ', h('a', {href: address.href}, address.href)] : '.'));
+}
+
+function signInForm(askOnce, username, done) {
+    const name = field('User name', h('input', {type: 'text', name: 'username', autocomplete: 'username', autocapitalize: 'none',
+        spellcheck: false, required: true, value: username ?? ''}));
+    const password = field('Password', h('input', {type: 'password', name: 'password', autocomplete: 'current-password', required: true}));
+    const trouble = h('div.trouble', {role: 'alert'}, username && h('p', {}, 'Your session has ended. What you were doing is still there.'));
+    const submit = h('button.button.primary', {type: 'submit'}, 'Sign in');
+
+    async function attempt() {
+        try {
+            done(await askOnce('POST', '/session', {username: name.input.value, password: password.input.value}));
+            return null;
+        } catch (error) {
+            fill(trouble, h('p.note.error', {}, MEANINGS[error.code] ?? error.message));
+            return error;
+        }
+    }
+
+    async function onsubmit(event) {
+        event.preventDefault();
+        const error = await working(submit, attempt);
+        if (error?.code === 'UNAUTHENTICATED') {
+            password.input.value = '';
+            password.input.focus();
+        }
+        if (error?.retryAfter) {
+            holdBack(submit, error.retryAfter, 'Try again');
+        }
+    }
+
+    (username ? password : name).input.autofocus = true;
+    return h('form.stack', {method: 'post', onsubmit}, trouble, name.element, password.element, submit);
+}
