@@ -8,7 +8,8 @@
 #define TAI_KEY_NAME_MAX 100 /* of a key */
 
 /**
- * A name is UTF-8 without control characters (C0, DEL, C1), and no key, token or ticket of ours.
+ * A name is UTF-8 without control characters (C0, DEL, C1), has something else than blanks, and no key,
+ * token or ticket of ours in it.
  * @param what  what is named, for the text: "account name"
  * @param name  the whole name
  * @param max   most bytes

@@ -29,10 +29,15 @@ static const struct {
     {"\302\237", 0},
     {"tai_" X32 "2Fjjgu", 0}, /* a key */
     {"tai_" X32 "2Fjjgv", 1}, /* none: its checksum is wrong */
-    {"\303", 0},              /* cut off */
-    {"\351", 0},              /* Latin-1 */
-    {"\300\257", 0},          /* overlong */
-    {"\355\240\200", 0},      /* surrogate */
+    {"prod tai_" X32 "2Fjjgu", 0},
+    {"tai_" X32 "2Fjjgu prod", 0},
+    {"tai_tai_" X32 "2Fjjgu", 0},
+    {"  ", 0},
+    {" a", 1},
+    {"\303", 0},         /* cut off */
+    {"\351", 0},         /* Latin-1 */
+    {"\300\257", 0},     /* overlong */
+    {"\355\240\200", 0}, /* surrogate */
     {"\364\220\200\200", 0},
 };
 
