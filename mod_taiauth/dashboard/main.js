@@ -57,6 +57,11 @@ let signingIn = null;
 
 /** However many requests find that nobody is known any more: they ask once. */
 function signInAgain() {
+    // Where httpd itself says who is there, it has them sign in again when it is asked for the page.
+    if (account?.user.session === null) {
+        location.reload();
+        return new Promise(() => {});
+    }
     signingIn ??= signIn(askOnce, settings.title, account?.user.name).then(welcome).finally(() => {
         signingIn = null;
     });

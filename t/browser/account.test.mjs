@@ -65,9 +65,9 @@ pageTest('a closed account: nobody gets in', async (visit) => {
     const who = here.demo.person();
     here.demo.taictl(['account', 'close', who.account, '--yes']);
     visit.secret(who.password);
-    visit.expects('403 POST /manage/session', '401 POST /manage/session');
+    visit.expects('403 POST /manage/session');
     await enterPassword(page, who);
-    await page.getByRole('alert').getByText(/./).first().waitFor();
+    await page.getByRole('alert').getByText('The password is right, but the account is closed.', {exact: false}).waitFor();
     await visit.look('closed');
     await signInDialog(page).waitFor();
 });
