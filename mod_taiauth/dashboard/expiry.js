@@ -2,9 +2,8 @@
 
 import {h} from './dom.js';
 import {choice, choiceField} from './field.js';
-import {utc, when} from './times.js';
+import {DAY_MS, utc, when} from './times.js';
 
-const DAY_MS = 86400000;
 const ON_A_DATE = 'date';
 
 const SPANS = [

@@ -1,10 +1,10 @@
 // A key as a row of a table.
 
 import {h} from './dom.js';
-import {ago, day, moment} from './times.js';
+import {DAY_MS, ago, day, moment} from './times.js';
 import {usageChart} from './usage.js';
 
-const SOON_MS = 7 * 86400000;
+const SOON_MS = 7 * DAY_MS;
 
 const STATUSES = {active: 'good', expired: 'warning', revoked: 'bad'};
 

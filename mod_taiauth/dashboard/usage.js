@@ -1,10 +1,9 @@
 // The use of a key in the last 30 days, as bars.
 
 import {h} from './dom.js';
-import {dayOfUse, number} from './times.js';
+import {DAY_MS, dayOfUse, number} from './times.js';
 
 const DAYS = 30;
-const DAY_MS = 86400000;
 const STEP = 4;
 const BAR = 3;
 const HEIGHT = 32;

@@ -48,7 +48,7 @@ pageTest('from the sign-in to a revoked key', async (visit) => {
     await send(page, '429 Too Many Requests');
     await answer(page).getByText('Rate limit exceeded: 5 requests per 60 seconds.').first().waitFor();
     await answer(page).getByText(/You have made as many requests as the limit allows/).waitFor();
-    await answer(page).getByText(/Wait (\d+ seconds?|1 minute), then one request passes/).waitFor();
+    await answer(page).getByText(/Wait \d+ s, then one request passes/).waitFor();
     await page.getByRole('button', {name: /^Send in \d+ s$|^Send in 1:00$/}).waitFor();
     await picture(visit, 'the-limit-and-why');
 

@@ -33,7 +33,8 @@ test('codes that are names of what every object has are not found', () => {
 });
 
 test('numbers and names of the answer are in the words', () => {
-    assert.match(explain({status: 429, code: 'RATE_LIMITED', retryAfter: 37}).todo, /^Wait 37 seconds,/);
+    assert.match(explain({status: 429, code: 'RATE_LIMITED', retryAfter: 37}).todo, /^Wait 37 s,/);
+    assert.match(explain({status: 429, code: 'LOCKED_OUT', retryAfter: 893}).todo, /^Wait 15 min\./, 'seconds are for programs');
     assert.match(explain({status: 403, code: 'INSUFFICIENT_SCOPE', scope: 'programs:write'}).means, /does not have the scope programs:write\.$/);
     assert.match(explain({status: 403, code: 'INSUFFICIENT_SCOPE', message: 'This action requires the "a:b" scope.'}).means, /the scope a:b\./);
     const plan = explain({status: 403, code: 'INSUFFICIENT_SCOPE', message: 'The "a:b" scope requires a Claimed or Pro plan.'});
