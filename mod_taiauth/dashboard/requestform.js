@@ -2,7 +2,7 @@
 
 import {fill, h} from './dom.js';
 import {isJson} from './operation.js';
-import {RequestError, demandJson} from './request.js';
+import {RequestError, demandJson, demandNoSecret, isSameHeader} from './request.js';
 
 /** Where it goes, as it is being filled in, and whether a key would leave for elsewhere. */
 function addressLine() {
@@ -38,7 +38,7 @@ function readBody(body) {
 }
 
 function withType(headers, text, type) {
-    const isTyped = headers.some(({name}) => name.toLowerCase() === 'content-type');
+    const isTyped = headers.some(({name}) => isSameHeader(name, 'Content-Type'));
     return text === undefined || isTyped ? headers : [...headers, {name: 'Content-Type', value: type}];
 }
 
@@ -46,8 +46,10 @@ function withType(headers, text, type) {
 function readParts(target, headers) {
     const url = target.address();
     const body = readBody(target.body);
+    const own = target.headers();
     const list = headers.read();
-    return list && {method: target.method(), url, headers: withType([...list, ...target.headers()], body, target.body?.type), body};
+    demandNoSecret(target.inAddress(), headers.secrets());
+    return list && {method: target.method(), url, headers: withType([...list, ...own], body, target.body?.type), body};
 }
 
 function fieldOf({fields, body}, part) {

@@ -3,7 +3,7 @@
 
 import {h} from './dom.js';
 import {field} from './field.js';
-import {RequestError, addressOf} from './request.js';
+import {RequestError, addressOf, headersOf} from './request.js';
 
 /**
  * @typedef {Object} Target
@@ -12,7 +12,8 @@ import {RequestError, addressOf} from './request.js';
  * @property {PartField|null} body
  * @property {() => string} method
  * @property {() => URL} address  throws RequestError
- * @property {() => {name: string, value: string}[]} headers  that are parameters
+ * @property {() => {part: string, text: string}[]} inAddress  what of the fields goes into the address
+ * @property {() => {name: string, value: string}[]} headers  that are parameters; throws RequestError
  * @property {{name: string, prefix: string, title: string}[]} secrets  headers that are asked for
  */
 
@@ -100,14 +101,15 @@ function serverField(servers) {
 export function operationTarget(operation) {
     const parameters = operation.parameters.map(parameterField);
     const server = serverField(operation.servers);
+    const filled = () => parameters.map(({parameter, input}) => ({parameter, value: input.value}));
     return {
         head: headOf(operation),
         fields: operation.servers.length > 1 ? [server, ...parameters] : parameters,
         body: operation.body && bodyField(operation.body),
         method: () => operation.method,
-        address: () => addressOf(server.input.value, operation.path, parameters.map(({parameter, input}) => ({parameter, value: input.value}))),
-        headers: () => parameters.filter(({parameter, input}) => parameter.place === 'header' && input.value !== '')
-            .map(({parameter, input}) => ({name: parameter.name, value: input.value})),
+        address: () => addressOf(server.input.value, operation.path, filled()),
+        inAddress: () => parameters.filter(({parameter}) => parameter.place !== 'header').map(({part, input}) => ({part, text: input.value})),
+        headers: () => headersOf(filled()),
         secrets: operation.headers,
     };
 }
@@ -149,6 +151,7 @@ export function handTarget(names) {
         bodyElement: body.element,
         method: () => method.input.value,
         address: () => addressHere(path.input.value.trim()),
+        inAddress: () => [{part: 'path', text: path.input.value}],
         headers: () => [],
         secrets: names.map((name) => ({name, prefix: '', title: ''})),
     };

@@ -77,6 +77,11 @@ test('security: the first way that has headers, its scopes', () => {
     assert.deepEqual(brief(one({security: [{toString: []}]})), [[], [], true]);
 });
 
+test('a header that the key goes in is no parameter besides', () => {
+    const {parameters} = one({security: [{key: []}], parameters: [{name: 'x-api-key', in: 'header'}, {name: 'X-API-Key', in: 'query'}]});
+    assert.deepEqual(parameters.map(({name, place}) => [name, place]), [['X-API-Key', 'query']]);
+});
+
 test('parameters: those of the operation before those of the path, of the template where it declares none', () => {
     const {operations: [{parameters}]} = readDescription({openapi: '3.0.0', paths: {'/a/{id}/{other}': {
         parameters: [{name: 'id', in: 'path', required: true, schema: {type: 'string'}}, {name: 'q', in: 'query', schema: {type: 'string'}}],
