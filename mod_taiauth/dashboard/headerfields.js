@@ -73,7 +73,7 @@ function neededHeaders(secrets, onpaste) {
         inputOf(name).value = value;
     }
 
-    return {element, need, inputOf, put, read: () => rows.map(readNeeded)};
+    return {element, need, inputOf, put, values: () => rows.map(({input}) => input.value.trim()), read: () => rows.map(readNeeded)};
 }
 
 // ---- others ------------------------------------------------------------------------------------
@@ -117,8 +117,8 @@ function addedHeaders(needed, onpaste) {
 /**
  * @param {{name: string, value: string}[]} secrets  of a key that has just been made, or none
  * @returns {{element: HTMLElement, need: (headers: {name: string, prefix: string, title: string}[]) => void,
- *   read: () => {name: string, value: string}[]|null}} need: what the operation asks for; read: null where one of them
- *   cannot be sent, after saying why
+ *   secrets: () => string[], read: () => {name: string, value: string}[]|null}} need: what the operation asks for;
+ *   secrets: what is filled in for that; read: null where one of them cannot be sent, after saying why
  */
 export function headerFields(secrets) {
     const needed = neededHeaders(secrets, (event) => paste(event, null));
@@ -155,5 +155,5 @@ export function headerFields(secrets) {
     }
 
     const element = h('fieldset.headers.stack', {}, h('legend', {}, 'Headers'), needed.element, added.elements);
-    return {element, need: needed.need, read};
+    return {element, need: needed.need, secrets: needed.values, read};
 }
