@@ -58,11 +58,14 @@ function whole(text) {
  * @property {number} [reset]  seconds until there is one more
  */
 
+// More gauges than this nobody looks at.
+const LIMITS_MAX = 8;
+
 /** @returns {Limit[]} */
 function readDraft(headers) {
-    const policies = readList(headers.get('RateLimit-Policy'));
-    return readList(headers.get('RateLimit')).map(({name, parameters}) => {
-        const policy = policies.find((other) => other.name === name)?.parameters;
+    const policies = new Map(readList(headers.get('RateLimit-Policy')).map(({name, parameters}) => [name, parameters]));
+    return readList(headers.get('RateLimit')).slice(0, LIMITS_MAX).map(({name, parameters}) => {
+        const policy = policies.get(name);
         return {
             name,
             left: whole(parameters.get('r')), reset: whole(parameters.get('t')),

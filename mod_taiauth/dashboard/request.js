@@ -155,13 +155,17 @@ export function demandJson(text) {
 /** Of a body so much is read and shown. */
 export const BODY_MAX = 256 * 1024;
 
-/** @returns {Promise<{bytes: Uint8Array, isCut: boolean}>} */
-async function readBytes(response) {
+/**
+ * @param {Response} response
+ * @param {number} max  bytes
+ * @returns {Promise<{bytes: Uint8Array, isCut: boolean}>}
+ */
+export async function readBytes(response, max) {
     const reader = response.body?.getReader();
-    const bytes = new Uint8Array(BODY_MAX);
+    const bytes = new Uint8Array(max);
     let length = 0;
     for (let part = await reader?.read(); part && !part.done; part = await reader.read()) {
-        const room = BODY_MAX - length;
+        const room = max - length;
         bytes.set(part.value.subarray(0, room), length);
         length += Math.min(room, part.value.length);
         if (part.value.length > room) {
@@ -216,7 +220,7 @@ export async function send({method, url, headers, body}, signal) {
         if (response.type === 'opaqueredirect') {
             return unread('REDIRECTED', started);
         }
-        const {bytes, isCut} = await readBytes(response);
+        const {bytes, isCut} = await readBytes(response, BODY_MAX);
         const {status, statusText} = response;
         return {
             status, statusText, ms: performance.now() - started, headers: response.headers,
