@@ -18,11 +18,11 @@ const ACTIONS = {
     'key.roll': {text: 'Key rolled'},
     'key.revoke': {text: 'Key revoked'},
     'key.import': {text: 'Keys imported'},
-    'token.issue': {text: 'Key with a token issued at log-in'},
+    'token.issue': {text: 'Key with a token issued for a password'},
     'session.create': {text: 'Signed in'},
-    'session.end': {text: 'Signed out'},
-    'login.failed': {text: 'Log-in failed', kind: 'bad'},
-    'login.locked': {text: 'Log-ins locked', kind: 'bad'},
+    'session.end': {text: 'Session ended'},
+    'login.failed': {text: 'Sign-in failed', kind: 'bad'},
+    'login.locked': {text: 'Sign-ins locked', kind: 'bad'},
     unlock: {text: 'Lock lifted'},
 };
 

@@ -1,17 +1,17 @@
 // Who may do what with the keys of an account. The server decides; this is for not offering what it refuses.
 
 import {h} from './dom.js';
-import {number} from './times.js';
+import {count} from './times.js';
 
 /** Whether the keys are this user's to manage. */
 export function isAdministrator({user}) {
     return user.role === 'primary_admin';
 }
 
-/** For members: whose the keys are, and what there is for them. */
-export function notForMembers(page) {
+/** For members: whose the keys are, and what has been done with them; and what there is for members. */
+export function notForMembers(page, right = 'manages keys') {
     return h('div.note.stack', {},
-        h('p', {}, h('strong', {}, `Only the primary administrator of ${page.account.name} manages keys.`)),
+        h('p', {}, h('strong', {}, `Only the primary administrator of ${page.account.name} ${right}.`)),
         h('p', {}, 'You are a member: you can see the plan and the limits of the account. For a key, ask the primary administrator.'),
         h('a.button', {href: '#/account'}, 'Account'));
 }
@@ -28,5 +28,5 @@ export function whyNoneCreated({status, limits}) {
         return 'The account is suspended: no keys can be created.';
     }
     return limits.active_keys < limits.max_keys ? null
-        : `All ${number(limits.max_keys)} keys that the plan allows are in use. Revoke one that is not needed any more, then create another.`;
+        : `The plan allows ${count(limits.max_keys, 'active key')}, and no other can be created now. Revoke one that is not needed any more, then create another.`;
 }

@@ -1,4 +1,4 @@
-// Signing in, over whatever the page shows, and signing out.
+// Signing in, over whatever the page shows.
 
 import {fill, h, uniqueId} from './dom.js';
 import {field} from './field.js';

@@ -37,8 +37,8 @@ function bar(each, index, scale) {
     return h('svg:g', {}, h('svg:title', {}, `${dayOfUse(each.day)}: ${counts(each)}`),
         h('svg:rect', {class: 'room', x: index * STEP, width: STEP, y: 0, height: HEIGHT}),
         h('svg:rect', {class: 'floor', ...at, y: HEIGHT - 1, height: 1}),
-        h('svg:rect', {class: 'admitted', ...at, y: HEIGHT - admitted, height: admitted}),
-        h('svg:rect', {class: 'refused', ...at, y: HEIGHT - admitted - refused, height: refused}));
+        admitted > 0 && h('svg:rect', {class: 'admitted', ...at, y: HEIGHT - admitted, height: admitted}),
+        refused > 0 && h('svg:rect', {class: 'refused', ...at, y: HEIGHT - admitted - refused, height: refused}));
 }
 
 /**
