@@ -1,6 +1,6 @@
 // Activity: who did what in the account, the latest first.
 
-import {actionOf, actorText, clientText, detailText} from './actions.js';
+import {actionOf, actorText, clientText, detailParts} from './actions.js';
 import {fill, h} from './dom.js';
 import {keyLabel} from './keycells.js';
 import {moreButton} from './more.js';
@@ -27,8 +27,8 @@ function whatCell({action, subject, detail}, keys) {
     // A key that has been rolled and the one that follows have one name.
     const nameOf = (id) => (keys.has(id) ? `${keys.get(id).name}, ${keys.get(id).prefix}` : id);
     // What stands in the next column already is not told twice.
-    const told = detail === `name: ${keys.get(subject)?.name}` ? '' : detailText(detail, nameOf);
-    return [kind ? h(`span.badge.${kind}`, {}, text) : text, told && h('span.small.faint.detail', {}, told)];
+    const told = detail === `name: ${keys.get(subject)?.name}` ? [] : detailParts({action, detail}, nameOf);
+    return [kind ? h(`span.badge.${kind}`, {}, text) : text, told.length > 0 && h('span.small.faint.detail', {}, told)];
 }
 
 function keyCell(id, keys) {
