@@ -46,21 +46,35 @@ function neededHeaders(secrets, onpaste) {
     const typed = new Map();
     const element = h('div.stack');
     let rows = [];
+    let origins;
+
+    // What has been filled in for one server is not handed to another.
+    function slot(name) {
+        return `${origins} ${name.toLowerCase()}`;
+    }
 
     function rowOf({name, prefix, title}, fitting, index) {
         const input = h('input.concealed', {
-            ...SECRET, value: typed.get(name.toLowerCase()) ?? fitting, placeholder: `Paste your ${index === 1 ? 'token' : 'key'}`,
-            oninput: () => typed.set(name.toLowerCase(), input.value), onpaste,
+            ...SECRET, value: typed.get(slot(name)) ?? fitting, placeholder: `Paste your ${index === 1 ? 'token' : 'key'}`,
+            oninput: () => typed.set(slot(name), input.value), onpaste,
         });
         const parts = field(h('code', {}, name), input, title);
         beside(input, showButton(input, name));
         return {name, prefix, ...parts};
     }
 
-    function need(headers) {
+    /** A new key goes to another server only where the person says so. */
+    function offer(fitting) {
+        const fillIn = () => rows.forEach(({name}, index) => put({name, value: fitting[index]}));
+        return h('div', {}, h('button.button', {type: 'button', onclick: fillIn}, 'Fill in the key that you have just created'));
+    }
+
+    function need(headers, to) {
+        origins = to;
+        const isElsewhere = origins !== location.origin;
         const fitting = fit(headers.map(({name}) => name), secrets);
-        rows = headers.map((header, index) => rowOf(header, fitting[index], index));
-        fill(element, mismatch(headers, secrets), rows.map((row) => row.element));
+        rows = headers.map((header, index) => rowOf(header, isElsewhere ? '' : fitting[index], index));
+        fill(element, mismatch(headers, secrets), rows.map((row) => row.element), isElsewhere && fitting.some((value) => value !== '') && offer(fitting));
     }
 
     /** The input of this header; undefined: it is not asked for. */
@@ -69,7 +83,7 @@ function neededHeaders(secrets, onpaste) {
     }
 
     function put({name, value}) {
-        typed.set(name.toLowerCase(), value);
+        typed.set(slot(name), value);
         inputOf(name).value = value;
     }
 
@@ -116,8 +130,8 @@ function addedHeaders(needed, onpaste) {
 
 /**
  * @param {{name: string, value: string}[]} secrets  of a key that has just been made, or none
- * @returns {{element: HTMLElement, need: (headers: {name: string, prefix: string, title: string}[]) => void,
- *   secrets: () => string[], read: () => {name: string, value: string}[]|null}} need: what the operation asks for;
+ * @returns {{element: HTMLElement, need: (headers: {name: string, prefix: string, title: string}[], origins: string) => void,
+ *   secrets: () => string[], read: () => {name: string, value: string}[]|null}} need: what the operation asks for, and where it goes;
  *   secrets: what is filled in for that; read: null where one of them cannot be sent, after saying why
  */
 export function headerFields(secrets) {

@@ -6,6 +6,13 @@ import {entriesOf, isObject, listOf, shown, textOf} from './untrusted.js';
 
 // ---- servers -----------------------------------------------------------------------------------
 
+const LOOPBACK = /^(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+/** Whether a key may go there: what is not encrypted everybody on the way can read. */
+function isSafe({protocol, hostname, origin}, address) {
+    return protocol === 'https:' || (protocol === 'http:' && (LOOPBACK.test(hostname) || origin === new URL(address).origin));
+}
+
 /** Where the operation is; null: nowhere that a page can ask. */
 function readServer(server, address) {
     const variables = Object.fromEntries(entriesOf(server?.variables));
@@ -14,7 +21,7 @@ function readServer(server, address) {
         return null;
     }
     const url = new URL(filled, address);
-    const isUsable = /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
+    const isUsable = isSafe(url, address) && url.username === '' && url.password === '';
     return isUsable ? {url: url.origin + url.pathname.replace(/\/+$/, ''), title: textOf(server.description)} : null;
 }
 

@@ -8,7 +8,7 @@ import {RequestError, demandJson, demandNoSecret, isSameHeader} from './request.
 function addressLine() {
     const text = h('code', {});
     const warning = h('p.note.warning', {hidden: true},
-        'This is another origin than that of this page. It gets what you paste below, and answers only if its operator has let this page in.');
+        'This is another origin than that of this page. It gets the key below, and answers only if its operator has let this page in.');
     function show(method, url) {
         fill(text, method, ' ', url === null ? '…' : url.href);
         warning.hidden = url === null || url.origin === location.origin;
@@ -109,7 +109,7 @@ export function requestForm(target, headers, buttons, submit) {
         }
     }
 
-    headers.need(target.secrets);
+    headers.need(target.secrets, target.origins);
     showAddress();
     return h('form.stack', {noValidate: true, autocomplete: 'off', onsubmit, oninput: showAddress},
         target.head, line.element, target.fields.map(({element}) => element), headers.element,

@@ -15,6 +15,7 @@ import {RequestError, addressOf, headersOf} from './request.js';
  * @property {() => {part: string, text: string}[]} inAddress  what of the fields goes into the address
  * @property {() => {name: string, value: string}[]} headers  that are parameters; throws RequestError
  * @property {{name: string, prefix: string, title: string}[]} secrets  headers that are asked for
+ * @property {string} origins  that it may go to
  */
 
 /** @typedef {{part: string, element: HTMLElement, input: HTMLElement, complain: (text: string|null) => void}} PartField */
@@ -88,7 +89,7 @@ function headOf({summary, method, path, details, isDeprecated, scopes, isBeyondH
         details && h('p.as-written', {}, details),
         scopeChips(scopes),
         isBeyondHeaders && h('p.note.warning', {}, 'This operation wants a key elsewhere than in a header. Add what it needs by hand, or send it with curl.'),
-        servers.length === 0 && h('p.note.error', {}, 'The description names no server for this operation that a page can ask: it must be http or https, without a password.'),
+        servers.length === 0 && h('p.note.error', {}, 'The description names no server for this operation that a page can ask: it must be https, or http on this computer alone, and without a password.'),
     ];
 }
 
@@ -111,6 +112,7 @@ export function operationTarget(operation) {
         inAddress: () => parameters.filter(({parameter}) => parameter.place !== 'header').map(({part, input}) => ({part, text: input.value})),
         headers: () => headersOf(filled()),
         secrets: operation.headers,
+        origins: [...new Set(operation.servers.map(({url}) => new URL(url).origin))].join(' '),
     };
 }
 
@@ -154,5 +156,6 @@ export function handTarget(names) {
         inAddress: () => [{part: 'path', text: path.input.value}],
         headers: () => [],
         secrets: names.map((name) => ({name, prefix: '', title: ''})),
+        origins: location.origin,
     };
 }

@@ -86,8 +86,12 @@ test('servers: relative to the description, with variables, the nearest list', (
     assert.deepEqual(urls(one({}, {servers: [{url: '../v2/'}, {url: 'https://{place}.example.org:{port}/v1',
         variables: {place: {default: 'eu'}, port: {default: 8443}}}]})), ['https://api.example.com/v2', 'https://eu.example.org:8443/v1']);
     assert.deepEqual(urls(one({servers: [{url: '/own'}]}, {servers: [{url: '/other'}]})), ['https://api.example.com/own']);
-    for (const url of ['javascript:alert(1)', 'data:text/html,x', 'file:///etc/passwd', 'https://user:secret@example.com/', 'https://user@example.com/', 'https://[', '']) {
+    for (const url of ['javascript:alert(1)', 'data:text/html,x', 'file:///etc/passwd', 'https://user:secret@example.com/', 'https://user@example.com/', 'https://[', '',
+        'http://api.example.com/', 'http://localhost.example.com/', 'http://127.example.com/', 'ws://localhost/']) {
         assert.deepEqual(urls(one({}, {servers: [{url}]})), [], url);
+    }
+    for (const url of ['http://localhost:8080', 'http://api.localhost', 'http://127.0.0.1:8080', 'http://[::1]']) {
+        assert.deepEqual(urls(one({}, {servers: [{url}]})), [url], url);
     }
 });
 
@@ -177,10 +181,10 @@ test('schemas that contain themselves end, and so do those that grow', () => {
 
 test('of many parts, or of many members, as many as a body to start from needs', () => {
     const part = (i) => ({properties: {[`p${i}`]: {type: 'integer'}}});
-    const parts = JSON.parse(bodyOf({schema: {allOf: Array.from({length: 200000}, (_, i) => part(i))}}).text);
+    const parts = JSON.parse(bodyOf({schema: {allOf: Array.from({length: 5000}, (_, i) => part(i))}}).text);
     assert.equal(parts.p0, 0);
     assert.ok(Object.keys(parts).length < 1000);
-    const members = JSON.parse(bodyOf({schema: {properties: Object.fromEntries(Array.from({length: 200000}, (_, i) => [`p${i}`, {}]))}}).text);
+    const members = JSON.parse(bodyOf({schema: {properties: Object.fromEntries(Array.from({length: 5000}, (_, i) => [`p${i}`, {}]))}}).text);
     assert.ok(Object.keys(members).length < 1000);
 });
 
