@@ -2,8 +2,8 @@
 
 import {codeBlock, copyButton} from './copy.js';
 import {loadDescription} from './description.js';
-import {confirmed} from './dialog.js';
 import {fill, focusOn, h, uniqueId} from './dom.js';
+import {guard} from './leaving.js';
 import {suits} from './security.js';
 import {snippets} from './snippets.js';
 import {table} from './table.js';
@@ -65,35 +65,6 @@ function readyLines(address, headers, copied) {
     ];
 }
 
-// ---- leaving -----------------------------------------------------------------------------------
-
-/**
- * Whoever has not copied the key, and its token, is asked before they are gone.
- * @returns {(...secrets: string[]) => void} to be told of what has been copied
- */
-function guard(page, secrets) {
-    const left = new Set(secrets);
-    const watch = new AbortController();
-    let asking = null;
-    page.signal.addEventListener('abort', () => watch.abort(), {once: true});
-    window.addEventListener('beforeunload', (event) => event.preventDefault(), {signal: watch.signal});
-    // Who goes back while being asked is not asked twice.
-    page.holdLeaving(() => watch.signal.aborted || (asking ??= confirmed({
-        title: 'Leave without the key?',
-        text: 'It has not been copied, and it cannot be shown again.',
-        yes: 'Leave',
-        signal: page.signal,
-    }).finally(() => {
-        asking = null;
-    })));
-    return (...copied) => {
-        copied.forEach((secret) => left.delete(secret));
-        if (left.size === 0) {
-            watch.abort();
-        }
-    };
-}
-
 // ---- the view ----------------------------------------------------------------------------------
 
 function replacement(issued, old) {
@@ -108,7 +79,7 @@ function replacement(issued, old) {
  * @param {Object} [old]  the key that it takes over from
  */
 export async function issuedKey(page, issued, old) {
-    const copied = guard(page, issued.headers.map(({value}) => value));
+    const {copied} = guard(page, issued.headers.map(({value}) => value));
     const heading = h('h1', {}, `Your new key: ${issued.name}`);
     const lines = h('section.stack.lines');
     fill(page.main, heading,

@@ -6,6 +6,7 @@ import {openAccount} from './account.js';
 import {openActivity} from './activity.js';
 import {openCreate} from './create.js';
 import {openKeys} from './keys.js';
+import {stayFor} from './leaving.js';
 import {openTry} from './tryit.js';
 import {readSettings} from './settings.js';
 import {signIn} from './signin.js';
@@ -168,12 +169,13 @@ function show(route) {
 function pageOf(view) {
     const carried = handedOver;
     handedOver = undefined;
-    return {
+    const page = {
         main,
         settings,
         signal: view.controller.signal,
         carried,
-        ask,
+        /** The management API. What changes something is waited for. */
+        ask: (method, ...asked) => (method === 'GET' ? ask(method, ...asked) : stayFor(page, () => ask(method, ...asked))),
         refreshAccount,
         /** Go to another view; `carried` is handed to it in memory alone. */
         go,
@@ -186,6 +188,7 @@ function pageOf(view) {
             return account;
         },
     };
+    return page;
 }
 
 // ---- the start ---------------------------------------------------------------------------------

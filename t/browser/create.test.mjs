@@ -1,8 +1,9 @@
 // Creating a key: what can be chosen, what cannot, and what is refused.
 
 import assert from 'node:assert/strict';
-import {create, goTo, nameField, signIn, startCreating} from './person.mjs';
+import {create, goTo, heading, holdUp, nameField, reloadAndStay, signIn, startCreating} from './person.mjs';
 import {here, pageTest, secretsTest} from './suite.mjs';
+import {until} from './until.mjs';
 
 async function chosenScopes(page) {
     const boxes = await page.getByRole('group', {name: 'Scopes'}).getByRole('checkbox', {checked: true}).all();
@@ -156,6 +157,45 @@ pageTest('offline while a key is created: the same', async (visit) => {
     assert.deepEqual(here.demo.taictl(['key', 'list', who.account]), []);
     const made = await create(visit);
     assert.equal(await here.demo.request(made.key, '/v1/categories'), 200);
+});
+
+pageTest('while the key is on its way nobody leaves without it: by a button, a tab, "back" or loading again', async (visit) => {
+    const {page} = visit;
+    await signIn(visit, here.demo.person());
+    await startCreating(page);
+    await nameField(page).fill('late');
+    const letGo = await holdUp(page, 'POST', '**/manage/keys');
+    const made = create(visit);
+    await page.getByText('Waiting for the new key.').waitFor();
+    const cancel = page.getByRole('button', {name: 'Cancel'});
+    assert.equal(await cancel.getAttribute('aria-disabled'), 'true');
+    await cancel.click({force: true});
+    await goTo(page, 'Account');
+    await until(() => page.url().endsWith('#/keys/new'), 'the address of what is shown');
+    await page.evaluate(() => history.back());
+    await until(() => page.url().endsWith('#/keys/new'), 'the address of what is shown');
+    await reloadAndStay(page);
+    await visit.look('create-waiting');
+    letGo();
+    const {key} = await made;
+    await heading(page, 'Your new key: late').waitFor();
+    assert.equal(await page.getByLabel('Key', {exact: true}).inputValue(), key);
+    await page.getByRole('button', {name: 'Copy the key'}).click();
+    await goTo(page, 'Account');
+    await heading(page, 'Account').waitFor();
+});
+
+pageTest('no key came: the view is left as before', async (visit) => {
+    const {page} = visit;
+    await signIn(visit, here.demo.person());
+    await startCreating(page);
+    await nameField(page).fill('none');
+    await page.route('**/manage/keys', (route) => route.fulfill({status: 503, json: {error: 'Not now.', code: 'AUTH_UNAVAILABLE'}}), {times: 1});
+    visit.expects('503 POST /manage/keys');
+    await page.getByRole('button', {name: 'Create key'}).click();
+    await page.getByRole('alert').waitFor();
+    await page.getByRole('button', {name: 'Cancel'}).click();
+    await heading(page, 'API keys').waitFor();
 });
 
 pageTest('a key with a token, for places that ask for both', async (visit) => {
