@@ -1,7 +1,7 @@
 // The start: who is there, which view is asked for, and everything that a view may use.
 
-import {client} from './api.js';
-import {fill, focusOn, h} from './dom.js';
+import {Refusal, client} from './api.js';
+import {fill, focusOn, h, named} from './dom.js';
 import {openAccount} from './account.js';
 import {openActivity} from './activity.js';
 import {openCreate} from './create.js';
@@ -11,6 +11,7 @@ import {openTry} from './tryit.js';
 import {readSettings} from './settings.js';
 import {signIn} from './signin.js';
 import {failure, loading, working} from './states.js';
+import {textOf} from './untrusted.js';
 
 const START = 'keys';
 
@@ -98,16 +99,24 @@ function signOutButton() {
     return button;
 }
 
+/** Whatever is at the address that is set has answered. @throws {Refusal} */
+function demandAccount(answer) {
+    if (textOf(answer?.name) === '' || textOf(answer?.user?.name) === '') {
+        throw new Refusal(0, 'BAD_SETTINGS', '"management" in settings.json is the address of something else: its answer to /account names neither account nor user.');
+    }
+    return answer;
+}
+
 async function refreshAccount() {
-    account = await ask('GET', '/account');
+    account = demandAccount(await ask('GET', '/account'));
     showWho();
     return account;
 }
 
 function showWho() {
-    const name = `${account.user.name} · ${account.name}`;
+    const name = [named(account.user.name), ' · ', named(account.name)];
     fill(who, account.user.session
-        ? [h('span.name', {title: name}, name), signOutButton()]
+        ? [h('span.name', {title: `${account.user.name} · ${account.name}`}, name), signOutButton()]
         : h('span.name', {title: 'Signed in by the web server itself: there is no session to end here.'}, name));
 }
 

@@ -14,6 +14,9 @@ import {clock, number} from './times.js';
 
 const REMEMBERED_MAX = 10;
 
+// Seconds. Whoever is told to wait for longer may try meanwhile.
+const HELD_MAX = 3600;
+
 // ---- what has been sent ------------------------------------------------------------------------
 
 /** The last requests, in memory alone: no more than what was asked for and how it went. */
@@ -85,7 +88,7 @@ function sender(signal, show, showCancelled) {
         }
         const wait = answer ? show(request, answer) : showCancelled();
         if (wait) {
-            holdBack(used, wait);
+            holdBack(used, Math.min(wait, HELD_MAX));
         }
     }
 

@@ -162,6 +162,53 @@ pageTest('a request by hand', async (visit) => {
     await visit.look('try-by-hand');
 });
 
+pageTest('a key in an address is not sent: every log on the way would have it', async (visit) => {
+    const {page} = visit;
+    const {key} = await withKey(visit, 'GET /v1/programs');
+    await page.getByRole('button', {name: 'Another request, by hand'}).click();
+    const asked = [];
+    page.on('request', (request) => asked.push(request.url()));
+    for (const path of [`/v1/programs?apikey=${key}`, `/v1/${key}`]) {
+        await page.getByRole('textbox', {name: 'Path'}).fill(path);
+        await page.getByRole('button', {name: 'Send', exact: true}).click();
+        await page.getByText('A key belongs in a header.', {exact: false}).waitFor();
+        await page.getByRole('textbox', {name: 'Path'}).fill('/v1/');
+    }
+    assert.deepEqual(asked, []);
+});
+
+pageTest('parameters that are headers which no page may send; one that is told to wait for ever', async (visit) => {
+    const {page} = visit;
+    const parameters = ['X Bad', 'Cookie', 'X-API-Key'].map((name) => ({name, in: 'header', schema: {type: 'string'}}));
+    await page.route('**/openapi.json', (route) => route.fulfill({json: {openapi: '3.1.0', info: {title: 'Odd', version: '1'}, security: [{key: []}],
+        components: {securitySchemes: {key: {type: 'apiKey', in: 'header', name: 'X-API-Key'}}}, paths: {'/v1/odd': {get: {parameters}}}}}));
+    await signIn(visit, here.demo.person());
+    await goTo(page, 'Try it');
+    await choose(page, 'GET /v1/odd');
+    assert.equal(await page.getByLabel('X-API-Key').count(), 1, 'the key is asked for once');
+    for (const [name, text] of [['X Bad', 'A header name is made of letters'], ['Cookie', 'No page may set Cookie']]) {
+        await page.getByLabel(name).fill('x');
+        await page.getByRole('button', {name: 'Send', exact: true}).click();
+        await page.getByText(text, {exact: false}).waitFor();
+        await page.getByLabel(name).fill('');
+    }
+    await page.route('**/v1/odd', (route) => route.fulfill({status: 429, headers: {'Retry-After': '999999999999999'}, json: {}}));
+    visit.expects('429 GET /v1/odd');
+    await page.getByRole('button', {name: 'Send', exact: true}).click();
+    await page.getByRole('button', {name: /^Send in (60:00|59:\d\d)$/}).waitFor();
+});
+
+pageTest('a description that is too deep: said, and requests by hand still go', async (visit) => {
+    const {page} = visit;
+    const deep = `${'{"a":'.repeat(20000)}1${'}'.repeat(20000)}`;
+    await page.route('**/openapi.json', (route) => route.fulfill({contentType: 'application/json',
+        body: `{"openapi": "3.1.0", "paths": {"/a": {"post": {"requestBody": {"content": {"application/json": {"example": ${deep}}}}}}}}`}));
+    await signIn(visit, here.demo.person());
+    await goTo(page, 'Try it');
+    await page.getByText(/POST \/a cannot be read: .*You can still send requests by hand\./).waitFor();
+    await page.getByRole('textbox', {name: 'Path'}).waitFor();
+});
+
 pageTest('no answer: offline', async (visit) => {
     const {page} = visit;
     await withKey(visit, 'GET /v1/programs');
