@@ -54,7 +54,7 @@ pageTest('from the sign-in to a revoked key', async (visit) => {
 
     await goTo(page, 'Keys');
     await keyRow(page, 'My first key').getByRole('button', {name: /^Revoke/}).click();
-    const question = page.getByRole('dialog', {name: 'Revoke My first key?'});
+    const question = page.getByRole('dialog', {name: 'Revoke My first key'});
     await question.getByText('This cannot be undone.').waitFor();
     await picture(visit, 'revoke');
     await question.getByRole('button', {name: 'Revoke key'}).click();
