@@ -50,7 +50,7 @@ function tokenOption() {
 }
 
 function createForm(page, scopes) {
-    const fields = {name: nameWithFocus(), expiry: expiryField(), scopes: scopesField(scopes)};
+    const fields = {name: nameField(), expiry: expiryField(), scopes: scopesField(scopes)};
     const token = tokenOption();
     const trouble = h('div.trouble');
     const progress = h('p.progress', {role: 'status'});
@@ -99,11 +99,6 @@ function createForm(page, scopes) {
     return h('form.panel.narrow.stack', {noValidate: true, autocomplete: 'off', onsubmit}, trouble,
         fields.name.element, fields.expiry.element, fields.scopes.element, token.element,
         h('div.actions', {}, progress, cancel, submit));
-}
-
-function nameWithFocus() {
-    const name = nameField();
-    return {...name, focus: () => name.input.focus()};
 }
 
 function noneNow(why) {

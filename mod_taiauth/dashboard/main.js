@@ -166,12 +166,22 @@ function show(route) {
     current = {route, controller: new AbortController(), mayLeave: () => true};
     showTabs();
     VIEWS[route].open(pageOf(current));
-    const heading = main.querySelector('h1');
-    document.title = `${heading.textContent} · ${settings.title}`;
-    if (!isFirst) {
-        window.scrollTo(0, 0);
-        focusOn(heading);
+    if (isFirst) {
+        entitle();
+    } else {
+        begin();
     }
+}
+
+function entitle() {
+    document.title = `${main.querySelector('h1').textContent} · ${settings.title}`;
+}
+
+/** Who has asked for what is shown now begins at its heading. */
+function begin() {
+    entitle();
+    window.scrollTo(0, 0);
+    focusOn(main.querySelector('h1'));
 }
 
 /** What a view has of the page. */
@@ -186,6 +196,8 @@ function pageOf(view) {
         /** The management API. What changes something is waited for. */
         ask: (method, ...asked) => (method === 'GET' ? ask(method, ...asked) : stayFor(page, () => ask(method, ...asked))),
         refreshAccount,
+        /** Where a view has got another heading. */
+        begin,
         /** Go to another view; `carried` is handed to it in memory alone. */
         go,
         announce: (text) => fill(announcer, text),

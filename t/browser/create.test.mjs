@@ -10,6 +10,11 @@ async function chosenScopes(page) {
     return Promise.all(boxes.map((box) => box.inputValue()));
 }
 
+/** What is said of an input besides its label; runs in the page. */
+function descriptionOf(input) {
+    return input.getAttribute('aria-describedby').split(' ').map((id) => document.getElementById(id).textContent).join(' ').trim();
+}
+
 function detailsOf(account, name) {
     return here.demo.taictl(['key', 'list', account]).find((key) => key.name === name);
 }
@@ -36,9 +41,9 @@ pageTest('scopes beyond the plan are shown with the plan they need, and cannot b
         ['analytics:read', 'Pro', 'Access click and view analytics']]) {
         const box = page.getByRole('checkbox', {name: new RegExp(`^${scope}`)});
         assert.ok(await box.isDisabled(), `${scope} cannot be chosen`);
-        await page.getByText(`${scope}Needs ${plans}${description}`).waitFor();
+        await page.getByText(`${scope} Needs ${plans}${description}`).waitFor();
     }
-    await page.getByRole('button', {name: 'All read scopes'}).click();
+    await page.getByRole('button', {name: 'All usual scopes'}).click();
     assert.deepEqual((await chosenScopes(page)).sort(), ['categories:read', 'organizations:read', 'programs:read', 'reviews:read']);
     await visit.look('create-free');
 });
@@ -68,11 +73,26 @@ pageTest('a date of one’s own: to come, and complete', async (visit) => {
     await page.getByRole('radio', {name: 'On a date'}).check();
     await page.getByRole('button', {name: 'Create key'}).click();
     await page.getByText('Give a date and a time.').waitFor();
+    assert.equal(await page.getByLabel('Expires on').getAttribute('aria-invalid'), 'true');
+    assert.equal(await page.getByLabel('Expires on').evaluate(descriptionOf), 'Give a date and a time.');
     await page.getByLabel('Expires on').fill('2020-01-31T12:00');
     await page.getByRole('button', {name: 'Create key'}).click();
     await page.getByText('This time is over.').waitFor();
     await page.getByLabel('Expires on').fill('2099-01-31T12:00');
     assert.equal((await create(visit)).expires_at, '2099-01-31T12:00:00Z');
+});
+
+pageTest('the server refuses the expiry: said there, and what was chosen has the focus', async (visit) => {
+    const {page} = visit;
+    await signIn(visit, here.demo.person());
+    await startCreating(page);
+    await nameField(page).fill('too short');
+    await page.getByRole('radio', {name: 'In 30 days'}).check();
+    visit.expects('400 POST /manage/keys');
+    await page.route('**/manage/keys', (route) => route.fulfill({status: 400, json: {error: '"expires_at" is in the past.', code: 'BAD_REQUEST'}}));
+    await page.getByRole('button', {name: 'Create key'}).click();
+    await page.getByRole('group', {name: 'Expires'}).getByText('"expires_at" is in the past.').waitFor();
+    assert.ok(await page.getByRole('radio', {name: 'In 30 days'}).evaluate((radio) => radio === document.activeElement));
 });
 
 pageTest('nothing is sent that is not complete, and each fault is at its field', async (visit) => {
@@ -82,6 +102,7 @@ pageTest('nothing is sent that is not complete, and each fault is at its field',
     await startCreating(page);
     const [least] = await chosenScopes(page);
     await page.getByRole('checkbox', {name: new RegExp(`^${least}`)}).uncheck();
+    await nameField(page).fill('   ');
     await page.getByRole('button', {name: 'Create key'}).click();
     await page.getByText('Give the key a name.').waitFor();
     await page.getByText('Choose one scope at least.').waitFor();
@@ -107,7 +128,7 @@ pageTest('the eleventh key: not offered, and refused in words where it was asked
     await visit.look('create-eleventh');
     await goTo(page, 'Keys');
     await page.getByText('10 of 10 active keys in use').first().waitFor();
-    await page.getByText(/^All 10 keys that the plan allows are in use/).waitFor();
+    await page.getByText(/^The plan allows 10 active keys, and no other can be created now/).waitFor();
     assert.equal(await page.getByRole('button', {name: 'Create key'}).getAttribute('aria-disabled'), 'true');
     await visit.look('keys-full');
 });
