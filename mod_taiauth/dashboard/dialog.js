@@ -5,7 +5,7 @@ import {failure, holdBack, isHeld, working} from './states.js';
 
 /**
  * @typedef {Object} Question
- * @property {string} title
+ * @property {string|Array<Node|string>} title  and doneTitle
  * @property {Array<Node>} content
  * @property {string} submit  what the button says
  * @property {'primary'|'danger'} [kind]  of that button
