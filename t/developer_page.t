@@ -42,6 +42,7 @@ my %headers = (
     'Referrer-Policy'              => 'no-referrer',
     'Cross-Origin-Opener-Policy'   => 'same-origin',
     'Cross-Origin-Resource-Policy' => 'same-origin',
+    'Permissions-Policy'           => join(', ', map { "$_=()" } qw(camera display-capture geolocation microphone payment usb)),
 );
 
 my $policy = join '; ', "default-src 'none'", (map { "$_ 'self'" } qw(script-src style-src img-src connect-src form-action)),
@@ -72,12 +73,20 @@ is_served($_, $_) for @files;
 is_served('', 'index.html');
 
 my $tag = $httpd->get('/developer/main.js')->header('ETag');
-is $httpd->get('/developer/main.js', { 'If-None-Match' => $tag })->status, 304, 'what a browser has it need not get again';
-is $httpd->get('/developer')->status, 301, 'the path without its slash leads there';
-
-my $missing = $httpd->get('/developer/no-such.js');
-is $missing->status, 404, 'no such file';
-is $missing->header('Content-Security-Policy'), $policy, '... has the policy, too';
+my @others = (
+    [304, 'what a browser has it need not get again', '/developer/main.js', { 'If-None-Match' => $tag }],
+    [301, 'the path without its slash leads there', '/developer', {}],
+    [404, 'no such file', '/developer/no-such.js', {}],
+    [403, 'in the clear from elsewhere', '/developer/', { 'X-Client' => '192.0.2.1' }],
+    [416, 'no such part', '/developer/main.js', { Range => 'bytes=9999999-' }],
+);
+for my $other (@others) {
+    my ($status, $name, $path, $fields) = @$other;
+    my $answer = $httpd->get($path, $fields);
+    is $answer->status, $status, $name;
+    is $answer->header('Content-Security-Policy'), $policy, '... has the policy, too';
+    is $answer->header($_), $headers{$_}, "... and $_" for sort keys %headers;
+}
 is $httpd->get('/developer/../developer/', {})->status, 200, 'a path that goes up and down';
 is $httpd->get('/developer/%2e%2e/%2e%2e/conf/taiauth.conf')->status, 400, 'nothing above it is served';
 

@@ -1,10 +1,11 @@
 // Account: plan, standing and limits, who is signed in, and what the plan grants.
 
 import {fill, h} from './dom.js';
+import {keysInUse} from './inuse.js';
 import {policyText} from './ratelimit.js';
 import {failure, loading} from './states.js';
 import {table} from './table.js';
-import {duration, moment, number} from './times.js';
+import {duration, moment} from './times.js';
 
 const STANDINGS = {
     active: {kind: 'good', text: 'In good standing'},
@@ -38,12 +39,6 @@ function standing(status) {
     return h(`span.badge.${kind}`, {}, text);
 }
 
-function keysInUse({active_keys: active, max_keys: most}) {
-    return h('span.in-use', {},
-        h('meter', {min: 0, max: most, high: most - 1, low: most - 1, optimum: 0, value: active, 'aria-label': 'Active keys'}, `${active} of ${most}`),
-        `${number(active)} of ${number(most)} active keys`);
-}
-
 function accountPanel({name, plan, status, limits}) {
     return h('section.panel.stack', {}, h('h2', {}, 'Account'), h('dl.facts', {},
         fact('Name', name), fact('Plan', plan.title ?? plan.name), fact('Standing', standing(status)),
@@ -69,7 +64,6 @@ const SCOPE_COLUMNS = [
     {title: 'Scope', cell: ({name}) => h('code', {}, name), heads: true},
     {title: 'What it is for', cell: ({description}) => description},
     {title: 'Your plan', cell: grant, className: 'brief'},
-    {title: 'New keys', cell: (scope) => (scope.default ? 'have it' : 'on request'), className: 'brief'},
 ];
 
 async function showScopes(page, place) {

@@ -8,7 +8,7 @@ import {prettyJson} from './prettyjson.js';
 import {limitText, policyText, readLimits, readRetryAfter} from './ratelimit.js';
 import {explain} from './refusals.js';
 import {BODY_MAX} from './request.js';
-import {number} from './times.js';
+import {count, number} from './times.js';
 
 const KIB = 1024;
 
@@ -25,7 +25,7 @@ export function refusalIn(answer, url) {
 }
 
 function sizeText({size, isCut}) {
-    const text = size < KIB ? `${number(size)} ${size === 1 ? 'byte' : 'bytes'}` : `${number(Math.round(size / KIB))} KiB`;
+    const text = size < KIB ? count(size, 'byte') : `${number(Math.round(size / KIB))} KiB`;
     return isCut ? `more than ${text}` : text;
 }
 

@@ -7,7 +7,7 @@ import {issuedKey} from './issued.js';
 import {nameField} from './keyname.js';
 import {isAdministrator, notForMembers, whyNoneCreated} from './rights.js';
 import {scopesField} from './scopes.js';
-import {failure, holdBack, loading, working} from './states.js';
+import {failure, holdBack, isHeld, loading, working} from './states.js';
 
 /** Where a refusal's text names a member of the request, it belongs to that field. */
 const MEMBERS = [
@@ -50,9 +50,11 @@ function tokenOption() {
 }
 
 function createForm(page, scopes) {
-    const fields = {name: nameWithFocus(), expiry: expiryField(), scopes: scopesField(scopes)};
+    const fields = {name: nameField(), expiry: expiryField(), scopes: scopesField(scopes)};
     const token = tokenOption();
     const trouble = h('div.trouble');
+    const progress = h('p.progress', {role: 'status'});
+    const cancel = h('button.button', {type: 'button', onclick: () => isHeld(cancel) || page.go('keys')}, 'Cancel');
     const submit = h('button.button.primary', {type: 'submit'}, 'Create key');
 
     /** All of them are looked at, so that whoever has to mend two things hears of both. */
@@ -66,6 +68,8 @@ function createForm(page, scopes) {
             wrong.focus();
             return;
         }
+        fill(progress, 'Waiting for the new key. It is shown here, once.');
+        cancel.ariaDisabled = 'true';
         try {
             const issued = await page.ask('POST', '/keys', orderOf(fields, token.isWanted()));
             if (!page.signal.aborted) {
@@ -76,6 +80,9 @@ function createForm(page, scopes) {
                 showRefusal(error, fields, trouble);
                 return error;
             }
+        } finally {
+            fill(progress);
+            cancel.ariaDisabled = null;
         }
         return null;
     }
@@ -91,12 +98,7 @@ function createForm(page, scopes) {
 
     return h('form.panel.narrow.stack', {noValidate: true, autocomplete: 'off', onsubmit}, trouble,
         fields.name.element, fields.expiry.element, fields.scopes.element, token.element,
-        h('div.actions', {}, h('a.button', {href: '#/keys'}, 'Cancel'), submit));
-}
-
-function nameWithFocus() {
-    const name = nameField();
-    return {...name, focus: () => name.input.focus()};
+        h('div.actions', {}, progress, cancel, submit));
 }
 
 function noneNow(why) {

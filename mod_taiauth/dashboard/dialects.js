@@ -1,6 +1,8 @@
 // A refusal in any of the forms that an API may answer in: {"error", "code"}, application/problem+json,
 // and the envelope {"errors": ["..."], "data": []}, which has no code and may come with status 200.
 
+import {textOf} from './untrusted.js';
+
 /** The envelope's fixed texts. Where one has been worded anew, the status alone speaks. */
 export const envelopeTexts = {
     'An API key is required.': 'MISSING_API_KEY',
@@ -19,13 +21,9 @@ function parsed(text) {
     }
 }
 
-function isText(value) {
-    return typeof value === 'string' && value !== '';
-}
-
 /** One of "errors": a text, or as other APIs have it an object with one. */
 function errorText(error) {
-    return isText(error) ? error : isText(error?.message) ? error.message : JSON.stringify(error);
+    return textOf(error) || textOf(error?.message) || JSON.stringify(error);
 }
 
 function envelopeCode(status, message, challenge) {
@@ -49,8 +47,8 @@ function readBody(status, body, challenge) {
     if (Array.isArray(answer?.errors) && answer.errors.length > 0) {
         return readEnvelope(status, answer.errors, challenge);
     }
-    const message = [answer?.error, answer?.detail, answer?.message, answer?.title].find(isText);
-    return {code: isText(answer?.code) ? answer.code : undefined, message};
+    const message = [answer?.error, answer?.detail, answer?.message, answer?.title].map(textOf).find(Boolean);
+    return {code: textOf(answer?.code) || undefined, message};
 }
 
 /**

@@ -5,7 +5,7 @@ import {failure, holdBack, isHeld, working} from './states.js';
 
 /**
  * @typedef {Object} Question
- * @property {string} title
+ * @property {string|Array<Node|string>} title  and doneTitle
  * @property {Array<Node>} content
  * @property {string} submit  what the button says
  * @property {'primary'|'danger'} [kind]  of that button
@@ -22,8 +22,15 @@ import {failure, holdBack, isHeld, working} from './states.js';
  */
 export function question(asked) {
     return new Promise((resolve) => {
-        const outcome = {isBusy: false, given: undefined};
         const dialog = h('dialog.question', {'aria-labelledby': uniqueId('question')});
+        const outcome = {isBusy: false, given: undefined, end};
+
+        function end() {
+            dialog.close();
+            dialog.remove();
+            resolve(outcome.given);
+        }
+
         fill(dialog, questionForm(dialog, asked, outcome));
         dialog.addEventListener('close', () => {
             // Escape closes a dialog for good when it is pressed twice; what is at work may give a key that is shown once.
@@ -31,8 +38,7 @@ export function question(asked) {
                 dialog.showModal();
                 return;
             }
-            dialog.remove();
-            resolve(outcome.given);
+            end();
         });
         asked.signal.addEventListener('abort', () => dialog.close(), {once: true});
         document.body.append(dialog);
@@ -66,7 +72,7 @@ function questionForm(dialog, asked, outcome) {
             fill(progress);
         }
         if (outcome.given !== undefined) {
-            finish(dialog, asked, outcome.given);
+            finish(dialog, asked, outcome);
         }
         return null;
     }
@@ -83,9 +89,10 @@ function questionForm(dialog, asked, outcome) {
         h('div.actions', {}, progress, cancel, submit));
 }
 
-function finish(dialog, asked, given) {
+function finish(dialog, asked, {given, end}) {
     if (!asked.result) {
-        dialog.close();
+        // At once: until the event of the closing comes, a new key would be held by nobody.
+        end();
         return;
     }
     const title = titleOf(dialog, asked.doneTitle ?? asked.title);

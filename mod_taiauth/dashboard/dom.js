@@ -41,6 +41,11 @@ function present(children) {
         .map((child) => (child instanceof Node ? child : document.createTextNode(String(child))));
 }
 
+/** A name that people have given, within a sentence: none of its characters turns what stands beside it around. */
+export function named(text) {
+    return h('bdi', {}, text);
+}
+
 /** Put these in the place of all that an element holds. */
 export function fill(element, ...children) {
     element.replaceChildren(...present(children));

@@ -1,10 +1,11 @@
 // An example of what a JSON Schema describes, to start a body from.
 
-import {isObject} from './untrusted.js';
+import {entriesOf, isObject, listOf} from './untrusted.js';
 
 // A schema may contain itself, and may be made to grow without end.
 const DEPTH_MAX = 8;
 const NODES_MAX = 500;
+const PARTS_MAX = 64;
 
 const BY_TYPE = {string: '', integer: 0, number: 0, boolean: false, null: null};
 
@@ -59,12 +60,13 @@ export function exampleOf(schema, resolve) {
 
     /** Those of all its parts. */
     function properties(at, depth) {
-        const parts = Array.isArray(at.allOf) && depth < DEPTH_MAX ? at.allOf.map(resolve).filter(isObject) : [];
-        const inherited = parts.map((part) => {
+        const all = Object.create(null);
+        for (const part of depth < DEPTH_MAX ? listOf(at.allOf).slice(0, PARTS_MAX) : []) {
+            const found = resolve(part);
             left -= 1;
-            return left > 0 ? properties(part, depth + 1) : {};
-        });
-        return Object.assign(Object.create(null), ...inherited, isObject(at.properties) ? at.properties : {});
+            Object.assign(all, isObject(found) && left > 0 ? properties(found, depth + 1) : {});
+        }
+        return Object.assign(all, Object.fromEntries(entriesOf(at.properties).slice(0, NODES_MAX)));
     }
 
     function object(members, depth) {

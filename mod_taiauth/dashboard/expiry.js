@@ -1,10 +1,9 @@
 // The choice of when a key expires.
 
 import {h} from './dom.js';
-import {choice, choiceField} from './field.js';
-import {utc, when} from './times.js';
+import {choice, choiceField, field} from './field.js';
+import {DAY_MS, utc, when} from './times.js';
 
-const DAY_MS = 86400000;
 const ON_A_DATE = 'date';
 
 const SPANS = [
@@ -31,40 +30,57 @@ function faultOf(date) {
  *   value: as the management API takes it; null: never
  */
 export function expiryField() {
-    const input = h('input', {type: 'datetime-local', name: 'expires-at', 'aria-label': 'Expires on'});
+    const input = h('input', {type: 'datetime-local', name: 'expires-at'});
+    const date = field('Expires on', input);
     const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
     const outlook = h('p.hint.outlook', {role: 'status'});
     const choices = [...SPANS, {value: ON_A_DATE, label: 'On a date'}].map(({value, label}) =>
         choice('radio', {name: 'expiry', value, checked: value === 'never'}, label));
-    const made = choiceField('Expires', [h('div.row', {}, choices), h('div.date', {hidden: true}, input), outlook]);
+    const made = choiceField('Expires', [h('div.row', {}, choices), date.element, outlook]);
 
     function chosen() {
-        return made.element.querySelector('input[type=radio]:checked').value;
+        return made.element.querySelector('input[type=radio]:checked');
+    }
+
+    function isDated() {
+        return chosen().value === ON_A_DATE;
     }
 
     /** null: never, or no moment yet */
     function end() {
-        return chosen() === ON_A_DATE ? momentOf(input) : chosen() === 'never' ? null : new Date(Date.now() + Number(chosen()) * DAY_MS);
+        const {value} = chosen();
+        return isDated() ? momentOf(input) : value === 'never' ? null : new Date(Date.now() + Number(value) * DAY_MS);
+    }
+
+    function outlookOf(moment) {
+        if (moment === null) {
+            return isDated() ? `In your time zone, ${zone}.` : 'It works until it is revoked.';
+        }
+        return `${when(moment)} in your time zone, ${zone}; ${utc(moment)} in UTC.`;
+    }
+
+    /** At the date, where that is what is wrong. */
+    function complain(text) {
+        date.complain(isDated() ? text : null);
+        made.complain(isDated() ? null : text);
     }
 
     function look() {
-        const date = end();
-        input.parentElement.hidden = chosen() !== ON_A_DATE;
-        made.complain(null);
-        outlook.textContent = date === null
-            ? (chosen() === 'never' ? 'It works until it is revoked.' : `In your time zone, ${zone}.`)
-            : `${when(date)} in your time zone, ${zone}; ${utc(date)} in UTC.`;
+        date.element.hidden = !isDated();
+        complain(null);
+        outlook.textContent = outlookOf(end());
     }
 
     made.element.addEventListener('input', look);
     look();
     return {
-        ...made,
-        focus: () => input.focus(),
+        element: made.element,
+        complain,
+        focus: () => (isDated() ? input : chosen()).focus(),
         value: () => (end() === null ? null : utc(end())),
         check() {
-            const wrong = chosen() === ON_A_DATE ? faultOf(end()) : null;
-            made.complain(wrong);
+            const wrong = isDated() ? faultOf(end()) : null;
+            complain(wrong);
             return wrong === null;
         },
     };

@@ -6,8 +6,8 @@ import {h, uniqueId} from './dom.js';
  * @param {string} label
  * @param {HTMLElement} input  also select, textarea
  * @param {string|Node} [hint]
- * @returns {{element: HTMLElement, input: HTMLElement, complain: (text: string|null) => void}} complain says
- *   what is wrong, or with null that nothing is
+ * @returns {{element: HTMLElement, input: HTMLElement, focus: () => void, complain: (text: string|null) => void}}
+ *   complain says what is wrong, or with null that nothing is
  */
 export function field(label, input, hint) {
     const id = uniqueId('field');
@@ -15,7 +15,7 @@ export function field(label, input, hint) {
     input.id ||= id;
     input.setAttribute('aria-describedby', hint ? `${id}-hint ${id}-error` : `${id}-error`);
     const element = h('div.field', {}, h('label', {for: input.id}, label), hint && h('p.hint', {id: `${id}-hint`}, hint), input, error);
-    return {element, input, complain: complaint(error, input)};
+    return {element, input, focus: () => input.focus(), complain: complaint(error, input)};
 }
 
 /**

@@ -3,14 +3,10 @@
 
 import {field} from './field.js';
 import {fill, h} from './dom.js';
-import {fit, headerFault, readHeaderLines} from './request.js';
+import {fit, headerFault, isSameHeader, readHeaderLines} from './request.js';
 
 // No password for a browser to offer to keep, and no text for it to look up in a dictionary elsewhere.
 const SECRET = {type: 'text', autocomplete: 'off', autocapitalize: 'off', spellcheck: false};
-
-function isSame(name, other) {
-    return name.toLowerCase() === other.toLowerCase();
-}
 
 /** Has an input show what is in it, or dots. */
 function showButton(input, name) {
@@ -28,116 +24,150 @@ function beside(input, button) {
     line.append(input, button);
 }
 
-/**
- * @param {{name: string, value: string}[]} secrets  of a key that has just been made, or none
- * @returns {{element: HTMLElement, need: (headers: {name: string, prefix: string, title: string}[]) => void,
- *   read: () => {name: string, value: string}[]|null}} need: what the operation asks for; read: null where one of them
- *   cannot be sent, after saying why
- */
-export function headerFields(secrets) {
+// ---- those that are asked for ------------------------------------------------------------------
+
+/** A key with a token is good for nothing where one header is asked for, and one without where there are two. */
+function mismatch(headers, secrets) {
+    const isOther = secrets.length > 0 && headers.length > 0 && secrets.length !== headers.length;
+    return isOther && h('p.note.warning', {}, secrets.length > 1
+        ? 'The key that you have just created has a token. It is refused where no token is asked for, as here.'
+        : 'The key that you have just created has no token. It is refused where one is asked for, as here.');
+}
+
+function readNeeded({name, prefix, input, complain}) {
+    const value = input.value.trim();
+    const fault = value === '' ? null : headerFault(name, value);
+    complain(fault);
+    const isPrefixed = prefix === '' || value.toLowerCase().startsWith(prefix.toLowerCase());
+    return {name, value: value === '' || isPrefixed ? value : prefix + value, fault, input};
+}
+
+function neededHeaders(secrets, onpaste) {
     const typed = new Map();
-    const neededPlace = h('div.stack');
-    const addedPlace = h('div.stack');
-    const addButton = h('button.button', {type: 'button', onclick: () => addRow().name.input.focus()}, 'Add header');
-    let needed = [];
-    let added = [];
+    const element = h('div.stack');
+    let rows = [];
+    let origins;
 
-    // ---- those that are asked for --------------------------------------------------------------
+    // What has been filled in for one server is not handed to another.
+    function slot(name) {
+        return `${origins} ${name.toLowerCase()}`;
+    }
 
-    function neededRow({name, prefix, title}, value, index) {
+    function rowOf({name, prefix, title}, fitting, index) {
         const input = h('input.concealed', {
-            ...SECRET, value, placeholder: `Paste your ${index === 1 ? 'token' : 'key'}`,
-            oninput: () => typed.set(name.toLowerCase(), input.value), onpaste: (event) => paste(event, null),
+            ...SECRET, value: typed.get(slot(name)) ?? fitting, placeholder: `Paste your ${index === 1 ? 'token' : 'key'}`,
+            oninput: () => typed.set(slot(name), input.value), onpaste,
         });
         const parts = field(h('code', {}, name), input, title);
         beside(input, showButton(input, name));
         return {name, prefix, ...parts};
     }
 
-    function need(headers) {
-        const fitting = fit(headers.map(({name}) => name), secrets);
-        needed = headers.map((header, index) => neededRow(header, typed.get(header.name.toLowerCase()) ?? fitting[index], index));
-        const isOther = secrets.length > 0 && headers.length > 0 && secrets.length !== headers.length;
-        fill(neededPlace, isOther && h('p.note.warning', {}, secrets.length > 1
-            ? 'The key that you have just created has a token. It is refused where no token is asked for, as here.'
-            : 'The key that you have just created has no token. It is refused where one is asked for, as here.'),
-        needed.map(({element}) => element));
+    /** A new key goes to another server only where the person says so. */
+    function offer(fitting) {
+        const fillIn = () => rows.forEach(({name}, index) => put({name, value: fitting[index]}));
+        return h('div', {}, h('button.button', {type: 'button', onclick: fillIn}, 'Fill in the key that you have just created'));
     }
 
-    // ---- others --------------------------------------------------------------------------------
+    function need(headers, to) {
+        origins = to;
+        const isElsewhere = origins !== location.origin;
+        const fitting = fit(headers.map(({name}) => name), secrets);
+        rows = headers.map((header, index) => rowOf(header, isElsewhere ? '' : fitting[index], index));
+        fill(element, mismatch(headers, secrets), rows.map((row) => row.element), isElsewhere && fitting.some((value) => value !== '') && offer(fitting));
+    }
 
-    function addRow(line = {name: '', value: ''}) {
+    /** The input of this header; undefined: it is not asked for. */
+    function inputOf(name) {
+        return rows.find((row) => isSameHeader(row.name, name))?.input;
+    }
+
+    function put({name, value}) {
+        typed.set(slot(name), value);
+        inputOf(name).value = value;
+    }
+
+    return {element, need, inputOf, put, values: () => rows.map(({input}) => input.value.trim()), read: () => rows.map(readNeeded)};
+}
+
+// ---- others ------------------------------------------------------------------------------------
+
+function readAdded({name, value}, needed) {
+    const read = {name: name.input.value.trim(), value: value.input.value.trim(), input: name.input};
+    const isTwice = (needed.inputOf(read.name)?.value ?? '') !== '';
+    read.fault = isTwice ? `${read.name} is filled in above already.` : headerFault(read.name, read.value);
+    name.complain(read.fault);
+    return read;
+}
+
+function addedHeaders(needed, onpaste) {
+    const rows = new Set();
+    const list = h('div.stack');
+    const button = h('button.button', {type: 'button', onclick: () => add().name.input.focus()}, 'Add header');
+
+    function add(line = {name: '', value: ''}) {
         const row = {
-            name: field('Header name', h('input', {...SECRET, value: line.name, onpaste: (event) => paste(event, row)})),
+            name: field('Header name', h('input', {...SECRET, value: line.name, onpaste: (event) => onpaste(event, row)})),
             value: field('Value', h('input', {...SECRET, value: line.value})),
         };
-        const remove = h('button.button.quiet', {type: 'button', onclick: () => removeRow(row)}, 'Remove', h('span.unseen', {}, ' this header'));
-        beside(row.value.input, remove);
+        beside(row.value.input, h('button.button.quiet', {type: 'button', onclick: () => remove(row)}, 'Remove', h('span.unseen', {}, ' this header')));
         row.element = h('div.header-row', {}, row.name.element, row.value.element);
-        added.push(row);
-        addedPlace.append(row.element);
+        rows.add(row);
+        list.append(row.element);
         return row;
     }
 
-    function removeRow(row) {
-        added = added.filter((each) => each !== row);
+    function remove(row) {
+        rows.delete(row);
         row.element.remove();
-        addButton.focus();
+        button.focus();
     }
 
-    // ---- pasting -------------------------------------------------------------------------------
+    return {elements: [list, button], add, remove, read: () => [...rows].map((row) => readAdded(row, needed))};
+}
+
+// ---- all ---------------------------------------------------------------------------------------
+
+/**
+ * @param {{name: string, value: string}[]} secrets  of a key that has just been made, or none
+ * @returns {{element: HTMLElement, need: (headers: {name: string, prefix: string, title: string}[], origins: string) => void,
+ *   secrets: () => string[], read: () => {name: string, value: string}[]|null}} need: what the operation asks for, and where it goes;
+ *   secrets: what is filled in for that; read: null where one of them cannot be sent, after saying why
+ */
+export function headerFields(secrets) {
+    const needed = neededHeaders(secrets, (event) => paste(event, null));
+    const added = addedHeaders(needed, paste);
 
     /** A whole "name: value", or several lines of them: each to where it belongs. */
     function paste(event, row) {
         const lines = readHeaderLines(event.clipboardData.getData('text'));
-        const isForNeeded = lines.some(({name}) => needed.some((each) => isSame(each.name, name)));
         // A secret may have a colon in it.
-        if (lines.length === 0 || (row === null && !isForNeeded)) {
+        if (lines.length === 0 || (row === null && !lines.some(({name}) => needed.inputOf(name)))) {
             return;
         }
         event.preventDefault();
         if (row !== null && row.value.input.value === '') {
-            removeRow(row);
+            added.remove(row);
         }
-        const inputs = lines.map(place);
-        inputs.at(-1).focus();
+        lines.map(place).at(-1).focus();
     }
 
-    function place({name, value}) {
-        const own = needed.find((each) => isSame(each.name, name));
+    function place(line) {
+        const own = needed.inputOf(line.name);
         if (own === undefined) {
-            return addRow({name, value}).value.input;
+            return added.add(line).value.input;
         }
-        own.input.value = value;
-        typed.set(name.toLowerCase(), value);
-        return own.input;
-    }
-
-    // ---- reading -------------------------------------------------------------------------------
-
-    function readNeeded({name, prefix, input, complain}) {
-        const value = input.value.trim();
-        const fault = value === '' ? null : headerFault(name, value);
-        complain(fault);
-        const isPrefixed = prefix === '' || value.toLowerCase().startsWith(prefix.toLowerCase());
-        return {name, value: value === '' || isPrefixed ? value : prefix + value, fault, input};
-    }
-
-    function readAdded({name, value}) {
-        const read = {name: name.input.value.trim(), value: value.input.value.trim(), input: name.input};
-        const isTwice = needed.some((each) => isSame(each.name, read.name) && each.input.value !== '');
-        read.fault = isTwice ? `${read.name} is filled in above already.` : headerFault(read.name, read.value);
-        name.complain(read.fault);
-        return read;
+        needed.put(line);
+        return own;
     }
 
     function read() {
-        const all = [...needed.map(readNeeded), ...added.map(readAdded)];
+        const all = [...needed.read(), ...added.read()];
         const wrong = all.find(({fault}) => fault !== null);
         wrong?.input.focus();
         return wrong ? null : all.filter(({value}) => value !== '').map(({name, value}) => ({name, value}));
     }
 
-    const element = h('fieldset.headers.stack', {}, h('legend', {}, 'Headers'), neededPlace, addedPlace, addButton);
-    return {element, need, read};
+    const element = h('fieldset.headers.stack', {}, h('legend', {}, 'Headers'), needed.element, added.elements);
+    return {element, need: needed.need, secrets: needed.values, read};
 }

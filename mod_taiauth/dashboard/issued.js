@@ -2,8 +2,8 @@
 
 import {codeBlock, copyButton} from './copy.js';
 import {loadDescription} from './description.js';
-import {confirmed} from './dialog.js';
-import {fill, focusOn, h, uniqueId} from './dom.js';
+import {fill, h, named, uniqueId} from './dom.js';
+import {guard} from './leaving.js';
 import {suits} from './security.js';
 import {snippets} from './snippets.js';
 import {table} from './table.js';
@@ -40,58 +40,31 @@ function isToRead(operation, {headers, effective_scopes: effective}) {
     return method === 'GET' && servers.length > 0 && !path.includes('{') && suits(operation, headers, effective);
 }
 
-/** An address to try the key at; that of the server where no description names a better one. */
+/** An address to try the key at; null: no description names one. */
 async function exampleAddress({settings, signal}, issued) {
-    const start = new URL('/', location.href).href;
     if (settings.description === null) {
-        return start;
+        return null;
     }
     try {
         const {operations} = await loadDescription(new URL(settings.description, document.baseURI).href, signal);
         const found = operations.find((operation) => isToRead(operation, issued));
-        return found ? found.servers[0].url + found.path : start;
+        return found ? found.servers[0].url + found.path : null;
     } catch {
-        return start;
+        return null;
     }
 }
 
 function readyLines(address, headers, copied) {
-    const lines = snippets(address, headers);
+    // One that can be seen to be none: at a real one the key would go to whatever else this server has.
+    const placeholder = new URL('/path-of-the-api', location.href).href;
+    const lines = snippets(address ?? placeholder, headers);
     return [
         h('h2', {}, 'Use it'),
         h('p', {}, 'Keep it in an environment variable, not in your program. For a shell:'),
         codeBlock(lines[0].setup, 'the lines for a shell', () => copied(...headers.map(({value}) => value))),
+        address === null && h('p', {}, 'Put the address of the API in the place of ', h('code', {}, placeholder), '.'),
         tabs('Language', lines.map(({name, text}) => ({name, content: codeBlock(text, `the lines for ${name}`)}))),
     ];
-}
-
-// ---- leaving -----------------------------------------------------------------------------------
-
-/**
- * Whoever has not copied the key, and its token, is asked before they are gone.
- * @returns {(...secrets: string[]) => void} to be told of what has been copied
- */
-function guard(page, secrets) {
-    const left = new Set(secrets);
-    const watch = new AbortController();
-    let asking = null;
-    page.signal.addEventListener('abort', () => watch.abort(), {once: true});
-    window.addEventListener('beforeunload', (event) => event.preventDefault(), {signal: watch.signal});
-    // Who goes back while being asked is not asked twice.
-    page.holdLeaving(() => watch.signal.aborted || (asking ??= confirmed({
-        title: 'Leave without the key?',
-        text: 'It has not been copied, and it cannot be shown again.',
-        yes: 'Leave',
-        signal: page.signal,
-    }).finally(() => {
-        asking = null;
-    })));
-    return (...copied) => {
-        copied.forEach((secret) => left.delete(secret));
-        if (left.size === 0) {
-            watch.abort();
-        }
-    };
 }
 
 // ---- the view ----------------------------------------------------------------------------------
@@ -108,8 +81,8 @@ function replacement(issued, old) {
  * @param {Object} [old]  the key that it takes over from
  */
 export async function issuedKey(page, issued, old) {
-    const copied = guard(page, issued.headers.map(({value}) => value));
-    const heading = h('h1', {}, `Your new key: ${issued.name}`);
+    const {copied} = guard(page, issued.headers.map(({value}) => value));
+    const heading = h('h1', {}, 'Your new key: ', named(issued.name));
     const lines = h('section.stack.lines');
     fill(page.main, heading,
         h('p.note.warning', {}, h('strong', {}, 'Copy it now: it will not be shown again. '), 'Only its SHA-256 is kept. Treat it like a password.'),
@@ -121,8 +94,7 @@ export async function issuedKey(page, issued, old) {
         h('div.row', {},
             h('button.button.primary', {type: 'button', onclick: () => page.go('try', {headers: issued.headers, scopes: issued.effective_scopes})}, 'Try it with this key'),
             h('button.button', {type: 'button', onclick: () => page.go('keys')}, 'Done')));
-    window.scrollTo(0, 0);
-    focusOn(heading);
+    page.begin();
     const address = await exampleAddress(page, issued);
     if (!page.signal.aborted) {
         fill(lines, readyLines(address, issued.headers, copied));

@@ -1,15 +1,20 @@
 // A key as a row of a table.
 
 import {h} from './dom.js';
-import {ago, day, moment} from './times.js';
+import {DAY_MS, ago, day, moment} from './times.js';
 import {usageChart} from './usage.js';
 
-const SOON_MS = 7 * 86400000;
+const SOON_MS = 7 * DAY_MS;
 
 const STATUSES = {active: 'good', expired: 'warning', revoked: 'bad'};
 
-function nameCell({name, prefix, has_token: hasToken}) {
-    return [h('span.key-name', {}, name), h('span.key-prefix', {}, prefix), hasToken && h('span.badge', {}, 'with a token')];
+/** Name and prefix: after a roll two keys have the same name. */
+export function keyLabel({name, prefix}) {
+    return [h('span.key-name', {}, name), h('span.key-prefix', {}, prefix)];
+}
+
+function nameCell(key) {
+    return [keyLabel(key), key.has_token && h('span.badge', {}, 'with a token')];
 }
 
 function scopesCell({scopes, effective_scopes: effective}) {

@@ -12,7 +12,7 @@ function bytes(text) {
 
 function fault(text) {
     const size = bytes(text);
-    if (size === 0) {
+    if (text.trim() === '') {
         return 'Give the key a name.';
     }
     if (size > BYTES_MAX) {
@@ -23,8 +23,8 @@ function fault(text) {
 
 /**
  * @param {string} name  to start with
- * @returns {{element: HTMLElement, input: HTMLInputElement, complain: Function, check: () => boolean}} check
- *   says what is wrong, if anything is
+ * @returns {{element: HTMLElement, input: HTMLInputElement, focus: () => void, complain: Function, check: () => boolean}}
+ *   check says what is wrong, if anything is
  */
 export function nameField(name = '') {
     const input = h('input', {type: 'text', name: 'key-name', value: name, required: true, autocomplete: 'off', spellcheck: false, oninput: count});

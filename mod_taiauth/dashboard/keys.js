@@ -1,24 +1,22 @@
 // The keys of the account.
 
 import {fill, focusOn, h} from './dom.js';
+import {keysInUse} from './inuse.js';
 import {issuedKey} from './issued.js';
 import {KEY_COLUMNS} from './keycells.js';
+import {moreButton} from './more.js';
 import {rename} from './rename.js';
 import {isAdministrator, notForMembers, standingNote, whyNoneCreated} from './rights.js';
 import {revoke} from './revoke.js';
 import {roll} from './roll.js';
-import {empty, failure, loading, working} from './states.js';
+import {empty, failure, loading} from './states.js';
 import {table, tableRow} from './table.js';
-import {number} from './times.js';
+import {count} from './times.js';
 
-const PAGE_SIZE = 20;
+// As many as the API gives: keys that are over are among them, and who rolls often looks for the active ones.
+const PAGE_SIZE = 100;
 
 // ---- above the table ---------------------------------------------------------------------------
-
-function inUse({active_keys: active, max_keys: most}) {
-    const text = `${number(active)} of ${number(most)} active keys in use`;
-    return h('div.in-use', {}, h('span', {}, text), h('meter', {min: 0, max: most, value: active, high: Math.max(most - 1, 0), optimum: 0, 'aria-label': text}, text));
-}
 
 function createButton(why) {
     return why === null
@@ -30,7 +28,7 @@ function summary({account}) {
     const why = whyNoneCreated(account);
     return [
         standingNote(account),
-        h('div.row.apart', {}, inUse(account.limits), createButton(why)),
+        h('div.row.apart', {}, keysInUse(account.limits), createButton(why)),
         why && h('p', {id: 'why-none', className: account.status === 'active' ? 'note' : 'unseen'}, why),
     ];
 }
@@ -120,43 +118,18 @@ async function refreshSummary(list) {
 }
 
 function addRows(list, body, keys) {
-    for (const key of keys) {
-        const row = rowOf(list, key);
-        list.rows.set(key.id, row);
-        body.append(row);
-    }
+    const rows = keys.map((key) => rowOf(list, key));
+    keys.forEach(({id}, index) => list.rows.set(id, rows[index]));
+    body.append(...rows);
+    return rows;
 }
 
-function fetchKeys({page}, after) {
-    return page.ask('GET', `/keys?limit=${PAGE_SIZE}${after ? `&after=${encodeURIComponent(after)}` : ''}`);
+async function fetchKeys({page}, after) {
+    const {keys, next} = await page.ask('GET', `/keys?limit=${PAGE_SIZE}${after ? `&after=${encodeURIComponent(after)}` : ''}`);
+    return {rows: keys, next};
 }
 
-/** A button for the rest, as long as there is one. */
-function moreButton(list, body, next) {
-    const trouble = h('div.trouble');
-    const button = h('button.button', {type: 'button', onclick: () => working(button, showMore)}, 'Show more');
-    const holder = h('div.stack', {}, button, trouble);
-    let after = next;
-
-    async function showMore() {
-        fill(trouble);
-        try {
-            const {keys, next: following} = await fetchKeys(list, after);
-            addRows(list, body, keys);
-            list.page.announce(`${number(keys.length)} more keys`);
-            focusOn(list.rows.get(keys[0]?.id)?.querySelector('th') ?? button);
-            after = following;
-        } catch (error) {
-            fill(trouble, failure(error));
-            return;
-        }
-        holder.hidden = after === null;
-    }
-
-    return holder;
-}
-
-function showKeys(list, {keys, next}) {
+function showKeys(list, {rows: keys, next}) {
     if (keys.length === 0) {
         fill(list.place, empty('No keys yet', 'A key lets a program use the API in the name of this account. It takes a minute.',
             whyNoneCreated(list.page.account) === null && h('a.button.primary', {href: '#/keys/new'}, 'Create your first key')));
@@ -165,8 +138,9 @@ function showKeys(list, {keys, next}) {
     const shown = table(`Keys of ${list.page.account.name}, the newest first`, columnsOf(list), []);
     const body = shown.tBodies[0];
     addRows(list, body, keys);
-    list.page.announce(`${number(keys.length)} keys`);
-    fill(list.place, shown, next && moreButton(list, body, next));
+    list.page.announce(count(keys.length, 'key'));
+    fill(list.place, shown,
+        moreButton(list.page, 'key', next, (after) => fetchKeys(list, after), (more) => addRows(list, body, more)));
 }
 
 async function load(list) {

@@ -1,15 +1,17 @@
 // The start: who is there, which view is asked for, and everything that a view may use.
 
-import {client} from './api.js';
-import {fill, focusOn, h} from './dom.js';
+import {Refusal, client} from './api.js';
+import {fill, focusOn, h, named} from './dom.js';
 import {openAccount} from './account.js';
 import {openActivity} from './activity.js';
 import {openCreate} from './create.js';
 import {openKeys} from './keys.js';
+import {stayFor} from './leaving.js';
 import {openTry} from './tryit.js';
 import {readSettings} from './settings.js';
 import {signIn} from './signin.js';
 import {failure, loading, working} from './states.js';
+import {textOf} from './untrusted.js';
 
 const START = 'keys';
 
@@ -57,6 +59,11 @@ let signingIn = null;
 
 /** However many requests find that nobody is known any more: they ask once. */
 function signInAgain() {
+    // Where httpd itself says who is there, it has them sign in again when it is asked for the page.
+    if (account?.user.session === null) {
+        location.reload();
+        return new Promise(() => {});
+    }
     signingIn ??= signIn(askOnce, settings.title, account?.user.name).then(welcome).finally(() => {
         signingIn = null;
     });
@@ -92,16 +99,24 @@ function signOutButton() {
     return button;
 }
 
+/** Whatever is at the address that is set has answered. @throws {Refusal} */
+function demandAccount(answer) {
+    if (textOf(answer?.name) === '' || textOf(answer?.user?.name) === '') {
+        throw new Refusal(0, 'BAD_SETTINGS', '"management" in settings.json is the address of something else: its answer to /account names neither account nor user.');
+    }
+    return answer;
+}
+
 async function refreshAccount() {
-    account = await ask('GET', '/account');
+    account = demandAccount(await ask('GET', '/account'));
     showWho();
     return account;
 }
 
 function showWho() {
-    const name = `${account.user.name} · ${account.name}`;
+    const name = [named(account.user.name), ' · ', named(account.name)];
     fill(who, account.user.session
-        ? [h('span.name', {title: name}, name), signOutButton()]
+        ? [h('span.name', {title: `${account.user.name} · ${account.name}`}, name), signOutButton()]
         : h('span.name', {title: 'Signed in by the web server itself: there is no session to end here.'}, name));
 }
 
@@ -151,25 +166,38 @@ function show(route) {
     current = {route, controller: new AbortController(), mayLeave: () => true};
     showTabs();
     VIEWS[route].open(pageOf(current));
-    const heading = main.querySelector('h1');
-    document.title = `${heading.textContent} · ${settings.title}`;
-    if (!isFirst) {
-        window.scrollTo(0, 0);
-        focusOn(heading);
+    if (isFirst) {
+        entitle();
+    } else {
+        begin();
     }
+}
+
+function entitle() {
+    document.title = `${main.querySelector('h1').textContent} · ${settings.title}`;
+}
+
+/** Who has asked for what is shown now begins at its heading. */
+function begin() {
+    entitle();
+    window.scrollTo(0, 0);
+    focusOn(main.querySelector('h1'));
 }
 
 /** What a view has of the page. */
 function pageOf(view) {
     const carried = handedOver;
     handedOver = undefined;
-    return {
+    const page = {
         main,
         settings,
         signal: view.controller.signal,
         carried,
-        ask,
+        /** The management API. What changes something is waited for. */
+        ask: (method, ...asked) => (method === 'GET' ? ask(method, ...asked) : stayFor(page, () => ask(method, ...asked))),
         refreshAccount,
+        /** Where a view has got another heading. */
+        begin,
         /** Go to another view; `carried` is handed to it in memory alone. */
         go,
         announce: (text) => fill(announcer, text),
@@ -181,6 +209,7 @@ function pageOf(view) {
             return account;
         },
     };
+    return page;
 }
 
 // ---- the start ---------------------------------------------------------------------------------

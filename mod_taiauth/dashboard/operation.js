@@ -6,6 +6,13 @@ import {entriesOf, isObject, listOf, shown, textOf} from './untrusted.js';
 
 // ---- servers -----------------------------------------------------------------------------------
 
+const LOOPBACK = /^(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+/** Whether a key may go there: what is not encrypted everybody on the way can read. */
+function isSafe({protocol, hostname, origin}, address) {
+    return protocol === 'https:' || (protocol === 'http:' && (LOOPBACK.test(hostname) || origin === new URL(address).origin));
+}
+
 /** Where the operation is; null: nowhere that a page can ask. */
 function readServer(server, address) {
     const variables = Object.fromEntries(entriesOf(server?.variables));
@@ -14,7 +21,7 @@ function readServer(server, address) {
         return null;
     }
     const url = new URL(filled, address);
-    const isUsable = /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
+    const isUsable = isSafe(url, address) && url.username === '' && url.password === '';
     return isUsable ? {url: url.origin + url.pathname.replace(/\/+$/, ''), title: textOf(server.description)} : null;
 }
 
@@ -51,12 +58,16 @@ function namesIn(path) {
     return [...path.matchAll(/\{([^{}]+)\}/g)].map(([, name]) => name);
 }
 
-/** Those of the operation, and of its path where the operation has none of that name. */
-function readParameters(path, operation, item, resolve) {
+/**
+ * Those of the operation, and of its path where the operation has none of that name.
+ * @param {{name: string}[]} headers  that secrets go in, for which there are fields without them
+ */
+function readParameters(path, operation, item, headers, resolve) {
+    const isTaken = ({name}) => NOT_PARAMETERS.test(name) || headers.some((header) => header.name.toLowerCase() === name.toLowerCase());
     const undeclared = namesIn(path).map((name) => ({name, in: 'path'}));
     const byName = new Map([...undeclared, ...listOf(item.parameters), ...listOf(operation.parameters)].map(resolve)
         .filter((parameter) => textOf(parameter?.name) && ['path', 'query', 'header'].includes(parameter.in))
-        .filter((parameter) => parameter.in !== 'header' || !NOT_PARAMETERS.test(parameter.name))
+        .filter((parameter) => parameter.in !== 'header' || !isTaken(parameter))
         .filter((parameter) => parameter.in !== 'path' || namesIn(path).includes(parameter.name))
         .map((parameter) => [`${parameter.in} ${parameter.name}`, parameter]));
     return [...byName.values()].map((parameter) => readParameter(parameter, resolve));
@@ -122,6 +133,7 @@ export function isJson(type) {
 export function readOperation(document, address, resolve, [path, item], method) {
     const operation = item[method];
     const schemes = isObject(document.components?.securitySchemes) ? document.components.securitySchemes : {};
+    const security = readSecurity(operation.security ?? document.security, schemes, resolve);
     return {
         method: method.toUpperCase(),
         path,
@@ -130,8 +142,8 @@ export function readOperation(document, address, resolve, [path, item], method) 
         details: textOf(operation.description) || textOf(item.description),
         isDeprecated: operation.deprecated === true,
         servers: readServers([operation.servers, item.servers, document.servers], address),
-        ...readSecurity(operation.security ?? document.security, schemes, resolve),
-        parameters: readParameters(path, operation, item, resolve),
+        ...security,
+        parameters: readParameters(path, operation, item, security.headers, resolve),
         body: method === 'get' || method === 'head' ? null : readBody(operation.requestBody, resolve),
     };
 }

@@ -8,7 +8,9 @@ const SEARCH_FROM = 12;
 function grouped(operations) {
     const groups = new Map();
     for (const operation of operations) {
-        groups.set(operation.group, [...(groups.get(operation.group) ?? []), operation]);
+        const members = groups.get(operation.group) ?? [];
+        members.push(operation);
+        groups.set(operation.group, members);
     }
     return [...groups];
 }

@@ -1,7 +1,7 @@
 // What an answer says of rate limits: RateLimit and RateLimit-Policy of
 // draft-ietf-httpapi-ratelimit-headers-11, or else X-RateLimit-*; and Retry-After.
 
-import {number} from './times.js';
+import {briefly, count, number} from './times.js';
 
 // Structured fields (RFC 9651): a list of texts with parameters.
 const TEXT = /"((?:[ !#-[\]-~]|\\["\\])*)"/y;
@@ -58,11 +58,14 @@ function whole(text) {
  * @property {number} [reset]  seconds until there is one more
  */
 
+// More gauges than this nobody looks at.
+const LIMITS_MAX = 8;
+
 /** @returns {Limit[]} */
 function readDraft(headers) {
-    const policies = readList(headers.get('RateLimit-Policy'));
-    return readList(headers.get('RateLimit')).map(({name, parameters}) => {
-        const policy = policies.find((other) => other.name === name)?.parameters;
+    const policies = new Map(readList(headers.get('RateLimit-Policy')).map(({name, parameters}) => [name, parameters]));
+    return readList(headers.get('RateLimit')).slice(0, LIMITS_MAX).map(({name, parameters}) => {
+        const policy = policies.get(name);
         return {
             name,
             left: whole(parameters.get('r')), reset: whole(parameters.get('t')),
@@ -91,24 +94,16 @@ export function readLimits(headers, now = Date.now()) {
     return limits.length > 0 ? limits : readLegacy(headers, now);
 }
 
-const UNITS = [['h', 3600], ['min', 60], ['s', 1]];
-
-/** '90 s', '3 min': in a unit of which there are at least two, and never sooner than it is. */
-function briefly(seconds) {
-    const [unit, span] = UNITS.find(([, each]) => seconds >= 2 * each) ?? UNITS.at(-1);
-    return `${Math.ceil(seconds / span)} ${unit}`;
-}
-
 /** '4 of 5 left, one more in 37 s' */
 export function limitText({left, quota, reset}) {
-    const count = quota === undefined ? `${number(left)} left` : `${number(left)} of ${number(quota)} left`;
-    return reset > 0 && !(left >= quota) ? `${count}, one more in ${briefly(reset)}` : count;
+    const now = quota === undefined ? `${number(left)} left` : `${number(left)} of ${number(quota)} left`;
+    return reset > 0 && !(left >= quota) ? `${now}, one more in ${briefly(reset)}` : now;
 }
 
 /** '5 requests in any 60 seconds', as the server words its refusals; '' where that is not known */
 export function policyText({quota, window}) {
     const unit = window === 1 ? 'second' : `${number(window ?? 0)} seconds`;
-    return quota === undefined || window === undefined ? '' : `${number(quota)} ${quota === 1 ? 'request' : 'requests'} in any ${unit}`;
+    return quota === undefined || window === undefined ? '' : `${count(quota, 'request')} in any ${unit}`;
 }
 
 /**

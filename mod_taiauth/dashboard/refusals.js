@@ -1,7 +1,7 @@
 // What a refusal means and what to do about it, in plain words: one table for the management API, for
 // the API that the keys are for, and for answers of neither.
 
-import {duration} from './times.js';
+import {briefly} from './times.js';
 
 /**
  * An answer that is no success.
@@ -18,7 +18,7 @@ import {duration} from './times.js';
 /** @typedef {string|((refused: Refused) => string)} Text */
 
 function pause(refused) {
-    return refused.retryAfter ? `Wait ${duration(refused.retryAfter)}` : 'Wait a moment';
+    return refused.retryAfter ? `Wait ${briefly(refused.retryAfter)}` : 'Wait a moment';
 }
 
 function scopeOf(refused) {

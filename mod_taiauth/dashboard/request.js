@@ -22,6 +22,11 @@ const SET_BY_BROWSER = new Set(['accept-charset', 'accept-encoding', 'access-con
     'access-control-request-private-network', 'connection', 'content-length', 'cookie2', 'date', 'dnt', 'expect', 'host', 'keep-alive',
     'origin', 'referer', 'set-cookie', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'via']);
 
+/** Of names of headers. */
+export function isSameHeader(name, other) {
+    return name.toLowerCase() === other.toLowerCase();
+}
+
 /** What is wrong with a header; null: nothing. */
 export function headerFault(name, value) {
     const lower = name.toLowerCase();
@@ -37,10 +42,20 @@ export function headerFault(name, value) {
     return FIELD_VALUE.test(value) ? null : 'A header value is one line, without characters beyond Latin-1.';
 }
 
-/** A pasted header, or several, one on each line. @returns {{name: string, value: string}[]} */
+// As much as a server takes of one header; what is longer was not meant to be one.
+const PASTED_MAX = 8192;
+
+/**
+ * A pasted header, or several, one on each line. No pattern matches a whole line: blanks and separators
+ * in their thousands would have it try all ways to divide them, for minutes.
+ * @returns {{name: string, value: string}[]}
+ */
 export function readHeaderLines(text) {
-    return text.split(/\r?\n/).map((line) => /^\s*([^\s:]+)\s*:\s*(.*?)\s*$/.exec(line)).filter(Boolean)
-        .map(([, name, value]) => ({name, value}));
+    const lines = text.length > PASTED_MAX ? [] : text.split(/\r?\n/).filter((line) => line.includes(':'));
+    return lines.map((line) => {
+        const colon = line.indexOf(':');
+        return {name: line.slice(0, colon).trim(), value: line.slice(colon + 1).trim()};
+    }).filter(({name}) => name !== '' && !/\s/.test(name));
 }
 
 /** Where there is one header for each secret, each gets its own: by its name, else the key first and the token behind it. */
@@ -48,10 +63,9 @@ export function fit(names, secrets) {
     if (names.length !== secrets.length) {
         return names.map(() => '');
     }
-    const isSame = (name, secret) => name.toLowerCase() === secret.name.toLowerCase();
-    const rest = secrets.filter((secret) => !names.some((name) => isSame(name, secret)))
+    const rest = secrets.filter((secret) => !names.some((name) => isSameHeader(name, secret.name)))
         .sort((a, b) => Number(a.value.startsWith('tat_')) - Number(b.value.startsWith('tat_')));
-    return names.map((name) => (secrets.find((secret) => isSame(name, secret)) ?? rest.shift()).value);
+    return names.map((name) => (secrets.find((secret) => isSameHeader(name, secret.name)) ?? rest.shift()).value);
 }
 
 // ---- address and body --------------------------------------------------------------------------
@@ -62,10 +76,11 @@ function valuesOf(parameter, value) {
 }
 
 function pathText(parameter, value) {
-    if (value === '' || value === '.' || value === '..') {
+    const text = valuesOf(parameter, value).map(encodeURIComponent).join(',');
+    if (text === '' || text === '.' || text === '..') {
         throw new RequestError(`parameter ${parameter.name}`, 'This is a part of the path: it must be something, and neither "." nor "..".');
     }
-    return valuesOf(parameter, value).map(encodeURIComponent).join(',');
+    return text;
 }
 
 function queryPairs(parameter, value) {
@@ -90,6 +105,42 @@ export function addressOf(server, path, filled) {
     return url;
 }
 
+/**
+ * The parameters that are headers.
+ * @param {{parameter: Object, value: string}[]} filled  '' : left out
+ * @returns {{name: string, value: string}[]}
+ * @throws {RequestError}
+ */
+export function headersOf(filled) {
+    const headers = filled.filter(({parameter, value}) => parameter.place === 'header' && value !== '')
+        .map(({parameter, value}) => ({name: parameter.name, value}));
+    for (const {name, value} of headers) {
+        const fault = headerFault(name, value);
+        if (fault !== null) {
+            throw new RequestError(`parameter ${name}`, fault);
+        }
+    }
+    return headers;
+}
+
+// Keys and tokens as they are issued, and the least length of one that comes from elsewhere.
+const ISSUED = /t(?:ai|at)_[0-9A-Za-z]{38}/;
+const SECRET_MIN = 22;
+
+/**
+ * What stands in an address is kept, as it is, by the log of each server and proxy on the way.
+ * @param {{part: string, text: string}[]} filled  what the address is made of
+ * @param {string[]} secrets  values of the headers that are asked for
+ * @throws {RequestError}
+ */
+export function demandNoSecret(filled, secrets) {
+    const known = secrets.filter((secret) => secret.length >= SECRET_MIN);
+    const wrong = filled.find(({text}) => ISSUED.test(text) || known.some((secret) => text.includes(secret)));
+    if (wrong) {
+        throw new RequestError(wrong.part, 'There is a key in this, and addresses are kept in logs. A key belongs in a header.');
+    }
+}
+
 /** @throws {RequestError} */
 export function demandJson(text) {
     try {
@@ -104,13 +155,17 @@ export function demandJson(text) {
 /** Of a body so much is read and shown. */
 export const BODY_MAX = 256 * 1024;
 
-/** @returns {Promise<{bytes: Uint8Array, isCut: boolean}>} */
-async function readBytes(response) {
+/**
+ * @param {Response} response
+ * @param {number} max  bytes
+ * @returns {Promise<{bytes: Uint8Array, isCut: boolean}>}
+ */
+export async function readBytes(response, max) {
     const reader = response.body?.getReader();
-    const bytes = new Uint8Array(BODY_MAX);
+    const bytes = new Uint8Array(max);
     let length = 0;
     for (let part = await reader?.read(); part && !part.done; part = await reader.read()) {
-        const room = BODY_MAX - length;
+        const room = max - length;
         bytes.set(part.value.subarray(0, room), length);
         length += Math.min(room, part.value.length);
         if (part.value.length > room) {
@@ -165,7 +220,7 @@ export async function send({method, url, headers, body}, signal) {
         if (response.type === 'opaqueredirect') {
             return unread('REDIRECTED', started);
         }
-        const {bytes, isCut} = await readBytes(response);
+        const {bytes, isCut} = await readBytes(response, BODY_MAX);
         const {status, statusText} = response;
         return {
             status, statusText, ms: performance.now() - started, headers: response.headers,

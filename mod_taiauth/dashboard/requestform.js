@@ -2,13 +2,13 @@
 
 import {fill, h} from './dom.js';
 import {isJson} from './operation.js';
-import {RequestError, demandJson} from './request.js';
+import {RequestError, demandJson, demandNoSecret, isSameHeader} from './request.js';
 
 /** Where it goes, as it is being filled in, and whether a key would leave for elsewhere. */
 function addressLine() {
     const text = h('code', {});
     const warning = h('p.note.warning', {hidden: true},
-        'This is another origin than that of this page. It gets what you paste below, and answers only if its operator has let this page in.');
+        'This is another origin than that of this page. It gets the key below, and answers only if its operator has let this page in.');
     function show(method, url) {
         fill(text, method, ' ', url === null ? '…' : url.href);
         warning.hidden = url === null || url.origin === location.origin;
@@ -38,7 +38,7 @@ function readBody(body) {
 }
 
 function withType(headers, text, type) {
-    const isTyped = headers.some(({name}) => name.toLowerCase() === 'content-type');
+    const isTyped = headers.some(({name}) => isSameHeader(name, 'Content-Type'));
     return text === undefined || isTyped ? headers : [...headers, {name: 'Content-Type', value: type}];
 }
 
@@ -46,8 +46,10 @@ function withType(headers, text, type) {
 function readParts(target, headers) {
     const url = target.address();
     const body = readBody(target.body);
+    const own = target.headers();
     const list = headers.read();
-    return list && {method: target.method(), url, headers: withType([...list, ...target.headers()], body, target.body?.type), body};
+    demandNoSecret(target.inAddress(), headers.secrets());
+    return list && {method: target.method(), url, headers: withType([...list, ...own], body, target.body?.type), body};
 }
 
 function fieldOf({fields, body}, part) {
@@ -107,7 +109,7 @@ export function requestForm(target, headers, buttons, submit) {
         }
     }
 
-    headers.need(target.secrets);
+    headers.need(target.secrets, target.origins);
     showAddress();
     return h('form.stack', {noValidate: true, autocomplete: 'off', onsubmit, oninput: showAddress},
         target.head, line.element, target.fields.map(({element}) => element), headers.element,

@@ -1,7 +1,7 @@
 // Revoking a key.
 
 import {question} from './dialog.js';
-import {h} from './dom.js';
+import {h, named} from './dom.js';
 import {clock, moment} from './times.js';
 
 function nodesText({applied, of}) {
@@ -26,8 +26,8 @@ function outcome({revoked_at: at, nodes}) {
  */
 export function revoke(page, key, tried) {
     return question({
-        title: `Revoke ${key.name}?`,
-        doneTitle: `${key.name} is revoked`,
+        title: ['Revoke ', named(key.name)],
+        doneTitle: [named(key.name), ' is revoked'],
         content: [
             h('p', {}, h('code', {}, key.prefix)),
             h('p', {}, 'Requests with it get 401 from the moment this is done, also those under way. This cannot be undone.'),

@@ -1,7 +1,7 @@
 // Rolling a key: a new one takes over, and the old one ends after a grace.
 
 import {question} from './dialog.js';
-import {fill, h} from './dom.js';
+import {fill, h, named} from './dom.js';
 import {choice, choiceField, field} from './field.js';
 import {duration, when} from './times.js';
 
@@ -77,7 +77,7 @@ function graceField(key) {
 export function roll(page, key, tried) {
     const grace = graceField(key);
     return question({
-        title: `Roll ${key.name}`,
+        title: ['Roll ', named(key.name)],
         content: [
             h('p', {}, 'A new key takes over from ', h('code', {}, key.prefix), ', with the same name, scopes, limits and expiry. It is shown once. The two count as one of the account’s keys.'),
             grace.content,

@@ -19,7 +19,7 @@ function scopeChoice({name, description, allowed, plan_titles: plans}, isChosen)
 export function scopesField(scopes) {
     const usual = scopes.filter((scope) => scope.allowed && scope.default);
     const choices = scopes.map((scope) => scopeChoice(scope, scope === usual[0]));
-    const all = h('button.button.quiet.all-usual', {type: 'button', onclick: chooseUsual}, 'All read scopes');
+    const all = h('button.button.quiet.all-usual', {type: 'button', onclick: chooseUsual}, 'All usual scopes');
     const made = choiceField('Scopes', [usual.length > 1 && all, h('div.scope-choices', {}, choices)],
         'What the key may do: choose what your program needs and no more. Scopes of a key never change.');
     const boxes = choices.map((each) => each.querySelector('input'));

@@ -1,13 +1,14 @@
 // What the operator has set: settings.json beside this page, or another in its place.
 
 import {Refusal} from './api.js';
+import {textOf} from './untrusted.js';
 
 function bad(text) {
     return new Refusal(0, 'BAD_SETTINGS', text);
 }
 
 function isText(value) {
-    return typeof value === 'string' && value.trim() !== '';
+    return textOf(value) !== '';
 }
 
 // The page's policy lets it speak to its own origin alone, so another address would fail later and say less.
@@ -15,9 +16,18 @@ function isHere(value) {
     return isText(value) && URL.canParse(value, document.baseURI) && new URL(value, document.baseURI).origin === location.origin;
 }
 
+// Paths are put behind it.
+function isPlaceHere(value) {
+    if (!isHere(value)) {
+        return false;
+    }
+    const {search, hash} = new URL(value, document.baseURI);
+    return search === '' && hash === '';
+}
+
 const MEMBERS = {
     title: {isGood: isText, wanted: 'a text'},
-    management: {isGood: isHere, wanted: 'the path of the management API on this server, such as "/manage"'},
+    management: {isGood: isPlaceHere, wanted: 'the path of the management API on this server, such as "/manage", without "?" and "#"'},
     description: {isGood: (value) => value === null || isHere(value), wanted: 'the path of an OpenAPI description on this server, or null'},
 };
 
@@ -37,7 +47,7 @@ function check(settings) {
 }
 
 /**
- * @returns {Promise<{title: string, management: string, description: string|null}>} management without a slash at its end
+ * @returns {Promise<{title: string, management: string, description: string|null}>} management: a whole address, without a slash at its end
  * @throws {Refusal} BAD_SETTINGS; the text is for the operator
  */
 export async function readSettings() {
@@ -52,5 +62,7 @@ export async function readSettings() {
         throw bad('settings.json could not be read, or is not JSON.');
     }
     check(settings);
-    return {...settings, management: settings.management.replace(/\/+$/, '')};
+    // As the browser understands it: a path that begins with two slashes, once it is joined, is another server.
+    const {origin, pathname} = new URL(settings.management, document.baseURI);
+    return {...settings, management: origin + pathname.replace(/\/+$/, '')};
 }

@@ -1,4 +1,4 @@
-// Signing in, over whatever the page shows, and signing out.
+// Signing in, over whatever the page shows.
 
 import {fill, h, uniqueId} from './dom.js';
 import {field} from './field.js';
@@ -7,6 +7,7 @@ import {holdBack, working} from './states.js';
 const MEANINGS = {
     UNAUTHENTICATED: 'The user name or the password is wrong.',
     LOCKED_OUT: 'Too many wrong passwords for this user name, or from this network. Until the lock ends the right one is refused, too; API keys go on working.',
+    ACCOUNT_SUSPENDED: 'The password is right, but the account is closed. Ask whoever runs this API.',
     AUTH_UNAVAILABLE: 'The password could not be checked: the server is busy, or its database is away. Try again shortly.',
     TLS_REQUIRED: 'The server takes passwords over https alone. Open this page with https.',
 };

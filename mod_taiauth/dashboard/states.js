@@ -8,7 +8,7 @@ import {countdown} from './times.js';
 const SHAPES = {panel: 3, table: 5};
 
 /**
- * A place that keeps the room of what is on its way.
+ * A place that keeps the room of what is on its way, and looks like it: with its class.
  * @param {string} text  'Loading your keys'
  * @param {'panel'|'table'} shape
  */

@@ -3,7 +3,7 @@
 
 import {h} from './dom.js';
 import {field} from './field.js';
-import {RequestError, addressOf} from './request.js';
+import {RequestError, addressOf, headersOf} from './request.js';
 
 /**
  * @typedef {Object} Target
@@ -12,8 +12,10 @@ import {RequestError, addressOf} from './request.js';
  * @property {PartField|null} body
  * @property {() => string} method
  * @property {() => URL} address  throws RequestError
- * @property {() => {name: string, value: string}[]} headers  that are parameters
+ * @property {() => {part: string, text: string}[]} inAddress  what of the fields goes into the address
+ * @property {() => {name: string, value: string}[]} headers  that are parameters; throws RequestError
  * @property {{name: string, prefix: string, title: string}[]} secrets  headers that are asked for
+ * @property {string} origins  that it may go to
  */
 
 /** @typedef {{part: string, element: HTMLElement, input: HTMLElement, complain: (text: string|null) => void}} PartField */
@@ -87,7 +89,7 @@ function headOf({summary, method, path, details, isDeprecated, scopes, isBeyondH
         details && h('p.as-written', {}, details),
         scopeChips(scopes),
         isBeyondHeaders && h('p.note.warning', {}, 'This operation wants a key elsewhere than in a header. Add what it needs by hand, or send it with curl.'),
-        servers.length === 0 && h('p.note.error', {}, 'The description names no server for this operation that a page can ask: it must be http or https, without a password.'),
+        servers.length === 0 && h('p.note.error', {}, 'The description names no server for this operation that a page can ask: it must be https, or http on this computer alone, and without a password.'),
     ];
 }
 
@@ -100,15 +102,17 @@ function serverField(servers) {
 export function operationTarget(operation) {
     const parameters = operation.parameters.map(parameterField);
     const server = serverField(operation.servers);
+    const filled = () => parameters.map(({parameter, input}) => ({parameter, value: input.value}));
     return {
         head: headOf(operation),
         fields: operation.servers.length > 1 ? [server, ...parameters] : parameters,
         body: operation.body && bodyField(operation.body),
         method: () => operation.method,
-        address: () => addressOf(server.input.value, operation.path, parameters.map(({parameter, input}) => ({parameter, value: input.value}))),
-        headers: () => parameters.filter(({parameter, input}) => parameter.place === 'header' && input.value !== '')
-            .map(({parameter, input}) => ({name: parameter.name, value: input.value})),
+        address: () => addressOf(server.input.value, operation.path, filled()),
+        inAddress: () => parameters.filter(({parameter}) => parameter.place !== 'header').map(({part, input}) => ({part, text: input.value})),
+        headers: () => headersOf(filled()),
         secrets: operation.headers,
+        origins: [...new Set(operation.servers.map(({url}) => new URL(url).origin))].join(' '),
     };
 }
 
@@ -149,7 +153,9 @@ export function handTarget(names) {
         bodyElement: body.element,
         method: () => method.input.value,
         address: () => addressHere(path.input.value.trim()),
+        inAddress: () => [{part: 'path', text: path.input.value}],
         headers: () => [],
         secrets: names.map((name) => ({name, prefix: '', title: ''})),
+        origins: location.origin,
     };
 }

@@ -14,6 +14,8 @@ const DAY_OF_USE = new Intl.DateTimeFormat(LOCALE, {day: 'numeric', month: 'shor
 const RELATIVE = new Intl.RelativeTimeFormat(LOCALE, {numeric: 'always'});
 const NUMBER = new Intl.NumberFormat(LOCALE);
 
+export const DAY_MS = 86400000;
+
 const SPANS = [
     ['day', 86400],
     ['hour', 3600],
@@ -56,10 +58,23 @@ export function number(value) {
     return NUMBER.format(value);
 }
 
+/** '1 key', '1,204 keys' */
+export function count(value, noun) {
+    return `${number(value)} ${noun}${value === 1 ? '' : 's'}`;
+}
+
 /** '7 days', '90 seconds': in the greatest unit that leaves nothing over. */
 export function duration(seconds) {
     const [unit, length] = SPANS.find(([, span]) => seconds % span === 0 && seconds >= span) ?? SPANS.at(-1);
     return new Intl.NumberFormat(LOCALE, {style: 'unit', unit, unitDisplay: 'long'}).format(seconds / length);
+}
+
+const BRIEF_UNITS = [['h', 3600], ['min', 60], ['s', 1]];
+
+/** '90 s', '3 min': in a unit of which there are at least two, and never sooner than it is. */
+export function briefly(seconds) {
+    const [unit, span] = BRIEF_UNITS.find(([, each]) => seconds >= 2 * each) ?? BRIEF_UNITS.at(-1);
+    return `${Math.ceil(seconds / span)} ${unit}`;
 }
 
 /** '14:59', '37 s': what is left. */

@@ -14,6 +14,9 @@ import {clock, number} from './times.js';
 
 const REMEMBERED_MAX = 10;
 
+// Seconds. Whoever is told to wait for longer may try meanwhile.
+const HELD_MAX = 3600;
+
 // ---- what has been sent ------------------------------------------------------------------------
 
 /** The last requests, in memory alone: no more than what was asked for and how it went. */
@@ -85,7 +88,7 @@ function sender(signal, show, showCancelled) {
         }
         const wait = answer ? show(request, answer) : showCancelled();
         if (wait) {
-            holdBack(used, wait);
+            holdBack(used, Math.min(wait, HELD_MAX));
         }
     }
 
@@ -146,20 +149,21 @@ function bench(page, operations) {
         h('div.stack', {}, formPlace, answerPlace, sent.element));
 }
 
-/** @returns {Promise<{operations: Object[], trouble: string|null}>} */
+/** @returns {Promise<{operations: Object[], note: HTMLElement|null}>} note: why there are none */
 async function readOperations({settings, signal}) {
     if (settings.description === null) {
-        return {operations: [], trouble: 'No description of the API is configured here ("description" in settings.json). You can still send requests by hand.'};
+        return {operations: [], note: h('p.note', {}, 'This API is not described here. You can send requests by hand.')};
     }
     const address = new URL(settings.description, document.baseURI).href;
     try {
         const {operations} = await loadDescription(address, signal);
-        return {operations, trouble: null};
+        return {operations, note: null};
     } catch (error) {
         if (!(error instanceof DescriptionError)) {
             throw error;
         }
-        return {operations: [], trouble: `The description of the API, ${address}, cannot be used. ${error.message} You can still send requests by hand.`};
+        const text = `The description of the API, ${address}, cannot be used. ${error.message} You can still send requests by hand.`;
+        return {operations: [], note: h('p.note.warning', {}, text)};
     }
 }
 
@@ -167,10 +171,10 @@ async function readOperations({settings, signal}) {
 export async function openTry(page) {
     const place = h('div.stack', {}, loading('Loading the description of the API'));
     fill(page.main, h('h1', {}, 'Try it'), place);
-    const {operations, trouble} = await readOperations(page);
+    const {operations, note} = await readOperations(page);
     if (page.signal.aborted) {
         return;
     }
     fill(place, h('p.faint', {}, 'Requests go from your browser to the API itself, and count against the rate limit of the key.'),
-        trouble && h('p.note.warning', {}, trouble), bench(page, operations));
+        note, bench(page, operations));
 }

@@ -1,10 +1,9 @@
 // The use of a key in the last 30 days, as bars.
 
 import {h} from './dom.js';
-import {dayOfUse, number} from './times.js';
+import {DAY_MS, dayOfUse, number} from './times.js';
 
 const DAYS = 30;
-const DAY_MS = 86400000;
 const STEP = 4;
 const BAR = 3;
 const HEIGHT = 32;
@@ -38,8 +37,8 @@ function bar(each, index, scale) {
     return h('svg:g', {}, h('svg:title', {}, `${dayOfUse(each.day)}: ${counts(each)}`),
         h('svg:rect', {class: 'room', x: index * STEP, width: STEP, y: 0, height: HEIGHT}),
         h('svg:rect', {class: 'floor', ...at, y: HEIGHT - 1, height: 1}),
-        h('svg:rect', {class: 'admitted', ...at, y: HEIGHT - admitted, height: admitted}),
-        h('svg:rect', {class: 'refused', ...at, y: HEIGHT - admitted - refused, height: refused}));
+        admitted > 0 && h('svg:rect', {class: 'admitted', ...at, y: HEIGHT - admitted, height: admitted}),
+        refused > 0 && h('svg:rect', {class: 'refused', ...at, y: HEIGHT - admitted - refused, height: refused}));
 }
 
 /**

@@ -51,6 +51,20 @@ check('known to httpd: the keys are there at once, and no form', () => asKnown(w
     await visit.look('known-to-httpd');
 }));
 
+check('known no more: httpd is asked for the page again, and the person is where he was', () => asKnown(who, async (visit) => {
+    const {page} = visit;
+    visit.expects('401 GET /developer/');
+    await heading(page, 'API keys').waitFor();
+    await page.route('**/manage/scopes', (route) => route.fulfill({status: 401, json: {error: 'Nobody is known.', code: 'UNAUTHENTICATED'}}), {times: 1});
+    visit.expects('401 GET /manage/scopes');
+    const again = page.waitForEvent('load');
+    await goTo(page, 'Account');
+    await again;
+    await heading(page, 'Account').waitFor();
+    await page.getByRole('table').waitFor();
+    assert.equal(await signInDialog(page).count(), 0);
+}));
+
 check('unknown to httpd: not even the page is there', async () => {
     assert.equal((await fetch(address())).status, 401);
     assert.equal((await fetch(address('main.js'))).status, 401);

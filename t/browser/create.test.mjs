@@ -1,12 +1,18 @@
 // Creating a key: what can be chosen, what cannot, and what is refused.
 
 import assert from 'node:assert/strict';
-import {create, goTo, nameField, signIn, startCreating} from './person.mjs';
+import {create, goTo, heading, holdUp, nameField, reloadAndStay, signIn, startCreating} from './person.mjs';
 import {here, pageTest, secretsTest} from './suite.mjs';
+import {until} from './until.mjs';
 
 async function chosenScopes(page) {
     const boxes = await page.getByRole('group', {name: 'Scopes'}).getByRole('checkbox', {checked: true}).all();
     return Promise.all(boxes.map((box) => box.inputValue()));
+}
+
+/** What is said of an input besides its label; runs in the page. */
+function descriptionOf(input) {
+    return input.getAttribute('aria-describedby').split(' ').map((id) => document.getElementById(id).textContent).join(' ').trim();
 }
 
 function detailsOf(account, name) {
@@ -35,9 +41,9 @@ pageTest('scopes beyond the plan are shown with the plan they need, and cannot b
         ['analytics:read', 'Pro', 'Access click and view analytics']]) {
         const box = page.getByRole('checkbox', {name: new RegExp(`^${scope}`)});
         assert.ok(await box.isDisabled(), `${scope} cannot be chosen`);
-        await page.getByText(`${scope}Needs ${plans}${description}`).waitFor();
+        await page.getByText(`${scope} Needs ${plans}${description}`).waitFor();
     }
-    await page.getByRole('button', {name: 'All read scopes'}).click();
+    await page.getByRole('button', {name: 'All usual scopes'}).click();
     assert.deepEqual((await chosenScopes(page)).sort(), ['categories:read', 'organizations:read', 'programs:read', 'reviews:read']);
     await visit.look('create-free');
 });
@@ -67,11 +73,26 @@ pageTest('a date of one’s own: to come, and complete', async (visit) => {
     await page.getByRole('radio', {name: 'On a date'}).check();
     await page.getByRole('button', {name: 'Create key'}).click();
     await page.getByText('Give a date and a time.').waitFor();
+    assert.equal(await page.getByLabel('Expires on').getAttribute('aria-invalid'), 'true');
+    assert.equal(await page.getByLabel('Expires on').evaluate(descriptionOf), 'Give a date and a time.');
     await page.getByLabel('Expires on').fill('2020-01-31T12:00');
     await page.getByRole('button', {name: 'Create key'}).click();
     await page.getByText('This time is over.').waitFor();
     await page.getByLabel('Expires on').fill('2099-01-31T12:00');
     assert.equal((await create(visit)).expires_at, '2099-01-31T12:00:00Z');
+});
+
+pageTest('the server refuses the expiry: said there, and what was chosen has the focus', async (visit) => {
+    const {page} = visit;
+    await signIn(visit, here.demo.person());
+    await startCreating(page);
+    await nameField(page).fill('too short');
+    await page.getByRole('radio', {name: 'In 30 days'}).check();
+    visit.expects('400 POST /manage/keys');
+    await page.route('**/manage/keys', (route) => route.fulfill({status: 400, json: {error: '"expires_at" is in the past.', code: 'BAD_REQUEST'}}));
+    await page.getByRole('button', {name: 'Create key'}).click();
+    await page.getByRole('group', {name: 'Expires'}).getByText('"expires_at" is in the past.').waitFor();
+    assert.ok(await page.getByRole('radio', {name: 'In 30 days'}).evaluate((radio) => radio === document.activeElement));
 });
 
 pageTest('nothing is sent that is not complete, and each fault is at its field', async (visit) => {
@@ -81,6 +102,7 @@ pageTest('nothing is sent that is not complete, and each fault is at its field',
     await startCreating(page);
     const [least] = await chosenScopes(page);
     await page.getByRole('checkbox', {name: new RegExp(`^${least}`)}).uncheck();
+    await nameField(page).fill('   ');
     await page.getByRole('button', {name: 'Create key'}).click();
     await page.getByText('Give the key a name.').waitFor();
     await page.getByText('Choose one scope at least.').waitFor();
@@ -106,7 +128,7 @@ pageTest('the eleventh key: not offered, and refused in words where it was asked
     await visit.look('create-eleventh');
     await goTo(page, 'Keys');
     await page.getByText('10 of 10 active keys in use').first().waitFor();
-    await page.getByText(/^All 10 keys that the plan allows are in use/).waitFor();
+    await page.getByText(/^The plan allows 10 active keys, and no other can be created now/).waitFor();
     assert.equal(await page.getByRole('button', {name: 'Create key'}).getAttribute('aria-disabled'), 'true');
     await visit.look('keys-full');
 });
@@ -156,6 +178,45 @@ pageTest('offline while a key is created: the same', async (visit) => {
     assert.deepEqual(here.demo.taictl(['key', 'list', who.account]), []);
     const made = await create(visit);
     assert.equal(await here.demo.request(made.key, '/v1/categories'), 200);
+});
+
+pageTest('while the key is on its way nobody leaves without it: by a button, a tab, "back" or loading again', async (visit) => {
+    const {page} = visit;
+    await signIn(visit, here.demo.person());
+    await startCreating(page);
+    await nameField(page).fill('late');
+    const letGo = await holdUp(page, 'POST', '**/manage/keys');
+    const made = create(visit);
+    await page.getByText('Waiting for the new key.').waitFor();
+    const cancel = page.getByRole('button', {name: 'Cancel'});
+    assert.equal(await cancel.getAttribute('aria-disabled'), 'true');
+    await cancel.click({force: true});
+    await goTo(page, 'Account');
+    await until(() => page.url().endsWith('#/keys/new'), 'the address of what is shown');
+    await page.evaluate(() => history.back());
+    await until(() => page.url().endsWith('#/keys/new'), 'the address of what is shown');
+    await reloadAndStay(page);
+    await visit.look('create-waiting');
+    letGo();
+    const {key} = await made;
+    await heading(page, 'Your new key: late').waitFor();
+    assert.equal(await page.getByLabel('Key', {exact: true}).inputValue(), key);
+    await page.getByRole('button', {name: 'Copy the key'}).click();
+    await goTo(page, 'Account');
+    await heading(page, 'Account').waitFor();
+});
+
+pageTest('no key came: the view is left as before', async (visit) => {
+    const {page} = visit;
+    await signIn(visit, here.demo.person());
+    await startCreating(page);
+    await nameField(page).fill('none');
+    await page.route('**/manage/keys', (route) => route.fulfill({status: 503, json: {error: 'Not now.', code: 'AUTH_UNAVAILABLE'}}), {times: 1});
+    visit.expects('503 POST /manage/keys');
+    await page.getByRole('button', {name: 'Create key'}).click();
+    await page.getByRole('alert').waitFor();
+    await page.getByRole('button', {name: 'Cancel'}).click();
+    await heading(page, 'API keys').waitFor();
 });
 
 pageTest('a key with a token, for places that ask for both', async (visit) => {

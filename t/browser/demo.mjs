@@ -10,7 +10,8 @@ import {until} from './until.mjs';
 const script = join(process.env.TAI_SRC, 'build/demo');
 const run = promisify(execFile);
 
-function freePort() {
+/** One that nobody listens on. */
+export function freePort() {
     return new Promise((resolve, reject) => {
         const server = createServer().once('error', reject).listen(0, '127.0.0.1', () => {
             const {port} = server.address();

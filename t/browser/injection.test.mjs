@@ -21,6 +21,12 @@ function quoted(text) {
     return `'${text.replaceAll("'", "''")}'`;
 }
 
+/** A line of the audit log, about a key that is not there. */
+function logged(who, action, detail) {
+    here.demo.sql(`INSERT INTO audit_log (at, account_id, actor, client, action, subject, detail)
+        SELECT 1760000000, id, 'somebody', 'local', ${quoted(action)}, 'key_x', ${quoted(detail)} FROM accounts WHERE name = ${quoted(who.account)}`);
+}
+
 /** Nothing has run, nothing has become an element, and no link leads to code. */
 async function isText(visit) {
     const {page} = visit;
@@ -70,15 +76,59 @@ pageTest('names of keys, in every view that shows them', async (visit) => {
     await isText(visit);
 });
 
-pageTest('a name that turns text around turns nothing beside it around', async (visit) => {
+/** Where the letters of an element's own texts stand is where they stand without a name between them. */
+async function standsInOrder(element) {
+    const lines = await element.evaluate((parent) => [...parent.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => {
+        const range = document.createRange();
+        return [...node.data].map((letter, at) => {
+            range.setStart(node, at);
+            range.setEnd(node, at + 1);
+            return Math.round(range.getBoundingClientRect().left);
+        });
+    }));
+    assert.ok(lines.length > 0, 'there is a text beside the name');
+    assert.deepEqual(lines, lines.map((line) => [...line].sort((a, b) => a - b)));
+}
+
+// The second ends what isolates a text within a line before it turns the rest around.
+for (const name of [ATTACKS.bidi, 'abc\u2069\u2069\u202Edcba']) {
+    pageTest(`a name that turns text around turns nothing beside it around: ${JSON.stringify(name)}`, async (visit) => {
+        const {page} = visit;
+        const who = here.demo.person();
+        visit.secret(here.demo.key(who.account, name).key);
+        logged(who, 'key.rename', `name: ${name} -> ${name}`);
+        await signIn(visit, who);
+        const shown = page.getByRole('rowheader').getByText('abc', {exact: false}).first();
+        await shown.waitFor();
+        assert.equal(await shown.evaluate((element) => getComputedStyle(element).display), 'block');
+        await page.getByRole('row').nth(1).getByRole('button', {name: /^Revoke/}).click();
+        const dialog = page.getByRole('dialog');
+        await standsInOrder(dialog.getByRole('heading'));
+        await dialog.getByRole('button', {name: 'Revoke key'}).click();
+        await dialog.getByRole('button', {name: 'Close'}).waitFor();
+        await standsInOrder(dialog.getByRole('heading'));
+        await dialog.getByRole('button', {name: 'Close'}).click();
+        await goTo(page, 'Activity');
+        await standsInOrder(page.getByText(/^from “/));
+    });
+}
+
+pageTest('what changed is told apart by nothing that a name may have in it', async (visit) => {
     const {page} = visit;
     const who = here.demo.person();
-    visit.secret(here.demo.key(who.account, ATTACKS.bidi).key);
+    const details = {
+        'key.rename': ['name: old -> new -> x', 'name: a -> -> b', 'name: old -> y”; works for 7 days more “z'],
+        'key.create': ['name: a -> b'],
+    };
+    Object.entries(details).forEach(([action, all]) => all.forEach((detail) => logged(who, action, detail)));
     await signIn(visit, who);
-    const name = page.getByRole('rowheader').getByText('abc', {exact: false}).first();
-    await name.waitFor();
-    // A block ends whatever a text in it has begun, and so does an isolate.
-    assert.match(await name.evaluate((element) => `${getComputedStyle(element).display} ${getComputedStyle(element).unicodeBidi}`), /^block|isolate/);
+    await goTo(page, 'Activity');
+    await page.getByRole('table').waitFor();
+    const told = await page.locator('.detail').evaluateAll((all) => all.map((each) => [each.textContent, [...each.querySelectorAll('bdi')].map((name) => name.textContent)]));
+    assert.deepEqual(told.slice(0, 4).reverse(), [
+        ['name: old -> new -> x', []], ['name: a -> -> b', []],
+        ['from “old” to “y”; works for 7 days more “z”', ['old', 'y”; works for 7 days more “z']], ['“a -> b”', ['a -> b']],
+    ]);
 });
 
 pageTest('names of account and user, the plan, its scopes, and the audit log', async (visit) => {
@@ -122,9 +172,13 @@ const EVIL_DESCRIPTION = {
         }},
         '/v1/<img src=x onerror=window.attacked=1>': {post: {requestBody: {content: {'application/json': {example: {a: ATTACKS.script}}}}}},
         '/v1/away': {get: {servers: [{url: ATTACKS.address}], summary: 'elsewhere'}},
-        __proto__: {get: {}},
+        '/__proto__': {get: {['__proto__']: {}, constructor: 7}},
+        ['__proto__']: {get: {summary: 'no path'}},
     },
 };
+// As JSON may have them, and a literal may not but in brackets.
+EVIL_DESCRIPTION.paths['/v1/names'] = JSON.parse(`{"post": {"summary": "Names that objects have", "security": [{"__proto__": []}, {"constructor": []}],
+    "requestBody": {"content": {"application/json": {"schema": {"properties": {"__proto__": {"type": "string"}, "constructor": {"type": "integer"}}}}}}}}`);
 
 pageTest('the description of the API: titles, texts, parameters, addresses', async (visit) => {
     const {page} = visit;
@@ -136,6 +190,11 @@ pageTest('the description of the API: titles, texts, parameters, addresses', asy
     await isText(visit);
     await areShown(page, [ATTACKS.element, ATTACKS.script]);
     await visit.look('injection-description');
+    await choose(page, 'POST /v1/names');
+    assert.deepEqual(Object.keys(JSON.parse(await page.getByRole('textbox', {name: 'Body'}).inputValue())), ['__proto__', 'constructor']);
+    await choose(page, 'GET /__proto__');
+    assert.equal(await page.getByText('no path').count(), 0);
+    assert.equal(await page.evaluate(() => ({}).get ?? ({}).type), undefined, 'what all objects have is as it was');
     for (const operation of await page.getByRole('navigation', {name: 'Operations'}).getByRole('button').all()) {
         await operation.click();
         await isText(visit);

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
-import {clipboard, goTo, heading, keyRow, makeKey, signIn} from './person.mjs';
+import {choose, clipboard, goTo, headerInput, heading, keyRow, makeKey, signIn} from './person.mjs';
 import {address, here, pageTest, secretsTest} from './suite.mjs';
 
 async function copy(page, name) {
@@ -31,6 +31,28 @@ pageTest('key, header names and values, and a warning; each of them can be copie
     assert.equal(await copy(page, 'Copy the name of X-API-Key'), 'X-API-Key');
     assert.equal(await copy(page, 'Copy the value of X-API-Key'), made.key);
     await visit.look('issued');
+});
+
+pageTest('to an API elsewhere a new key goes only where the person says so', async (visit) => {
+    const {page} = visit;
+    const elsewhere = {openapi: '3.1.0', info: {title: 'Elsewhere', version: '1'}, servers: [{url: 'http://127.0.0.1:1'}], security: [{key: []}],
+        components: {securitySchemes: {key: {type: 'apiKey', in: 'header', name: 'X-API-Key'}}},
+        paths: {'/here': {get: {servers: [{url: '/'}]}}, '/a': {get: {}}, '/b': {get: {}}}};
+    await page.route('**/openapi.json', (route) => route.fulfill({json: elsewhere}));
+    await signIn(visit, here.demo.person());
+    const made = await makeKey(visit, 'to go elsewhere');
+    await copy(page, 'Copy the key');
+    await page.getByRole('button', {name: 'Try it with this key'}).click();
+    const input = headerInput(page, 'X-API-Key');
+    await choose(page, 'GET /here');
+    assert.equal(await input.inputValue(), made.key);
+    await choose(page, 'GET /a');
+    await page.getByText('This is another origin than that of this page. It gets the key below', {exact: false}).waitFor();
+    assert.equal(await input.inputValue(), '');
+    await page.getByRole('button', {name: 'Fill in the key that you have just created'}).click();
+    assert.equal(await input.inputValue(), made.key);
+    await choose(page, 'GET /b');
+    assert.equal(await input.inputValue(), made.key, 'it is the same server');
 });
 
 const LANGUAGES = [

@@ -95,7 +95,7 @@ pageTest('signs in, makes a key, tries it and revokes it, with no hand on a mous
     await revoke.waitFor();
     await tabTo(page, revoke);
     await page.keyboard.press('Enter');
-    const question = page.getByRole('dialog', {name: 'Revoke by keyboard?'});
+    const question = page.getByRole('dialog', {name: 'Revoke by keyboard'});
     await question.waitFor();
     await page.keyboard.press('Escape');
     await question.waitFor({state: 'detached'});

@@ -1,7 +1,7 @@
 // The list of keys: empty, long, with all that a key can be; and what keeps it from being there.
 
 import assert from 'node:assert/strict';
-import {goTo, heading, keyRow, offered, signIn} from './person.mjs';
+import {goTo, heading, holdUp, keyRow, offered, signIn} from './person.mjs';
 import {here, pageTest, secretsTest} from './suite.mjs';
 import {until} from './until.mjs';
 
@@ -38,7 +38,7 @@ pageTest('a key of each kind: name, prefix, scopes, times, status', async (visit
 
     const row = keyRow(page, 'active one');
     await row.getByText(`${active.key.slice(0, 12)}...`, {exact: true}).waitFor();
-    assert.deepEqual(await row.getByRole('listitem').allTextContents(), ['analytics:read', 'programs:read']);
+    assert.deepEqual(await row.getByRole('listitem').allTextContents(), ['programs:read', 'analytics:read']);
     await row.getByText('active', {exact: true}).waitFor();
     assert.deepEqual(await offered(row), ['Roll', 'Rename', 'Revoke']);
     for (const [name, status] of [['revoked one', 'revoked'], ['expired one', 'expired']]) {
@@ -54,17 +54,19 @@ pageTest('a key of each kind: name, prefix, scopes, times, status', async (visit
 pageTest('the last 30 days of use, admitted and refused', async (visit) => {
     const {page} = visit;
     const who = here.demo.person();
-    const {key, id} = here.demo.key(who.account, 'busy');
+    // Of as many requests in ten minutes, so that the sixth is refused however slow the others were.
+    const {key, id} = here.demo.key(who.account, 'busy', '--rate-limit', '5/600s');
     visit.secret(key);
     here.demo.key(who.account, 'idle');
+    const today = here.demo.sql("SELECT date('now')").trim();
     here.demo.sql(`INSERT INTO key_usage (key_id, day, admitted, refused)
-        VALUES ('${id}', date('now', '-2 days'), 1200, 30), ('${id}', date('now', '-31 days'), 7777, 0)`);
+        VALUES ('${id}', date('${today}', '-2 days'), 1200, 30), ('${id}', date('${today}', '-31 days'), 7777, 0)`);
     const answers = [];
     for (let request = 1; request <= 6; request += 1) {
         answers.push(await here.demo.request(key));
     }
     assert.deepEqual(answers, [200, 200, 200, 200, 200, 429]);
-    await until(() => here.demo.sql(`SELECT admitted FROM key_usage WHERE key_id = '${id}' AND day = date('now')`).trim() === '5', 'what is written every ten seconds');
+    await until(() => here.demo.sql(`SELECT sum(admitted) FROM key_usage WHERE key_id = '${id}' AND day >= '${today}'`).trim() === '5', 'what is written every ten seconds');
     await signIn(visit, who);
     await keyRow(page, 'busy').getByRole('img', {name: /^Use of busy in the last 30 days: 1,205 admitted, 31 refused; most on .*, 1,200 admitted, 30 refused$/}).waitFor();
     await keyRow(page, 'idle').getByRole('img', {name: 'Use of idle in the last 30 days: no requests'}).waitFor();
@@ -75,18 +77,53 @@ pageTest('the last 30 days of use, admitted and refused', async (visit) => {
 pageTest('more keys than a page: each of them once', async (visit) => {
     const {page} = visit;
     const who = here.demo.person();
-    oldKeys(who.account, 45);
+    oldKeys(who.account, 230);
     await signIn(visit, who);
     const more = page.getByRole('button', {name: 'Show more'});
-    for (const shown of [20, 40]) {
+    for (const shown of [100, 200]) {
         await until(async () => await page.getByRole('rowheader').count() === shown, `${shown} keys`);
         await more.click();
     }
-    await until(async () => await page.getByRole('rowheader').count() === 45, 'all keys');
+    await until(async () => await page.getByRole('rowheader').count() === 230, 'all keys');
     await more.waitFor({state: 'hidden'});
     const names = await page.getByRole('rowheader').locator('.key-name').allTextContents();
-    assert.deepEqual(names, Array.from({length: 45}, (_, index) => `old ${String(45 - index).padStart(2, '0')}`));
+    assert.deepEqual(names, Array.from({length: 230}, (_, index) => `old ${String(230 - index).padStart(2, '0')}`));
     await page.getByText('0 of 10 active keys in use').first().waitFor();
+});
+
+/** What is said to those who do not see it, from now on. */
+async function listen(page) {
+    await page.evaluate(() => {
+        const announcer = document.getElementById('announcer');
+        window.heard = [];
+        new MutationObserver(() => window.heard.push(announcer.textContent)).observe(announcer, {childList: true});
+    });
+    return () => page.evaluate(() => window.heard);
+}
+
+pageTest('one more key: counted as one, and where it has come too late, nothing is said of it', async (visit) => {
+    const {page} = visit;
+    const who = here.demo.person();
+    oldKeys(who.account, 101);
+    await signIn(visit, who);
+    await page.getByRole('button', {name: 'Show more'}).waitFor();
+    const heard = await listen(page);
+    await page.getByRole('button', {name: 'Show more'}).click();
+    await until(async () => (await heard()).includes('1 more key'), 'the last key');
+    assert.ok(await keyRow(page, 'old 01').getByRole('rowheader').evaluate((cell) => cell === document.activeElement), 'the focus is on it');
+
+    const letGo = await holdUp(page, 'GET', '**/manage/keys?*after=*');
+    await goTo(page, 'Keys');
+    await page.getByRole('button', {name: 'Show more'}).click();
+    await goTo(page, 'Account');
+    await heading(page, 'Account').waitFor();
+    const late = page.waitForResponse(/after=/);
+    letGo();
+    await (await late).finished();
+    const before = (await heard()).length;
+    await goTo(page, 'Keys');
+    await until(async () => (await heard()).slice(before).includes('100 keys'), 'the list');
+    assert.equal((await heard()).filter((text) => /more/.test(text)).length, 1);
 });
 
 pageTest('a key gets another name, and one that is too long gets none', async (visit) => {

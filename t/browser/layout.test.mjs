@@ -2,7 +2,7 @@
 // while a view is loaded.
 
 import assert from 'node:assert/strict';
-import {answer, choose, goTo, headerInput, heading, keyRow, makeKey, send, signIn, startCreating} from './person.mjs';
+import {answer, choose, goTo, headerInput, heading, holdUp, keyRow, makeKey, send, signIn, signInDialog, startCreating} from './person.mjs';
 import {address, here, onPage, check, pageTest, secretsTest} from './suite.mjs';
 
 const WIDTHS = [320, 768, 1440];
@@ -89,6 +89,19 @@ pageTest('account and activity', async (visit) => {
         await fits(visit, view.toLowerCase());
     }
 });
+
+check('until the modules are there, it is said that they are on their way', () => onPage(here.browser, undefined, async (visit) => {
+    const {page} = visit;
+    const letGo = await holdUp(page, 'GET', '**/main.js');
+    await page.goto(address(), {waitUntil: 'commit'});
+    const text = page.getByRole('status').filter({hasText: 'Loading…'});
+    // It fades in, so that nobody sees it who has not to wait.
+    await text.evaluate((element) => Promise.all(element.getAnimations().map(({finished}) => finished)));
+    assert.equal(await text.evaluate((element) => getComputedStyle(element).opacity), '1');
+    await visit.look('starting');
+    letGo();
+    await signInDialog(page).waitFor();
+}));
 
 /** The server takes its time, so that what is shown meanwhile is seen. */
 async function slowly(page) {

@@ -25,7 +25,7 @@ export async function signIn(visit, who) {
     visit.secret(who.password);
     await enterPassword(visit.page, who);
     await signInDialog(visit.page).waitFor({state: 'detached'});
-    const {value} = (await visit.page.context().cookies()).find(({name}) => name === 'taiauth');
+    const {value} = (await visit.page.context().cookies()).find(({name}) => /^(__Host-)?taiauth$/.test(name));
     return visit.secret(value);
 }
 
@@ -88,6 +88,32 @@ export async function makeKey(visit, name) {
 /** The clipboard, as whoever pastes finds it. */
 export function clipboard(page) {
     return page.evaluate(() => navigator.clipboard.readText());
+}
+
+/** Requests of this method to such addresses get no answer until this is called. */
+export async function holdUp(page, method, pattern) {
+    let letGo;
+    const gate = new Promise((resolve) => {
+        letGo = resolve;
+    });
+    await page.route(pattern, async (route) => {
+        if (route.request().method() === method) {
+            await gate;
+        }
+        await route.fallback();
+    });
+    return letGo;
+}
+
+/** Try to load the page again, and stay when the browser asks; it must ask. */
+export async function reloadAndStay(page) {
+    const asked = page.waitForEvent('dialog');
+    await page.evaluate(() => {
+        setTimeout(() => location.reload());
+    });
+    const dialog = await asked;
+    assert.equal(dialog.type(), 'beforeunload');
+    await dialog.dismiss();
 }
 
 // --- Try it ----------------------------------------------------------------------------------------

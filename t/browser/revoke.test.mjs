@@ -1,8 +1,9 @@
 // Rolling and revoking: what is said before, what holds behind.
 
 import assert from 'node:assert/strict';
-import {heading, issued, keyRow, signIn} from './person.mjs';
+import {goTo, heading, holdUp, issued, keyRow, reloadAndStay, signIn} from './person.mjs';
 import {here, pageTest, secretsTest} from './suite.mjs';
+import {until} from './until.mjs';
 
 async function ask(page, name, what) {
     await keyRow(page, name).getByRole('button', {name: new RegExp(`^${what}`)}).click();
@@ -123,6 +124,56 @@ pageTest('a roll whose grace still runs cannot be rolled again, and it says why'
     await question.getByRole('button', {name: 'Roll key'}).click();
     await question.getByRole('alert').getByText(/Only an active key can be rolled/).waitFor();
     await visit.look('roll-refused');
+});
+
+/** What people do who have waited long enough. */
+async function tryToLeave(page, dialog) {
+    await dialog.getByText('Waiting until every server knows.').waitFor();
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Escape');
+    await dialog.getByRole('button', {name: 'Cancel'}).click({force: true});
+    await page.evaluate(() => history.back());
+    await until(() => page.url().endsWith('#/keys'), 'the address of what is shown');
+    await reloadAndStay(page);
+    await dialog.getByText('Waiting until every server knows.').waitFor();
+}
+
+/** Coming from another view, so that there is one to go back to. */
+async function fromAccount(page, name) {
+    await goTo(page, 'Account');
+    await heading(page, 'Account').waitFor();
+    await goTo(page, 'Keys');
+    await keyRow(page, name).waitFor();
+}
+
+pageTest('while a key is revoked nobody leaves before it is done: by Escape, "back" or loading again', async (visit) => {
+    const {page} = visit;
+    const {key} = await withKey(visit, 'slow to revoke');
+    await fromAccount(page, 'slow to revoke');
+    const question = await ask(page, 'slow to revoke', 'Revoke');
+    const letGo = await holdUp(page, 'DELETE', '**/manage/keys/*');
+    await question.getByRole('button', {name: 'Revoke key'}).click();
+    await tryToLeave(page, question);
+    letGo();
+    await page.getByRole('dialog', {name: 'slow to revoke is revoked'}).waitFor();
+    assert.equal(await here.demo.request(key), 401);
+    await page.keyboard.press('Escape');
+    await goTo(page, 'Account');
+    await heading(page, 'Account').waitFor();
+});
+
+pageTest('while a key is rolled: the same, and the new one is shown', async (visit) => {
+    const {page} = visit;
+    await withKey(visit, 'slow to roll');
+    await fromAccount(page, 'slow to roll');
+    const question = await ask(page, 'slow to roll', 'Roll');
+    const letGo = await holdUp(page, 'POST', '**/manage/keys/*/roll');
+    const made = roll(visit, question);
+    await tryToLeave(page, question);
+    letGo();
+    const {key} = await made;
+    await heading(page, 'Your new key: slow to roll').waitFor();
+    assert.equal(await page.getByLabel('Key', {exact: true}).inputValue(), key);
 });
 
 secretsTest();

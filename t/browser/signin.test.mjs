@@ -13,6 +13,16 @@ pageTest('nobody is known: a dialog asks, and nothing lies behind it', async ({p
     assert.equal(await page.getByLabel('Password').getAttribute('autocomplete'), 'current-password');
 });
 
+pageTest('something else answers where the management API is thought to be: said to whoever runs the page', async ({page}) => {
+    await signInDialog(page).waitFor();
+    let body;
+    await page.route('**/manage/account', (route) => route.fulfill({contentType: 'application/json', body}));
+    for (body of ['{}', 'null', '{"name": "A", "user": null}']) {
+        await page.reload();
+        await page.getByRole('alert').getByText('"management" in settings.json is the address of something else', {exact: false}).waitFor();
+    }
+});
+
 pageTest('the right password opens the keys, and says who is there', async (visit) => {
     const who = here.demo.person();
     await signIn(visit, who);

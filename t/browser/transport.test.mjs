@@ -1,9 +1,12 @@
 // Plain http is for the loopback interface alone: the page shows no form elsewhere, and the server takes
-// no password.
+// no password. Over TLS both do, whatever the name.
 
 import assert from 'node:assert/strict';
+import {execFileSync} from 'node:child_process';
+import {chmodSync} from 'node:fs';
 import {openBrowser} from './browser.mjs';
-import {enterPassword, heading, signIn, signInDialog} from './person.mjs';
+import {freePort} from './demo.mjs';
+import {enterPassword, heading, keyRow, makeKey, signIn, signInDialog} from './person.mjs';
 import {address, check, here, onPage, pageTest, secretsTest} from './suite.mjs';
 
 pageTest('plain http on the loopback interface will do', async (visit) => {
@@ -11,22 +14,65 @@ pageTest('plain http on the loopback interface will do', async (visit) => {
     await heading(visit.page, 'API keys').waitFor();
 });
 
-check('plain http to another name: no form, and the reason', async () => {
-    const browser = await openBrowser({args: ['--host-resolver-rules=MAP developer.example 127.0.0.1']});
-    const url = address().replace('127.0.0.1', 'developer.example');
+// Not that of the loopback interface, which browsers trust without TLS.
+const NAME = 'developer.example';
+const TO_HERE = `--host-resolver-rules=MAP ${NAME} 127.0.0.1`;
+
+/** With these options another browser, for one page. */
+async function elsewhere(options, url, body) {
+    const browser = await openBrowser({args: [TO_HERE], ...options});
     try {
-        await onPage(browser, url, async (visit) => {
-            const {page} = visit;
-            // The browser says itself that on such an origin some of its headers have no effect.
-            visit.mayComplain(/Cross-Origin-Opener-Policy header has been ignored/);
-            await signInDialog(page).getByText('This page came over plain http').waitFor();
-            assert.equal(await page.getByLabel('Password').count(), 0);
-            await visit.look('plain-http');
-        });
+        await onPage(browser, url, body);
     } finally {
         await browser.close();
         browser.forget();
     }
+}
+
+check('plain http to another name: no form, and the reason', () => elsewhere({}, address().replace('127.0.0.1', NAME), async (visit) => {
+    const {page} = visit;
+    // The browser says itself that on such an origin some of its headers have no effect.
+    visit.mayComplain(/Cross-Origin-Opener-Policy header has been ignored/);
+    await signInDialog(page).getByText('This page came over plain http').waitFor();
+    assert.equal(await page.getByLabel('Password').count(), 0);
+    await visit.look('plain-http');
+}));
+
+/** The same server over TLS, with a certificate of its own; the port. */
+async function serveTls() {
+    const port = await freePort();
+    const [key, certificate] = ['tls.key', 'tls.crt'].map((name) => here.demo.made(name));
+    execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-noenc', '-days', '2',
+        '-subj', `/CN=${NAME}`, '-addext', `subjectAltName=DNS:${NAME}`, '-keyout', key, '-out', certificate], {stdio: 'pipe'});
+    chmodSync(key, 0o600);
+    await here.demo.configure(`
+LoadModule ssl_module ${here.demo.modules()}/mod_ssl.so
+Listen 127.0.0.1:${port} https
+<VirtualHost 127.0.0.1:${port}>
+    SSLEngine on
+    SSLCertificateFile ${certificate}
+    SSLCertificateKeyFile ${key}
+</VirtualHost>`);
+    return port;
+}
+
+check('https to another name: signed in by a cookie that goes nowhere else, a key made, signed out', async () => {
+    const port = await serveTls();
+    await elsewhere({ignoreHTTPSErrors: true}, `https://${NAME}:${port}/developer/`, async (visit) => {
+        const {page} = visit;
+        await signIn(visit, here.demo.person());
+        const cookies = await page.context().cookies();
+        assert.deepEqual(cookies.map(({name, secure, httpOnly, sameSite, path, domain}) => ({name, secure, httpOnly, sameSite, path, domain})),
+            [{name: '__Host-taiauth', secure: true, httpOnly: true, sameSite: 'Strict', path: '/', domain: NAME}]);
+        const {key} = await makeKey(visit, 'over TLS');
+        assert.equal(await page.getByLabel('Key', {exact: true}).inputValue(), key);
+        await page.getByRole('button', {name: 'Copy the key'}).click();
+        await page.getByRole('button', {name: 'Done'}).click();
+        await keyRow(page, 'over TLS').waitFor();
+        await page.getByRole('button', {name: 'Sign out'}).click();
+        await signInDialog(page).getByLabel('Password').waitFor();
+        assert.deepEqual(await page.context().cookies(), []);
+    });
 });
 
 check('a client that is not on the loopback interface gets no session without TLS', async () => {

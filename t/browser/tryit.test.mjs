@@ -1,14 +1,15 @@
 // Try it: requests that work, and each kind that does not, with what it means.
 
 import assert from 'node:assert/strict';
-import {answer, choose, goTo, headerInput, heading, send, signIn} from './person.mjs';
+import {answer, choose, goTo, headerInput, heading, makeKey, send, signIn} from './person.mjs';
 import {here, pageTest, secretsTest} from './suite.mjs';
 
 /** Signed in, with a key of these scopes on the clipboard of nobody: written into its field. */
 async function withKey(visit, operation, scopes = 'programs:read', plan = 'pro') {
     const {page} = visit;
     const who = here.demo.person({plan});
-    const made = here.demo.key(who.account, 'to try', '--scopes', scopes);
+    // A window that a slow machine does not outlast.
+    const made = here.demo.key(who.account, 'to try', '--scopes', scopes, '--rate-limit', '5/600s');
     visit.secret(made.key);
     await signIn(visit, who);
     await goTo(page, 'Try it');
@@ -24,12 +25,12 @@ pageTest('an answer: status, time, body, headers, and how much of the limit is l
     await send(page, '200 OK');
     await answer(page).getByText(/^\d+ ms$/).waitFor();
     await answer(page).getByText('"Northwind Coffee Partners"').waitFor();
-    await answer(page).getByText(/^5 requests in any (1 minute|minute|60 seconds)$/).waitFor();
+    await answer(page).getByText('5 requests in any 600 seconds', {exact: true}).waitFor();
     assert.equal(await answer(page).getByRole('meter').evaluate((meter) => `${meter.value} of ${meter.max}`), '4 of 5');
     await answer(page).getByText(/^Headers \(\d+\)$/).click();
     await answer(page).getByText('"default";r=4;t=', {exact: false}).waitFor();
-    await visit.look('try-answer');
     await send(page, '3 of 5 left');
+    await visit.look('try-answer');
 });
 
 pageTest('a POST with a body, made from its example', async (visit) => {
@@ -106,7 +107,7 @@ pageTest('the limit: what it is, how long to wait, and counting down', async (vi
     }
     visit.expects('429 GET /v1/programs');
     await send(page, '429 Too Many Requests');
-    await answer(page).getByText('Rate limit exceeded: 5 requests per 60 seconds.').first().waitFor();
+    await answer(page).getByText('Rate limit exceeded: 5 requests per 600 seconds.').first().waitFor();
     await answer(page).getByText(/as many requests as the limit allows/).waitFor();
     const held = page.getByRole('button', {name: /^Send in / });
     const first = await held.innerText();
@@ -162,6 +163,53 @@ pageTest('a request by hand', async (visit) => {
     await visit.look('try-by-hand');
 });
 
+pageTest('a key in an address is not sent: every log on the way would have it', async (visit) => {
+    const {page} = visit;
+    const {key} = await withKey(visit, 'GET /v1/programs');
+    await page.getByRole('button', {name: 'Another request, by hand'}).click();
+    const asked = [];
+    page.on('request', (request) => asked.push(request.url()));
+    for (const path of [`/v1/programs?apikey=${key}`, `/v1/${key}`]) {
+        await page.getByRole('textbox', {name: 'Path'}).fill(path);
+        await page.getByRole('button', {name: 'Send', exact: true}).click();
+        await page.getByText('A key belongs in a header.', {exact: false}).waitFor();
+        await page.getByRole('textbox', {name: 'Path'}).fill('/v1/');
+    }
+    assert.deepEqual(asked, []);
+});
+
+pageTest('parameters that are headers which no page may send; one that is told to wait for ever', async (visit) => {
+    const {page} = visit;
+    const parameters = ['X Bad', 'Cookie', 'X-API-Key'].map((name) => ({name, in: 'header', schema: {type: 'string'}}));
+    await page.route('**/openapi.json', (route) => route.fulfill({json: {openapi: '3.1.0', info: {title: 'Odd', version: '1'}, security: [{key: []}],
+        components: {securitySchemes: {key: {type: 'apiKey', in: 'header', name: 'X-API-Key'}}}, paths: {'/v1/odd': {get: {parameters}}}}}));
+    await signIn(visit, here.demo.person());
+    await goTo(page, 'Try it');
+    await choose(page, 'GET /v1/odd');
+    assert.equal(await page.getByLabel('X-API-Key').count(), 1, 'the key is asked for once');
+    for (const [name, text] of [['X Bad', 'A header name is made of letters'], ['Cookie', 'No page may set Cookie']]) {
+        await page.getByLabel(name).fill('x');
+        await page.getByRole('button', {name: 'Send', exact: true}).click();
+        await page.getByText(text, {exact: false}).waitFor();
+        await page.getByLabel(name).fill('');
+    }
+    await page.route('**/v1/odd', (route) => route.fulfill({status: 429, headers: {'Retry-After': '999999999999999'}, json: {}}));
+    visit.expects('429 GET /v1/odd');
+    await page.getByRole('button', {name: 'Send', exact: true}).click();
+    await page.getByRole('button', {name: /^Send in (60:00|59:\d\d)$/}).waitFor();
+});
+
+pageTest('a description that is too deep: said, and requests by hand still go', async (visit) => {
+    const {page} = visit;
+    const deep = `${'{"a":'.repeat(20000)}1${'}'.repeat(20000)}`;
+    await page.route('**/openapi.json', (route) => route.fulfill({contentType: 'application/json',
+        body: `{"openapi": "3.1.0", "paths": {"/a": {"post": {"requestBody": {"content": {"application/json": {"example": ${deep}}}}}}}}`}));
+    await signIn(visit, here.demo.person());
+    await goTo(page, 'Try it');
+    await page.getByText(/POST \/a cannot be read: .*You can still send requests by hand\./).waitFor();
+    await page.getByRole('textbox', {name: 'Path'}).waitFor();
+});
+
 pageTest('no answer: offline', async (visit) => {
     const {page} = visit;
     await withKey(visit, 'GET /v1/programs');
@@ -174,6 +222,23 @@ pageTest('no answer: offline', async (visit) => {
         await page.context().setOffline(false);
     }
     await send(page, '200 OK');
+});
+
+pageTest('no description: ready lines to an address that shows what is to be put there, and requests by hand', async (visit) => {
+    const {page} = visit;
+    await page.route('**/settings.json', (route) => route.fulfill({json: {title: 'Plain', management: '/manage', description: null}}));
+    await page.reload();
+    await signIn(visit, here.demo.person());
+    await makeKey(visit, 'without a description');
+    await page.getByText('Put the address of the API in the place of', {exact: false}).waitFor();
+    await page.getByText(`'${here.demo.url}/path-of-the-api'`, {exact: false}).first().waitFor();
+    assert.match(await page.title(), /^Your new key/);
+    await visit.look('issued-no-description');
+    await page.getByRole('button', {name: 'Copy the key'}).click();
+    await goTo(page, 'Try it');
+    const note = page.getByText('This API is not described here. You can send requests by hand.');
+    await note.waitFor();
+    assert.equal(await note.getAttribute('class'), 'note', 'that is no fault of whoever reads it');
 });
 
 pageTest('the description is away: said, and requests by hand still go', async (visit) => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import {test} from 'node:test';
 import {pageModule, sourceText} from './page.mjs';
 
-const {DescriptionError, readDescription} = await pageModule('description.js');
+const {DescriptionError, loadDescription, readDescription} = await pageModule('description.js');
 
 const AT = 'https://api.example.com/docs/openapi.json';
 const SCHEMES = {
@@ -31,6 +31,31 @@ for (const [document, text] of [
         assert.throws(() => readDescription(document, AT), (error) => error instanceof DescriptionError && text.test(error.message));
     });
 }
+
+test('what cannot be read is named', () => {
+    const depth = 50000;
+    const nested = JSON.parse('{"a":'.repeat(depth) + '1' + '}'.repeat(depth));
+    const paths = {'/good': {get: {}}, '/bad': {post: {requestBody: {content: {'application/json': {example: nested}}}}}};
+    assert.throws(() => read({paths}), (error) => error instanceof DescriptionError && /^POST \/bad cannot be read: .+\.$/.test(error.message));
+});
+
+test('more operations than a page can show', () => {
+    const paths = (length) => Object.fromEntries(Array.from({length}, (_, i) => [`/p${i}`, {get: {}}]));
+    assert.equal(read({paths: paths(10000)}).length, 10000);
+    assert.throws(() => read({paths: paths(10001)}), (error) => error instanceof DescriptionError && /at most/.test(error.message));
+});
+
+test('fetched: as far as it is of a size that can be shown', async (t) => {
+    const answered = async (body) => {
+        t.mock.method(globalThis, 'fetch', async () => Object.defineProperty(new Response(body), 'url', {value: AT}));
+        return loadDescription(AT, new AbortController().signal);
+    };
+    const text = JSON.stringify({openapi: '3.0.0', paths: {'/a': {get: {}}}});
+    assert.equal((await answered(text)).operations[0].path, '/a');
+    for (const [body, wanted] of [[text + ' '.repeat(16 * 1024 * 1024), /^It is larger than 16 MiB\.$/], ['openapi: 3.0.0', /^It is not JSON/]]) {
+        await assert.rejects(answered(body), (error) => error instanceof DescriptionError && wanted.test(error.message));
+    }
+});
 
 test('members of the wrong kind count as absent', () => {
     for (const wrong of [null, 7, 'x', true, [null], [7], {a: null}, {a: 7}]) {
@@ -61,8 +86,12 @@ test('servers: relative to the description, with variables, the nearest list', (
     assert.deepEqual(urls(one({}, {servers: [{url: '../v2/'}, {url: 'https://{place}.example.org:{port}/v1',
         variables: {place: {default: 'eu'}, port: {default: 8443}}}]})), ['https://api.example.com/v2', 'https://eu.example.org:8443/v1']);
     assert.deepEqual(urls(one({servers: [{url: '/own'}]}, {servers: [{url: '/other'}]})), ['https://api.example.com/own']);
-    for (const url of ['javascript:alert(1)', 'data:text/html,x', 'file:///etc/passwd', 'https://user:secret@example.com/', 'https://user@example.com/', 'https://[', '']) {
+    for (const url of ['javascript:alert(1)', 'data:text/html,x', 'file:///etc/passwd', 'https://user:secret@example.com/', 'https://user@example.com/', 'https://[', '',
+        'http://api.example.com/', 'http://localhost.example.com/', 'http://127.example.com/', 'ws://localhost/']) {
         assert.deepEqual(urls(one({}, {servers: [{url}]})), [], url);
+    }
+    for (const url of ['http://localhost:8080', 'http://api.localhost', 'http://127.0.0.1:8080', 'http://[::1]']) {
+        assert.deepEqual(urls(one({}, {servers: [{url}]})), [url], url);
     }
 });
 
@@ -75,6 +104,11 @@ test('security: the first way that has headers, its scopes', () => {
     assert.deepEqual(brief(one({security: []}, {security: [{key: []}]})), [[], [], false]);
     assert.deepEqual(brief(one({security: [{query: []}]})), [[], [], true]);
     assert.deepEqual(brief(one({security: [{toString: []}]})), [[], [], true]);
+});
+
+test('a header that the key goes in is no parameter besides', () => {
+    const {parameters} = one({security: [{key: []}], parameters: [{name: 'x-api-key', in: 'header'}, {name: 'X-API-Key', in: 'query'}]});
+    assert.deepEqual(parameters.map(({name, place}) => [name, place]), [['X-API-Key', 'query']]);
 });
 
 test('parameters: those of the operation before those of the path, of the template where it declares none', () => {
@@ -143,6 +177,15 @@ test('schemas that contain themselves end, and so do those that grow', () => {
         const {text} = bodyOf({schema: {$ref: `#/components/schemas/${name}`}}, {schemas});
         assert.ok(text.length < 100000, `${name}: ${text.length}`);
     }
+});
+
+test('of many parts, or of many members, as many as a body to start from needs', () => {
+    const part = (i) => ({properties: {[`p${i}`]: {type: 'integer'}}});
+    const parts = JSON.parse(bodyOf({schema: {allOf: Array.from({length: 5000}, (_, i) => part(i))}}).text);
+    assert.equal(parts.p0, 0);
+    assert.ok(Object.keys(parts).length < 1000);
+    const members = JSON.parse(bodyOf({schema: {properties: Object.fromEntries(Array.from({length: 5000}, (_, i) => [`p${i}`, {}]))}}).text);
+    assert.ok(Object.keys(members).length < 1000);
 });
 
 test('names that objects have are members like others', () => {

@@ -26,6 +26,12 @@ test('several policies, each with its own', () => {
     assert.equal(limitText(all[1]), '0 of 5 left, one more in 1 s');
 });
 
+test('of more policies than anybody looks at, the first', () => {
+    const list = (item) => Array.from({length: 2000}, (_, i) => item(i)).join(', ');
+    const all = limits({RateLimit: list((i) => `"p${i}";r=${i}`), 'RateLimit-Policy': list((i) => `"p${i}";q=${i + 1};w=60`)});
+    assert.deepEqual(all.map(({name, left, quota}) => [name, left, quota]), Array.from({length: 8}, (_, i) => [`p${i}`, i, i + 1]));
+});
+
 test('nothing is made up where there is less', () => {
     const [limit] = limits({RateLimit: '"default";r=3'});
     assert.deepEqual(limit, {name: 'default', left: 3, reset: undefined, quota: undefined, window: undefined});

@@ -4,7 +4,7 @@ import {pageModule, sourceText} from './page.mjs';
 
 const {explain} = await pageModule('refusals.js');
 const {envelopeTexts, readRefusal} = await pageModule('dialects.js');
-const {actionOf, actorText, detailText} = await pageModule('actions.js');
+const {actionOf, actorText, detailParts} = await pageModule('actions.js');
 
 // name, status and text of every code, as the server has them.
 const codes = [...sourceText('mod_taiauth/core/verdict.h').replace(/\\\n/g, '')
@@ -33,7 +33,8 @@ test('codes that are names of what every object has are not found', () => {
 });
 
 test('numbers and names of the answer are in the words', () => {
-    assert.match(explain({status: 429, code: 'RATE_LIMITED', retryAfter: 37}).todo, /^Wait 37 seconds,/);
+    assert.match(explain({status: 429, code: 'RATE_LIMITED', retryAfter: 37}).todo, /^Wait 37 s,/);
+    assert.match(explain({status: 429, code: 'LOCKED_OUT', retryAfter: 893}).todo, /^Wait 15 min\./, 'seconds are for programs');
     assert.match(explain({status: 403, code: 'INSUFFICIENT_SCOPE', scope: 'programs:write'}).means, /does not have the scope programs:write\.$/);
     assert.match(explain({status: 403, code: 'INSUFFICIENT_SCOPE', message: 'This action requires the "a:b" scope.'}).means, /the scope a:b\./);
     const plan = explain({status: 403, code: 'INSUFFICIENT_SCOPE', message: 'The "a:b" scope requires a Claimed or Pro plan.'});
@@ -104,13 +105,43 @@ test('every action that is recorded has words', () => {
     assert.equal(actionOf('constructor').text, 'constructor');
 });
 
+// As much of a document as a name within a sentence takes.
+class Element {
+    children = [];
+
+    append(...added) {
+        this.children.push(...added);
+    }
+}
+
+/** What is told of a line of the audit log; names in brackets. */
+function told(action, detail) {
+    globalThis.Node = Element;
+    globalThis.document = {createElement: () => new Element(), createTextNode: (text) => text};
+    const parts = detailParts({action, detail}, (id) => (id === 'key_2' ? 'new one' : id));
+    return parts.map((part) => (part instanceof Element ? `[${part.children.join('')}]` : part)).join('');
+}
+
 test('details with names in place of ids', () => {
-    const nameOf = (id) => (id === 'key_2' ? 'new one' : id);
-    assert.equal(detailText('name: a -> b', nameOf), 'from “a” to “b”');
-    assert.equal(detailText('new: key_2, grace: 86400 s', nameOf), 'followed by new one; works for 1 day more');
-    assert.equal(detailText('new: key_3, grace: 0 s', nameOf), 'followed by key_3; ended at once');
-    assert.equal(detailText('wrong password', nameOf), 'wrong password');
-    assert.equal(detailText(null, nameOf), '');
+    assert.equal(told('key.rename', 'name: a -> b'), 'from “[a]” to “[b]”');
+    assert.equal(told('key.create', 'name: a -> b'), '“[a -> b]”');
+    assert.equal(told('account.plan', 'plan: free -> pro'), 'from [free] to [pro]');
+    assert.equal(told('key.roll', 'new: key_2, grace: 86400 s'), 'followed by [new one]; works for 1 day more');
+    assert.equal(told('key.roll', 'new: key_3, grace: 0 s'), 'followed by [key_3]; ended at once');
+    assert.equal(told('key.revoke', 'replaced by key_2'), 'replaced by [new one]');
+    assert.equal(told('login.failed', 'wrong password'), 'wrong password');
+    assert.equal(told('toString', 'x'), 'x');
+    assert.equal(told('key.revoke', null), '');
+});
+
+test('what a name has in it is not taken for what stands between names', () => {
+    for (const detail of ['name: a -> b -> c', 'name: a -> -> b', 'name: a->b -> c', 'name: a -> b->c']) {
+        assert.equal(told('key.rename', detail), detail);
+    }
+    assert.equal(told('key.rename', 'name: a -> b”; works for 7 days more “c'), 'from “[a]” to “[b”; works for 7 days more “c]”');
+});
+
+test('who has done it', () => {
     assert.equal(actorText('operator:root'), 'Operator (root)');
     assert.equal(actorText('alice'), 'alice');
 });

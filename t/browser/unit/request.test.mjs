@@ -3,7 +3,7 @@ import {createServer} from 'node:http';
 import {after, before, test} from 'node:test';
 import {pageModule} from './page.mjs';
 
-const {BODY_MAX, addressOf, demandJson, fit, headerFault, readHeaderLines, send} = await pageModule('request.js');
+const {BODY_MAX, addressOf, demandJson, demandNoSecret, fit, headerFault, headersOf, readHeaderLines, send} = await pageModule('request.js');
 const {prettyJson} = await pageModule('prettyjson.js');
 
 // ---- headers -----------------------------------------------------------------------------------
@@ -27,7 +27,16 @@ test('headers that may not, and why', () => {
 test('pasted lines', () => {
     assert.deepEqual(readHeaderLines('X-API-Key: tai_1\r\n x-ts-authorization :tat_2 \n\nnothing'),
         [{name: 'X-API-Key', value: 'tai_1'}, {name: 'x-ts-authorization', value: 'tat_2'}]);
-    assert.deepEqual(readHeaderLines('tai_1'), []);
+    assert.deepEqual(readHeaderLines('X-Time: 10:30'), [{name: 'X-Time', value: '10:30'}]);
+    for (const none of ['tai_1', ': x', 'two words: x', `X-A: ${'x'.repeat(8192)}`]) {
+        assert.deepEqual(readHeaderLines(none), [], none.slice(0, 20));
+    }
+});
+
+// A pattern for a whole line found no match here, and took the longer the more blanks there were: half a minute for 15 KB.
+test('pasted lines: separators that a pattern does not cross, among many blanks', () => {
+    const value = `y\u2028${' y'.repeat(1000)}\u2028z`;
+    assert.deepEqual(readHeaderLines(`a:${' '.repeat(1000)}\u2028${value}`), [{name: 'a', value}]);
 });
 
 test('secrets go to the headers that ask for them', () => {
@@ -69,6 +78,31 @@ test('a part of the path is something, and leads nowhere else', () => {
     for (const value of ['', '.', '..']) {
         assert.throws(() => address('/a/{id}', [ID, value]), ({part}) => part === 'parameter id', value);
     }
+});
+
+test('a list in the path leads nowhere else either', () => {
+    for (const value of [',', '..,', ' .. ', ',.']) {
+        assert.throws(() => address('/v1/{l}/x', [{name: 'l', place: 'path', type: 'array'}, value]), ({part}) => part === 'parameter l', value);
+    }
+});
+
+test('parameters that are headers', () => {
+    const filled = (name, value) => [{parameter: {name, place: 'header'}, value}, {parameter: ID, value: '7'}];
+    assert.deepEqual(headersOf(filled('X-Trace', 'a')), [{name: 'X-Trace', value: 'a'}]);
+    assert.deepEqual(headersOf(filled('Host', '')), []);
+    for (const [name, value] of [['X Bad', 'x'], ['Cookie', 'x'], ['Host', 'x'], ['X-Trace', '\u2026']]) {
+        assert.throws(() => headersOf(filled(name, value)), ({part, message}) => part === `parameter ${name}` && message === headerFault(name, value), name);
+    }
+});
+
+test('no key, no token and nothing else that is secret stands in an address', () => {
+    const random = 'A'.repeat(38);
+    const imported = 'from-elsewhere-0123456789';
+    for (const text of [`/v1/tai_${random}`, `/v1/programs?apikey=tat_${random}`, `x${imported}y`]) {
+        assert.throws(() => demandNoSecret([{part: 'path', text}], [imported]), ({part, message}) => part === 'path' && /belongs in a header/.test(message), text);
+    }
+    assert.throws(() => demandNoSecret([{part: 'parameter a', text: ''}, {part: 'parameter b', text: `tai_${random}`}], []), {part: 'parameter b'});
+    demandNoSecret([{part: 'path', text: '/v1/programs?prefix=tai_8f3a2b1c'}], ['', 'v1']);
 });
 
 test('what is no JSON is said before it is sent', () => {

@@ -1,0 +1,62 @@
+// Leaving a view that has something to lose.
+
+import {confirmed} from './dialog.js';
+
+/**
+ * The browser itself asks whoever closes the page or loads it again, and mayLeave whoever goes elsewhere on it.
+ * @param {Object} page
+ * @param {() => boolean|Promise<boolean>} mayLeave
+ * @returns {() => void} to be called when there is nothing to lose any more
+ */
+function hold(page, mayLeave) {
+    const watch = new AbortController();
+    page.signal.addEventListener('abort', () => watch.abort(), {once: true});
+    window.addEventListener('beforeunload', (event) => event.preventDefault(), {signal: watch.signal});
+    page.holdLeaving(() => watch.signal.aborted || mayLeave());
+    return () => watch.abort();
+}
+
+/**
+ * While a change is under way the view stays: what comes may be a key, which is shown once.
+ * @param {Object} page
+ * @param {() => Promise} work
+ */
+export async function stayFor(page, work) {
+    const release = hold(page, () => false);
+    try {
+        return await work();
+    } finally {
+        release();
+    }
+}
+
+/**
+ * Whoever has not copied the key, and its token, is asked before they are gone.
+ * @param {Object} page
+ * @param {string[]} secrets  none: nobody is asked
+ * @returns {{copied: (...secrets: string[]) => void, left: () => string[]}} copied: to be told of what has been
+ *   copied; left: what has not
+ */
+export function guard(page, secrets) {
+    const left = new Set(secrets);
+    let asking = null;
+    // Who goes back while being asked is not asked twice.
+    const release = hold(page, () => (asking ??= confirmed({
+        title: 'Leave without the key?',
+        text: 'It has not been copied, and it cannot be shown again.',
+        yes: 'Leave',
+        signal: page.signal,
+    }).finally(() => {
+        asking = null;
+    })));
+
+    function copied(...done) {
+        done.forEach((secret) => left.delete(secret));
+        if (left.size === 0) {
+            release();
+        }
+    }
+
+    copied();
+    return {copied, left: () => [...left]};
+}
