@@ -46,6 +46,7 @@ ListenBacklog 511
 </IfModule>
 <IfModule !mpm_prefork_module>
     StartServers $children
+    ThreadLimit $THREADS
     ThreadsPerChild $THREADS
     ServerLimit $children
     MinSpareThreads 1
