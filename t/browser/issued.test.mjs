@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
-import {choose, clipboard, goTo, headerInput, heading, keyRow, makeKey, signIn} from './person.mjs';
+import {choose, clipboard, goTo, headerInput, heading, keyRow, makeKey, reloadAndStay, signIn} from './person.mjs';
 import {address, here, pageTest, secretsTest} from './suite.mjs';
 
 async function copy(page, name) {
@@ -158,6 +158,7 @@ pageTest('carried to where it is tried, and gone behind that', async (visit) => 
     const {page} = visit;
     await signIn(visit, here.demo.person());
     const made = await makeKey(visit, 'carried');
+    await copy(page, 'Copy the key');
     await page.getByRole('button', {name: 'Try it with this key'}).click();
     await heading(page, 'Try it').waitFor();
     assert.equal(page.url(), address('#/try'));
@@ -167,6 +168,36 @@ pageTest('carried to where it is tried, and gone behind that', async (visit) => 
     await isForgotten(page, made);
     await goTo(page, 'Try it');
     await heading(page, 'Try it').waitFor();
+    await isForgotten(page, made);
+});
+
+pageTest('carried before it was copied: it can be copied there, and who leaves is asked', async (visit) => {
+    const {page} = visit;
+    await signIn(visit, here.demo.person());
+    const made = await makeKey(visit, 'tried first');
+    await page.getByRole('button', {name: 'Try it with this key'}).click();
+    await page.getByText('Not copied yet.').waitFor();
+    await page.getByRole('button', {name: 'Send', exact: true}).waitFor();
+    await visit.look('try-not-copied');
+    await goTo(page, 'Keys');
+    await page.getByRole('dialog', {name: 'Leave without the key?'}).getByRole('button', {name: 'Cancel'}).click();
+    assert.equal(await page.getByLabel('Key', {exact: true}).inputValue(), made.key);
+    await reloadAndStay(page);
+    assert.equal(await copy(page, 'Copy the key'), made.key);
+    await goTo(page, 'Keys');
+    await keyRow(page, 'tried first').waitFor();
+    await isForgotten(page, made);
+});
+
+pageTest('carried and left without a copy: gone, as was said', async (visit) => {
+    const {page} = visit;
+    await signIn(visit, here.demo.person());
+    const made = await makeKey(visit, 'tried and left');
+    await page.getByRole('button', {name: 'Try it with this key'}).click();
+    await heading(page, 'Try it').waitFor();
+    await goTo(page, 'Keys');
+    await page.getByRole('dialog', {name: 'Leave without the key?'}).getByRole('button', {name: 'Leave'}).click();
+    await keyRow(page, 'tried and left').waitFor();
     await isForgotten(page, made);
 });
 
