@@ -34,7 +34,7 @@ export function revoke(page, key, tried) {
         ],
         submit: 'Revoke key',
         kind: 'danger',
-        busy: 'Waiting until every server knows. Some seconds at most.',
+        busy: 'Waiting until every server knows: seconds, or a minute or so where one does not answer.',
         unsure: 'The key may be revoked, and perhaps not every server knows yet. Revoke it again: that is safe, and makes sure.',
         signal: page.signal,
         work() {

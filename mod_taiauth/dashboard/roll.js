@@ -83,7 +83,7 @@ export function roll(page, key, tried) {
             grace.content,
         ],
         submit: 'Roll key',
-        busy: 'Waiting until every server knows. Some seconds at most.',
+        busy: 'Waiting until every server knows: seconds, or a minute or so where one does not answer.',
         unsure: 'The key may have been rolled, without its new one being shown. Look at your keys first: if there is a new one, revoke it, or roll that.',
         signal: page.signal,
         async work() {
