@@ -18,11 +18,21 @@ export class Refusal extends Error {
 
 /** @typedef {(method: string, path: string, body?: Object) => Promise<Object>} Ask */
 
+// A change is answered when every server knows, or after 1.2 times the longest lease, which is a minute at most.
+const PATIENCE_MS = 90000;
+
+function noAnswer() {
+    return new Refusal(0, 'OFFLINE', 'There was no answer.');
+}
+
 async function answerOf(response) {
     let answer;
     try {
         answer = await response.json();
-    } catch {
+    } catch (error) {
+        if (!(error instanceof SyntaxError)) {
+            throw noAnswer();
+        }
         throw new Refusal(response.status, 'UNREADABLE', `The server answered with status ${response.status}, and nothing that this page can read.`);
     }
     if (Array.isArray(answer?.errors)) {
@@ -44,7 +54,8 @@ async function answerOf(response) {
  */
 export function client(base, signIn) {
     async function askOnce(method, path, body) {
-        const request = {method, headers: {Accept: 'application/json'}, credentials: 'same-origin', cache: 'no-store', redirect: 'error'};
+        const request = {method, headers: {Accept: 'application/json'}, credentials: 'same-origin', cache: 'no-store', redirect: 'error',
+            signal: AbortSignal.timeout(PATIENCE_MS)};
         if (body !== undefined) {
             request.headers['Content-Type'] = 'application/json';
             request.body = JSON.stringify(body);
@@ -53,7 +64,7 @@ export function client(base, signIn) {
         try {
             response = await fetch(base + path, request);
         } catch {
-            throw new Refusal(0, 'OFFLINE', 'There was no answer.');
+            throw noAnswer();
         }
         return answerOf(response);
     }

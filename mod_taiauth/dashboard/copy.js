@@ -1,6 +1,6 @@
 // Copying to the clipboard.
 
-import {h} from './dom.js';
+import {h, uniqueId} from './dom.js';
 
 // How long a button says that it has done it.
 const SAID_MS = 2000;
@@ -59,4 +59,16 @@ export function copyButton(what, read, source, copied) {
 export function codeBlock(text, what, copied) {
     const code = h('code', {}, text);
     return h('div.code', {}, h('pre', {tabIndex: 0, role: 'group', 'aria-label': what}, code), copyButton(what, () => text, code, copied));
+}
+
+/**
+ * A key or a token, to be read and copied.
+ * @param {{label: string, value: string}} secret
+ * @param {(value: string) => void} copied
+ */
+export function secretField({label, value}, copied) {
+    const id = uniqueId('secret');
+    const input = h('input', {type: 'text', id, readOnly: true, value, autocomplete: 'off', spellcheck: false, onfocus: () => input.select()});
+    return h('div.field', {}, h('label', {for: id}, label),
+        h('div.secret', {}, input, copyButton(`the ${label.toLowerCase()}`, () => value, input, () => copied(value))));
 }

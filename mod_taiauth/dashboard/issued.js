@@ -1,8 +1,8 @@
 // A new key, shown once. It lives in this view alone: whoever leaves it leaves the key behind.
 
-import {codeBlock, copyButton} from './copy.js';
+import {codeBlock, copyButton, secretField} from './copy.js';
 import {loadDescription} from './description.js';
-import {fill, h, named, uniqueId} from './dom.js';
+import {fill, h, named} from './dom.js';
 import {guard} from './leaving.js';
 import {suits} from './security.js';
 import {snippets} from './snippets.js';
@@ -11,12 +11,6 @@ import {tabs} from './tabs.js';
 import {when} from './times.js';
 
 // ---- the key itself ----------------------------------------------------------------------------
-
-function secretField(label, value, copied) {
-    const id = uniqueId('secret');
-    const input = h('input', {type: 'text', id, readOnly: true, value, autocomplete: 'off', spellcheck: false, onfocus: () => input.select()});
-    return h('div.field', {}, h('label', {for: id}, label), h('div.secret', {}, input, copyButton(`the ${label.toLowerCase()}`, () => value, input, () => copied(value))));
-}
 
 function copyableCell(what, copied) {
     return (header) => {
@@ -81,18 +75,20 @@ function replacement(issued, old) {
  * @param {Object} [old]  the key that it takes over from
  */
 export async function issuedKey(page, issued, old) {
-    const {copied} = guard(page, issued.headers.map(({value}) => value));
+    const secrets = [{label: 'Key', value: issued.key}, {label: 'Token', value: issued.token}].filter(({value}) => value);
+    const {copied, left} = guard(page, secrets);
     const heading = h('h1', {}, 'Your new key: ', named(issued.name));
     const lines = h('section.stack.lines');
+    const tryIt = () => page.go('try', {headers: issued.headers, scopes: issued.effective_scopes, uncopied: left()});
     fill(page.main, heading,
         h('p.note.warning', {}, h('strong', {}, 'Copy it now: it will not be shown again. '), 'Only its SHA-256 is kept. Treat it like a password.'),
         old && replacement(issued, old),
         h('section.panel.stack', {},
-            secretField('Key', issued.key, copied), issued.token && secretField('Token', issued.token, copied),
+            secrets.map((secret) => secretField(secret, copied)),
             h('h2', {}, 'Headers to send'), headersTable(issued.headers, copied)),
         lines,
         h('div.row', {},
-            h('button.button.primary', {type: 'button', onclick: () => page.go('try', {headers: issued.headers, scopes: issued.effective_scopes})}, 'Try it with this key'),
+            h('button.button.primary', {type: 'button', onclick: tryIt}, 'Try it with this key'),
             h('button.button', {type: 'button', onclick: () => page.go('keys')}, 'Done')));
     page.begin();
     const address = await exampleAddress(page, issued);

@@ -33,12 +33,12 @@ export async function stayFor(page, work) {
 /**
  * Whoever has not copied the key, and its token, is asked before they are gone.
  * @param {Object} page
- * @param {string[]} secrets  none: nobody is asked
- * @returns {{copied: (...secrets: string[]) => void, left: () => string[]}} copied: to be told of what has been
- *   copied; left: what has not
+ * @param {{label: string, value: string}[]} secrets
+ * @returns {{copied: (...values: string[]) => void, left: () => {label: string, value: string}[]}} copied: to be
+ *   told of what has been copied; left: what has not
  */
 export function guard(page, secrets) {
-    const left = new Set(secrets);
+    let left = secrets;
     let asking = null;
     // Who goes back while being asked is not asked twice.
     const release = hold(page, () => (asking ??= confirmed({
@@ -50,13 +50,12 @@ export function guard(page, secrets) {
         asking = null;
     })));
 
-    function copied(...done) {
-        done.forEach((secret) => left.delete(secret));
-        if (left.size === 0) {
+    function copied(...values) {
+        left = left.filter(({value}) => !values.includes(value));
+        if (left.length === 0) {
             release();
         }
     }
 
-    copied();
-    return {copied, left: () => [...left]};
+    return {copied, left: () => left};
 }

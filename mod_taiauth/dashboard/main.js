@@ -9,7 +9,7 @@ import {openKeys} from './keys.js';
 import {stayFor} from './leaving.js';
 import {openTry} from './tryit.js';
 import {readSettings} from './settings.js';
-import {signIn} from './signin.js';
+import {loadAgain, signIn} from './signin.js';
 import {failure, loading, working} from './states.js';
 import {textOf} from './untrusted.js';
 
@@ -40,6 +40,8 @@ const otherTabs = new BroadcastChannel('taiauth');
 otherTabs.addEventListener('message', ({data}) => {
     if (account && !isSame(data)) {
         startOver();
+    } else if (data !== null) {
+        elsewhere.abort();
     }
 });
 
@@ -49,25 +51,36 @@ function isSame(user) {
 
 /** Nothing of whoever was here is left: not in the page, not in memory. */
 function startOver() {
-    current.controller.abort();
     fill(main);
     history.replaceState(null, '', `#/${START}`);
-    location.reload();
+    load();
 }
 
 let signingIn = null;
+/** Of the question who is there: somebody has signed in in another tab. */
+let elsewhere = new AbortController();
 
 /** However many requests find that nobody is known any more: they ask once. */
 function signInAgain() {
-    // Where httpd itself says who is there, it has them sign in again when it is asked for the page.
-    if (account?.user.session === null) {
-        location.reload();
-        return new Promise(() => {});
-    }
-    signingIn ??= signIn(askOnce, settings.title, account?.user.name).then(welcome).finally(() => {
+    signingIn ??= becomeKnown().finally(() => {
         signingIn = null;
     });
     return signingIn;
+}
+
+async function becomeKnown() {
+    if (account?.user.session === null) {
+        return loadAgain(load, current.controller.signal);
+    }
+    elsewhere = new AbortController();
+    const session = await signIn(askOnce, settings.title, account?.user.name, elsewhere.signal);
+    return session && welcome(session);
+}
+
+/** The page anew, where it is. */
+function load() {
+    current.controller.abort();
+    location.reload();
 }
 
 function welcome({username, account: name}) {
@@ -107,9 +120,19 @@ function demandAccount(answer) {
     return answer;
 }
 
+let asked = 0;
+let answered = 0;
+
+/** What was asked for earlier may come later: then the newer one stays. */
 async function refreshAccount() {
-    account = demandAccount(await ask('GET', '/account'));
-    showWho();
+    asked += 1;
+    const turn = asked;
+    const answer = demandAccount(await ask('GET', '/account'));
+    if (turn > answered) {
+        answered = turn;
+        account = answer;
+        showWho();
+    }
     return account;
 }
 
@@ -125,13 +148,13 @@ function showWho() {
 function showTabs() {
     const {within = current.route} = VIEWS[current.route];
     fill(tabs, Object.entries(VIEWS).filter(([, {tab}]) => tab).map(([route, {tab}]) =>
-        h('a', {href: `#/${route}`, 'aria-current': route === within && 'page', onclick: () => goAgain(route)}, tab)));
+        h('a', {href: `#/${route}`, 'aria-current': route === within && 'page', onclick: (event) => goAgain(event, route)}, tab)));
     tabs.hidden = false;
 }
 
-/** The address of a view that is shown already does not change: a click on it would do nothing. */
-function goAgain(route) {
-    if (location.hash === `#/${route}`) {
+/** The address of a view that is shown already does not change: a click on it would do nothing. Other clicks open it elsewhere. */
+function goAgain({ctrlKey, metaKey, shiftKey, altKey}, route) {
+    if (location.hash === `#/${route}` && !(ctrlKey || metaKey || shiftKey || altKey)) {
         followAddress();
     }
 }
@@ -161,7 +184,8 @@ async function followAddress() {
 
 function show(route) {
     fill(notices);
-    const isFirst = current.route === null;
+    // Who comes to the page begins where the browser has him, who has tried again at the heading.
+    const isFirst = current.route === null && !main.contains(document.activeElement);
     current.controller.abort();
     current = {route, controller: new AbortController(), mayLeave: () => true};
     showTabs();
@@ -215,14 +239,15 @@ function pageOf(view) {
 // ---- the start ---------------------------------------------------------------------------------
 
 async function start() {
-    fill(main, h('h1', {}, 'Developer'), loading('Loading'));
+    const place = h('div', {}, loading('Loading'));
+    fill(main, h('h1', {}, 'Developer'), place);
     try {
         settings = await readSettings();
         document.querySelector('.brand').textContent = settings.title;
         ({ask, askOnce} = client(settings.management, signInAgain));
         await refreshAccount();
     } catch (error) {
-        fill(main, h('h1', {}, 'Developer'), failure(error, start));
+        fill(place, failure(error, start));
         // Of a closed account, say: it is known who that is, and somebody else may want to sign in.
         fill(who, error.status === 403 && signOutButton());
         return;

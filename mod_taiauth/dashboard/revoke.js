@@ -4,6 +4,9 @@ import {question} from './dialog.js';
 import {h, named} from './dom.js';
 import {clock, moment} from './times.js';
 
+/** Said until the end of a key is in force everywhere. */
+export const WAITING = 'Waiting until every server knows: seconds, or a minute or so where one does not answer.';
+
 function nodesText({applied, of}) {
     return `in force on ${applied} of ${of} ${of === 1 ? 'node' : 'nodes'}`;
 }
@@ -34,7 +37,7 @@ export function revoke(page, key, tried) {
         ],
         submit: 'Revoke key',
         kind: 'danger',
-        busy: 'Waiting until every server knows. Some seconds at most.',
+        busy: WAITING,
         unsure: 'The key may be revoked, and perhaps not every server knows yet. Revoke it again: that is safe, and makes sure.',
         signal: page.signal,
         work() {

@@ -3,6 +3,7 @@
 import {question} from './dialog.js';
 import {fill, h, named} from './dom.js';
 import {choice, choiceField, field} from './field.js';
+import {WAITING} from './revoke.js';
 import {duration, when} from './times.js';
 
 const GRACE_MAX = 604800;
@@ -83,7 +84,7 @@ export function roll(page, key, tried) {
             grace.content,
         ],
         submit: 'Roll key',
-        busy: 'Waiting until every server knows. Some seconds at most.',
+        busy: WAITING,
         unsure: 'The key may have been rolled, without its new one being shown. Look at your keys first: if there is a new one, revoke it, or roll that.',
         signal: page.signal,
         async work() {

@@ -1,5 +1,7 @@
 // Signing in, over whatever the page shows.
 
+import {Refusal} from './api.js';
+import {question} from './dialog.js';
 import {fill, h, uniqueId} from './dom.js';
 import {field} from './field.js';
 import {holdBack, working} from './states.js';
@@ -16,27 +18,25 @@ const MEANINGS = {
  * Ask who is there until somebody is known.
  * @param {import('./api.js').Ask} askOnce
  * @param {string} title  of the page
- * @param {string} [username]  of whom the session was that has ended
- * @returns {Promise<Object>} the session
+ * @param {string|undefined} username  of whom the session was that has ended
+ * @param {AbortSignal} elsewhere  aborted where somebody has signed in in another tab, whose session this one has, too
+ * @returns {Promise<Object|undefined>} the session; undefined: that of the other tab
  */
-export function signIn(askOnce, title, username) {
+export function signIn(askOnce, title, username, elsewhere) {
     return new Promise((resolve) => {
         const heading = h('h2', {id: uniqueId('signin')}, `Sign in to ${title}`);
         const dialog = h('dialog.signin', {'aria-labelledby': heading.id}, heading);
-        let session;
-        dialog.append(isSecureContext ? signInForm(askOnce, username, (begun) => {
-            session = begun;
+
+        function end(session) {
             dialog.close();
-        }) : insecure());
-        dialog.addEventListener('close', () => {
-            // There is nothing behind it for whom nobody knows: Escape closes it no more than a click does.
-            if (session === undefined) {
-                dialog.showModal();
-                return;
-            }
             dialog.remove();
             resolve(session);
-        });
+        }
+
+        dialog.append(isSecureContext ? signInForm(askOnce, username, end) : insecure());
+        // There is nothing behind it for whom nobody knows: Escape closes it no more than a click does.
+        dialog.addEventListener('close', () => dialog.isConnected && dialog.showModal());
+        elsewhere.addEventListener('abort', () => end());
         document.body.append(dialog);
         dialog.showModal();
     });
@@ -80,4 +80,22 @@ function signInForm(askOnce, username, done) {
 
     (username ? password : name).input.autofocus = true;
     return h('form.stack', {method: 'post', onsubmit}, trouble, name.element, password.element, submit);
+}
+
+/**
+ * Where httpd itself says who is there, it has them sign in again when it is asked for the page.
+ * @param {() => void} load  the page
+ * @param {AbortSignal} signal  of the view that is shown
+ * @throws {Refusal} where that is not wanted now
+ */
+export async function loadAgain(load, signal) {
+    const text = 'The web server does not know you any more.';
+    await question({
+        title: text,
+        content: [h('p', {}, 'Load the page, and it has you sign in again. What you have written and not sent, or not copied, is gone then.')],
+        submit: 'Load the page',
+        work: async () => load(),
+        signal,
+    });
+    throw new Refusal(401, 'UNAUTHENTICATED', text);
 }

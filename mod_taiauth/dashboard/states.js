@@ -1,6 +1,6 @@
 // What a view shows while it has nothing to show, and buttons that are at work or have to wait.
 
-import {h} from './dom.js';
+import {focusOn, h} from './dom.js';
 import {explain} from './refusals.js';
 import {Refusal} from './api.js';
 import {countdown} from './times.js';
@@ -31,6 +31,18 @@ function ownFault(error) {
 /** No answer, or one that says nothing of what was done. */
 const UNSURE = new Set(['OFFLINE', 'UNREADABLE', 'AUTH_UNAVAILABLE']);
 
+/** It goes away while it has the focus, which is on the heading of its view then. */
+function againButton(again) {
+    function onclick() {
+        if (!isHeld(button)) {
+            again();
+            focusOn(document.querySelector('main h1'));
+        }
+    }
+    const button = h('button.button', {type: 'button', onclick}, 'Try again');
+    return button;
+}
+
 /**
  * What happened, what it means, what to do.
  * @param {Error} error
@@ -40,7 +52,7 @@ const UNSURE = new Set(['OFFLINE', 'UNREADABLE', 'AUTH_UNAVAILABLE']);
 export function failure(error, again, unsure) {
     const {message, means, todo} = error instanceof Refusal ? {message: error.message, ...explain(error)} : ownFault(error);
     const meaning = unsure && UNSURE.has(error.code) ? unsure : `${means} ${todo}`;
-    const button = again && h('button.button', {type: 'button', onclick: () => isHeld(button) || again()}, 'Try again');
+    const button = again && againButton(again);
     if (button && error.retryAfter) {
         holdBack(button, error.retryAfter);
     }

@@ -1,9 +1,11 @@
 // Try it: choose an operation of the API, fill in what it needs, send it, see what comes and what it means.
 
 import {answerParts, refusalIn, statusBadge, statusText} from './answer.js';
+import {secretField} from './copy.js';
 import {DescriptionError, loadDescription} from './description.js';
 import {fill, h} from './dom.js';
 import {headerFields} from './headerfields.js';
+import {guard} from './leaving.js';
 import {operationList} from './operationlist.js';
 import {send} from './request.js';
 import {requestForm} from './requestform.js';
@@ -167,10 +169,18 @@ async function readOperations({settings, signal}) {
     }
 }
 
+/** A new key that has come here before it was copied: it is not gone without a word either. */
+function notCopied(page, secrets) {
+    const {copied} = guard(page, secrets);
+    return h('div.note.warning', {}, h('p', {}, h('strong', {}, 'Not copied yet. '), 'It is gone when you leave this view.'),
+        secrets.map((secret) => secretField(secret, copied)));
+}
+
 /** @param {Object} page  what a view has of the page */
 export async function openTry(page) {
     const place = h('div.stack', {}, loading('Loading the description of the API'));
-    fill(page.main, h('h1', {}, 'Try it'), place);
+    const uncopied = page.carried?.uncopied ?? [];
+    fill(page.main, h('h1', {}, 'Try it'), uncopied.length > 0 && notCopied(page, uncopied), place);
     const {operations, note} = await readOperations(page);
     if (page.signal.aborted) {
         return;

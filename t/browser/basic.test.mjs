@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
 import {writeFileSync} from 'node:fs';
 import {openBrowser} from './browser.mjs';
-import {goTo, heading, signInDialog} from './person.mjs';
+import {create, goTo, heading, nameField, signInDialog, startCreating} from './person.mjs';
 import {address, check, here, onPage, prepared, secretsTest} from './suite.mjs';
 import {secrets} from './visit.mjs';
 
@@ -51,18 +51,41 @@ check('known to httpd: the keys are there at once, and no form', () => asKnown(w
     await visit.look('known-to-httpd');
 }));
 
+/** The next call of this method to such an address finds that nobody is known. */
+async function forget(visit, method, path) {
+    visit.expects(`401 ${method} ${path}`);
+    await visit.page.route(`**${path}`, (route) => route.fulfill({status: 401, json: {error: 'Nobody is known.', code: 'UNAUTHENTICATED'}}), {times: 1});
+    return visit.page.getByRole('dialog', {name: 'The web server does not know you any more.'});
+}
+
 check('known no more: httpd is asked for the page again, and the person is where he was', () => asKnown(who, async (visit) => {
     const {page} = visit;
     visit.expects('401 GET /developer/');
     await heading(page, 'API keys').waitFor();
-    await page.route('**/manage/scopes', (route) => route.fulfill({status: 401, json: {error: 'Nobody is known.', code: 'UNAUTHENTICATED'}}), {times: 1});
-    visit.expects('401 GET /manage/scopes');
-    const again = page.waitForEvent('load');
+    const question = await forget(visit, 'GET', '/manage/scopes');
     await goTo(page, 'Account');
+    await question.waitFor();
+    await visit.look('known-no-more');
+    const again = page.waitForEvent('load');
+    await question.getByRole('button', {name: 'Load the page'}).click();
     await again;
     await heading(page, 'Account').waitFor();
     await page.getByRole('table').waitFor();
     assert.equal(await signInDialog(page).count(), 0);
+}));
+
+check('known no more, and not now: what was written stays, and may be sent again', () => asKnown(who, async (visit) => {
+    const {page} = visit;
+    visit.expects('401 GET /developer/');
+    await startCreating(page);
+    await nameField(page).fill('half written');
+    const question = await forget(visit, 'POST', '/manage/keys');
+    await page.getByRole('button', {name: 'Create key'}).click();
+    await question.getByRole('button', {name: 'Cancel'}).click();
+    await page.getByRole('alert').getByText('The web server does not know you any more.').waitFor();
+    assert.equal(await nameField(page).inputValue(), 'half written');
+    await create(visit);
+    await heading(page, 'Your new key: half written').waitFor();
 }));
 
 check('unknown to httpd: not even the page is there', async () => {

@@ -2,8 +2,9 @@
 
 import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
-import {choose, clipboard, goTo, headerInput, heading, keyRow, makeKey, signIn} from './person.mjs';
-import {address, here, pageTest, secretsTest} from './suite.mjs';
+import {openBrowser} from './browser.mjs';
+import {choose, clipboard, goTo, headerInput, heading, keyRow, makeKey, reloadAndStay, signIn} from './person.mjs';
+import {address, check, here, onPage, pageTest, secretsTest} from './suite.mjs';
 
 async function copy(page, name) {
     await page.getByRole('button', {name}).click();
@@ -158,6 +159,7 @@ pageTest('carried to where it is tried, and gone behind that', async (visit) => 
     const {page} = visit;
     await signIn(visit, here.demo.person());
     const made = await makeKey(visit, 'carried');
+    await copy(page, 'Copy the key');
     await page.getByRole('button', {name: 'Try it with this key'}).click();
     await heading(page, 'Try it').waitFor();
     assert.equal(page.url(), address('#/try'));
@@ -168,6 +170,63 @@ pageTest('carried to where it is tried, and gone behind that', async (visit) => 
     await goTo(page, 'Try it');
     await heading(page, 'Try it').waitFor();
     await isForgotten(page, made);
+});
+
+pageTest('carried before it was copied: it can be copied there, and who leaves is asked', async (visit) => {
+    const {page} = visit;
+    await signIn(visit, here.demo.person());
+    const made = await makeKey(visit, 'tried first');
+    await page.getByRole('button', {name: 'Try it with this key'}).click();
+    await page.getByText('Not copied yet.').waitFor();
+    await page.getByRole('button', {name: 'Send', exact: true}).waitFor();
+    await visit.look('try-not-copied');
+    await goTo(page, 'Keys');
+    await page.getByRole('dialog', {name: 'Leave without the key?'}).getByRole('button', {name: 'Cancel'}).click();
+    assert.equal(await page.getByLabel('Key', {exact: true}).inputValue(), made.key);
+    await reloadAndStay(page);
+    assert.equal(await copy(page, 'Copy the key'), made.key);
+    await goTo(page, 'Keys');
+    await keyRow(page, 'tried first').waitFor();
+    await isForgotten(page, made);
+});
+
+pageTest('carried and left without a copy: gone, as was said', async (visit) => {
+    const {page} = visit;
+    await signIn(visit, here.demo.person());
+    const made = await makeKey(visit, 'tried and left');
+    await page.getByRole('button', {name: 'Try it with this key'}).click();
+    await heading(page, 'Try it').waitFor();
+    await goTo(page, 'Keys');
+    await page.getByRole('dialog', {name: 'Leave without the key?'}).getByRole('button', {name: 'Leave'}).click();
+    await keyRow(page, 'tried and left').waitFor();
+    await isForgotten(page, made);
+});
+
+check('put by to come back to, in a browser that keeps pages: it is gone', async () => {
+    // As of an administrator who has left out the line about the document.
+    await here.demo.configure('<LocationMatch "^/developer/(index\\.html)?$">\n    Header always unset Cache-Control\n</LocationMatch>');
+    const browser = await openBrowser({ignoreDefaultArgs: ['--disable-back-forward-cache']});
+    try {
+        await onPage(browser, address(), async (visit) => {
+            const {page} = visit;
+            leaveAnyway(page);
+            await signIn(visit, here.demo.person());
+            const made = await makeKey(visit, 'put by');
+            await page.goto(here.demo.url);
+            const loaded = page.waitForEvent('load');
+            await page.evaluate(() => {
+                setTimeout(() => history.back());
+            });
+            await loaded;
+            await heading(page, 'Create key').waitFor();
+            await isForgotten(page, made);
+            const how = await page.evaluate(() => performance.getEntriesByType('navigation')[0].type);
+            assert.equal(how, 'reload', 'it had been kept, and has loaded itself again');
+        });
+    } finally {
+        await browser.close();
+        browser.forget();
+    }
 });
 
 secretsTest();

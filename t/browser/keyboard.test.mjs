@@ -74,6 +74,8 @@ pageTest('signs in, makes a key, tries it and revokes it, with no hand on a mous
     const {key} = await issued(visit, await answered);
     await heading(page, 'Your new key: by keyboard').waitFor();
 
+    await tabTo(page, page.getByRole('button', {name: 'Copy the key'}));
+    await page.keyboard.press('Enter');
     await tabTo(page, page.getByRole('tab', {name: 'curl'}));
     await page.keyboard.press('ArrowRight');
     assert.equal(await focused(page).innerText(), 'JavaScript');

@@ -171,6 +171,7 @@ pageTest('the database is away: what happened, what it means, and the way on', a
     }
     await page.getByRole('button', {name: 'Try again', exact: true}).click();
     await keyRow(page, 'still there').waitFor();
+    assert.ok(await heading(page, 'API keys').evaluate((element) => element === document.activeElement), 'the focus is at the beginning');
 });
 
 pageTest('offline: said so, and all is well when the way is there again', async (visit) => {
@@ -191,6 +192,49 @@ pageTest('offline: said so, and all is well when the way is there again', async 
     await page.getByRole('button', {name: 'Try again'}).click();
     await keyRow(page, 'still there').waitFor();
     await heading(page, 'API keys').waitFor();
+});
+
+pageTest('a tab that is opened in another window is not loaded anew in this one', async (visit) => {
+    const {page} = visit;
+    await signIn(visit, here.demo.person());
+    await page.getByText('No keys yet').waitFor();
+    const asked = [];
+    page.on('request', (request) => asked.push(request.url()));
+    const opened = page.context().waitForEvent('page');
+    await page.getByRole('navigation', {name: 'Developer'}).getByRole('link', {name: 'Keys', exact: true}).click({modifiers: ['Control']});
+    const other = await opened;
+    await other.getByText('No keys yet').waitFor();
+    await other.close();
+    assert.deepEqual(asked, []);
+    const again = page.waitForRequest(/\/manage\/keys/);
+    await goTo(page, 'Keys');
+    await again;
+});
+
+pageTest('what was asked for earlier and comes later does not take the place of what is newer', async (visit) => {
+    const {page} = visit;
+    const who = here.demo.person();
+    await signIn(visit, who);
+    await page.getByText('No keys yet').waitFor();
+    let goOn;
+    const gate = new Promise((resolve) => {
+        goOn = resolve;
+    });
+    await page.route('**/manage/account', async (route) => {
+        const response = await route.fetch();
+        const account = await response.json();
+        await gate;
+        await route.fulfill({response, json: {...account, name: 'Of yesterday'}});
+    }, {times: 1});
+    const early = page.waitForResponse('**/manage/account');
+    await goTo(page, 'Keys');
+    const [request] = await Promise.all([page.waitForRequest('**/manage/account'), goTo(page, 'Account')]);
+    assert.equal((await (await request.response()).json()).name, who.account);
+    await page.getByText('In good standing').waitFor();
+    goOn();
+    await early;
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
+    await page.getByRole('banner').getByText(`${who.username} · ${who.account}`).waitFor();
 });
 
 secretsTest();

@@ -128,14 +128,14 @@ pageTest('a roll whose grace still runs cannot be rolled again, and it says why'
 
 /** What people do who have waited long enough. */
 async function tryToLeave(page, dialog) {
-    await dialog.getByText('Waiting until every server knows.').waitFor();
+    await dialog.getByText('Waiting until every server knows:').waitFor();
     await page.keyboard.press('Escape');
     await page.keyboard.press('Escape');
     await dialog.getByRole('button', {name: 'Cancel'}).click({force: true});
     await page.evaluate(() => history.back());
     await until(() => page.url().endsWith('#/keys'), 'the address of what is shown');
     await reloadAndStay(page);
-    await dialog.getByText('Waiting until every server knows.').waitFor();
+    await dialog.getByText('Waiting until every server knows:').waitFor();
 }
 
 /** Coming from another view, so that there is one to go back to. */

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import {endSession, enterPassword, goTo, heading, signIn, signInDialog} from './person.mjs';
 import {address, here, pageTest, secretsTest} from './suite.mjs';
+import {until} from './until.mjs';
 
 pageTest('nobody is known: a dialog asks, and nothing lies behind it', async ({page}) => {
     await signInDialog(page).waitFor();
@@ -94,6 +95,44 @@ pageTest('signed out in one window is signed out in the other', async (visit) =>
     await signInDialog(other).waitFor();
     await signInDialog(page).waitFor();
     await other.close();
+});
+
+pageTest('signed in in one window is signed in in the other: at the start, and where a session has ended', async (visit) => {
+    const {page} = visit;
+    const who = here.demo.person();
+    const other = await page.context().newPage();
+    await other.goto(address());
+    await signInDialog(other).waitFor();
+    const session = await signIn(visit, who);
+    await heading(other, 'API keys').waitFor();
+    await signInDialog(other).waitFor({state: 'detached'});
+    await endSession(session);
+    visit.expects(/^401 GET /);
+    for (const each of [page, other]) {
+        await goTo(each, 'Account');
+        await signInDialog(each).waitFor();
+    }
+    await signIn(visit, who);
+    await signInDialog(other).waitFor({state: 'detached'});
+    await other.getByText('In good standing').waitFor();
+    await other.close();
+});
+
+pageTest('the settings are away at the start: tried again, the focus is at the beginning', async (visit) => {
+    const {page} = visit;
+    await signIn(visit, here.demo.person());
+    await heading(page, 'API keys').waitFor();
+    await page.route('**/settings.json', (route) => route.fulfill({status: 500, body: ''}), {times: 2});
+    visit.expects('500 GET /developer/settings.json');
+    await page.reload();
+    const again = page.getByRole('button', {name: 'Try again'});
+    for (const name of ['Developer', 'API keys']) {
+        const failed = await again.elementHandle();
+        await again.click();
+        await failed.waitForElementState('hidden');
+        await heading(page, name).waitFor();
+        await until(() => heading(page, name).evaluate((element) => element === document.activeElement), 'the focus at the beginning');
+    }
 });
 
 pageTest('a session that ended meanwhile: signs in, and is where he was with what he had written', async (visit) => {
