@@ -50,9 +50,10 @@ async function answerOf(response) {
  * @param {string} base  address of the management API, without a slash at its end
  * @param {() => Promise<void>} signIn  called where nobody is known (any more); settled when somebody is. What
  *   was asked for is then asked again. Rejects where the person gives up.
+ * @param {() => void} [heard]  called at each answer
  * @returns {{ask: Ask, askOnce: Ask}} askOnce leaves a 401 to its caller
  */
-export function client(base, signIn) {
+export function client(base, signIn, heard = () => {}) {
     async function askOnce(method, path, body) {
         const request = {method, headers: {Accept: 'application/json'}, credentials: 'same-origin', cache: 'no-store', redirect: 'error',
             signal: AbortSignal.timeout(PATIENCE_MS)};
@@ -66,6 +67,7 @@ export function client(base, signIn) {
         } catch {
             throw noAnswer();
         }
+        heard();
         return answerOf(response);
     }
     async function ask(method, path, body) {

@@ -123,17 +123,44 @@ function demandAccount(answer) {
 let asked = 0;
 let answered = 0;
 
-/** What was asked for earlier may come later: then the newer one stays. */
+/** Who is there may have become somebody else, without a word to this tab: in the web server's own log-in, say. */
 async function refreshAccount() {
     asked += 1;
     const turn = asked;
     const answer = demandAccount(await ask('GET', '/account'));
+    if (account && !isSame({username: answer.user.name, account: answer.name})) {
+        startOver();
+        return new Promise(() => {});
+    }
+    // What was asked for earlier may come later: then the newer one stays.
     if (turn > answered) {
         answered = turn;
         account = answer;
         showWho();
+        putOffEnd();
     }
     return account;
+}
+
+/** Nobody has to do anything for the page to find that the session has ended, and to hide what it shows. */
+async function lookAgain() {
+    if (account && !document.hidden) {
+        // Whoever asks for something next is told what is wrong.
+        await refreshAccount().catch(() => {});
+    }
+}
+
+// A session's use is written down once a minute at the most, so that it may end a minute late.
+const LATE_S = 60;
+
+let atItsEnd;
+
+/** Each answer puts the end off; this tab asking for it would do so, too. */
+function putOffEnd() {
+    clearTimeout(atItsEnd);
+    if (account?.user.session) {
+        atItsEnd = setTimeout(lookAgain, (account.user.session.idle_seconds + LATE_S) * 1000);
+    }
 }
 
 function showWho() {
@@ -244,7 +271,7 @@ async function start() {
     try {
         settings = await readSettings();
         document.querySelector('.brand').textContent = settings.title;
-        ({ask, askOnce} = client(settings.management, signInAgain));
+        ({ask, askOnce} = client(settings.management, signInAgain, putOffEnd));
         await refreshAccount();
     } catch (error) {
         fill(place, failure(error, start));
@@ -253,6 +280,7 @@ async function start() {
         return;
     }
     window.addEventListener('hashchange', followAddress);
+    document.addEventListener('visibilitychange', lookAgain);
     followAddress();
 }
 

@@ -169,4 +169,39 @@ pageTest('somebody else signs in where a session has ended: nothing of the one b
     assert.deepEqual(here.demo.taictl(['key', 'list', second.account]), [], 'what the first had begun is not done for the second');
 });
 
+pageTest('a session that ended while nobody was there: what is shown is hidden by then', async (visit) => {
+    const {page} = visit;
+    const session = await signIn(visit, here.demo.person());
+    await heading(page, 'API keys').waitFor();
+    await page.clock.install();
+    await goTo(page, 'Account');
+    await page.getByText('In good standing').waitFor();
+    await endSession(session);
+    visit.expects('401 GET /manage/account');
+    await page.clock.fastForward('32:00');
+    await signInDialog(page).getByText('Your session has ended.').waitFor();
+});
+
+for (const [name, notice] of [
+    ['at the next look at the account', (page) => goTo(page, 'Account')],
+    ['when the page is looked at again', (page) => page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))],
+]) {
+    pageTest(`the session has become somebody else's: nothing of the one before is left, ${name}`, async (visit) => {
+        const {page} = visit;
+        const [first, second] = [here.demo.person(), here.demo.person()];
+        await signIn(visit, first);
+        await page.getByRole('link', {name: 'Create your first key'}).click();
+        await page.getByLabel('Name', {exact: true}).fill('of the first');
+        const {url} = here.demo;
+        const answer = await page.request.post(`${url}/manage/session`, {data: {username: second.username, password: second.password}, headers: {'Sec-Fetch-Site': 'same-origin'}});
+        assert.equal(answer.status(), 201);
+        visit.secret(second.password);
+        visit.secret(/taiauth=(\w+)/.exec(answer.headers()['set-cookie'])[1]);
+        await notice(page);
+        await page.getByRole('banner').getByText(second.username).waitFor();
+        await heading(page, 'API keys').waitFor();
+        assert.equal(await page.getByText(first.username).count(), 0);
+    });
+}
+
 secretsTest();
