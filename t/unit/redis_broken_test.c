@@ -497,6 +497,7 @@ START_TEST(a_signal_may_end_a_process_amid_a_call)
     ck_assert_int_eq(tai_redis_limiter_open(config, 1, tai_redis_time, its_pool, &asked),
                      APR_SUCCESS);
     child_succeeds(in_child(end_amid_a_call, NULL));
+    apr_pool_destroy(its_pool);
 }
 END_TEST
 
