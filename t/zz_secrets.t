@@ -124,10 +124,16 @@ sub lines {
     return @lines;
 }
 
-# What of a file nobody may read in it; undef: nothing. The database holds digests, for that it is.
+# The database holds digests, for that it is.
+sub forbidden {
+    my ($file) = @_;
+    return $file =~ m{\.db$|/data/} ? $secret : $or_digest;
+}
+
+# What of a file nobody may read in it; undef: nothing.
 sub found {
     my ($file) = @_;
-    my @texts = (-f => $file =~ m{\.db$|/data/} ? $secret : $or_digest, '--', $file);
+    my @texts = (-f => forbidden($file), '--', $file);
     my ($line) = lines(@texts) or return undef;
     $line =~ s/\Q$_\E/<secret>/g for lines('-o', @texts);
     return $line =~ s/[^\x20-\x7e]/./gr;
@@ -150,8 +156,21 @@ like plant('planted.log', $_->[1]), qr/<secret>/, "a planted $_->[0] is found"
 like plant('planted.db', $key->{key}), qr/<secret>/, 'a planted key is found in a database';
 is plant('planted.db', $digest), undef, 'where a digest belongs';
 
-for my $file (sort @files) {
-    is found($file), undef, 'nothing in ' . $file =~ s{.*/}{}r;
+# Those of these files in which there is something. Database servers leave files by the thousand: a process
+# for each would take a quarter of an hour.
+sub holding {
+    my ($texts, @left) = @_;
+    my @found;
+    while (my @some = splice @left, 0, 1000) {
+        push @found, lines('-l', -f => $texts, '--', @some);
+    }
+    return @found;
+}
+
+for my $texts ($secret, $or_digest) {
+    my @of_kind = grep { forbidden($_) eq $texts } sort @files;
+    my %found = map { $_ => found($_) } holding($texts, @of_kind);
+    is_deeply \%found, {}, 'nothing in any of ' . @of_kind . ' files';
 }
 
 ok -s "$logs/servers_redis", 'a Redis has left what it held' if -e "$logs/servers_redis";
