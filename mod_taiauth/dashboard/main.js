@@ -128,17 +128,18 @@ async function refreshAccount() {
     asked += 1;
     const turn = asked;
     const answer = demandAccount(await ask('GET', '/account'));
+    // What was asked for earlier may come later: then the newer one stays.
+    if (turn < answered) {
+        return account;
+    }
+    answered = turn;
     if (account && !isSame({username: answer.user.name, account: answer.name})) {
         startOver();
         return new Promise(() => {});
     }
-    // What was asked for earlier may come later: then the newer one stays.
-    if (turn > answered) {
-        answered = turn;
-        account = answer;
-        showWho();
-        putOffEnd();
-    }
+    account = answer;
+    showWho();
+    putOffEnd();
     return account;
 }
 
