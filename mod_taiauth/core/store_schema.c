@@ -298,8 +298,12 @@ apr_status_t tai_schema_migrate(const char *driver, const char *params, apr_pool
     return migrate(database, *from, p, text);
 }
 
+/* How often a file is tried that somebody else fills at the same moment, and after how many milliseconds. */
+#define JOURNAL_TRIES   50
+#define JOURNAL_WAIT_MS 100
+
 /* WAL: a look-up neither waits for a writer nor makes one wait. It is a lasting property. */
-static apr_status_t set_journal(const tai_database_t *database, apr_pool_t *p, const char **text)
+static apr_status_t try_journal(const tai_database_t *database, apr_pool_t *p, const char **text)
 {
     tai_connection_t *connection;
     apr_array_header_t *rows;
@@ -309,6 +313,19 @@ static apr_status_t set_journal(const tai_database_t *database, apr_pool_t *p, c
     if (rv == APR_SUCCESS) {
         rv = tai_connection_select(connection, TAI_SQL_JOURNAL, NULL, p, &rows, text);
         apr_pool_destroy(pool);
+    }
+    return rv;
+}
+
+/* For this lock SQLite itself waits for nobody. */
+static apr_status_t set_journal(const tai_database_t *database, apr_pool_t *p, const char **text)
+{
+    apr_status_t rv = try_journal(database, p, text);
+
+    for (int tries = 1; rv != APR_SUCCESS && strstr(*text, "locked") && tries < JOURNAL_TRIES;
+         tries++) {
+        apr_sleep(apr_time_from_msec(JOURNAL_WAIT_MS));
+        rv = try_journal(database, p, text);
     }
     return rv;
 }
